@@ -1,0 +1,1 @@
+//! The audit trail: chained rows for people, counters for machines.

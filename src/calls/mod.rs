@@ -1,0 +1,1 @@
+//! What a call needs: assistants, tools, messages.

@@ -1,0 +1,1 @@
+//! Settings: each a flag and an environment variable.

@@ -1,0 +1,18 @@
+//! Values of the product: identifiers, roles, provider descriptions, outcomes, card states.
+//!
+//! Compiled for the server and for the browser. No I/O, no async, no framework: what is here can
+//! be tested with nothing but its inputs. Parsing happens at the edge, in the `parse` functions.
+
+pub mod card;
+pub mod ids;
+pub mod mask;
+pub mod outcome;
+pub mod pattern;
+pub mod phone;
+pub mod provider;
+pub mod role;
+
+pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};
+pub use outcome::{Answer, CapabilityResult, Outcome};
+pub use provider::ProviderId;
+pub use role::Role;

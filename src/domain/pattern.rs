@@ -1,0 +1,122 @@
+//! Shapes of values, for inline validation in the browser and again on the server.
+//!
+//! Deliberately loose: providers change their formats, so a shape that does not match is a hint
+//! while typing and a refusal only where no provider could accept the value. No regular
+//! expressions, since they would weigh more than all islands together.
+
+/// What a value should look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// Anything up to this many characters.
+    Text { max: usize },
+    /// Eight-four-four-four-twelve hexadecimal digits.
+    Uuid,
+    /// A fixed prefix, then exactly this many hexadecimal digits.
+    PrefixedHex { prefix: &'static str, digits: usize },
+    /// Exactly this many ASCII letters and digits.
+    Alphanumeric { length: usize },
+    /// A telephone number in international form.
+    Phone,
+}
+
+/// The longest value that any field takes, in bytes.
+pub const MAX_VALUE_BYTES: usize = 2048;
+
+impl Pattern {
+    pub fn matches(self, value: &str) -> bool {
+        match self {
+            Pattern::Text { max } => value.chars().count() <= max,
+            Pattern::Uuid => is_uuid(value),
+            Pattern::PrefixedHex { prefix, digits } => value
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.len() == digits && rest.bytes().all(|b| b.is_ascii_hexdigit())),
+            Pattern::Alphanumeric { length } => {
+                value.len() == length && value.bytes().all(|b| b.is_ascii_alphanumeric())
+            }
+            Pattern::Phone => super::phone::PhoneNumber::parse(value).is_ok(),
+        }
+    }
+}
+
+fn is_uuid(value: &str) -> bool {
+    value.len() == 36
+        && value.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Cleans what people paste: surrounding white space, line breaks, zero-width characters and
+/// quotation marks around the whole value.
+pub fn clean_paste(value: &str) -> String {
+    let kept: String = value
+        .chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))
+        .collect();
+    let trimmed = kept.trim();
+    let unquoted = ['"', '\'', '`']
+        .iter()
+        .find_map(|quote| trimmed.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(trimmed);
+    unquoted.trim().to_owned()
+}
+
+/// Recognizes values of another kind or provider, to say "this looks like ..." instead of "wrong".
+pub fn looks_like(value: &str) -> Option<&'static str> {
+    let hex = |prefix: &'static str| Pattern::PrefixedHex { prefix, digits: 32 }.matches(value);
+    if hex("AC") {
+        Some("a Twilio Account SID")
+    } else if hex("SK") {
+        Some("a Twilio API key SID")
+    } else if hex("MG") {
+        Some("a Twilio Messaging Service SID")
+    } else if hex("PN") {
+        Some("a Twilio phone number SID")
+    } else if value.starts_with("re_") {
+        Some("a Resend API key")
+    } else if value.starts_with("sk_live_") || value.starts_with("sk_test_") {
+        Some("a Stripe secret key")
+    } else if value.starts_with("sk-") {
+        Some("an OpenAI API key")
+    } else if value.starts_with("sk_") {
+        Some("an ElevenLabs API key")
+    } else if value.starts_with("EAA") && value.len() > 40 {
+        Some("a Meta access token")
+    } else if value.starts_with("whsec_") {
+        Some("a webhook signing secret")
+    } else if value.starts_with('+') && super::phone::PhoneNumber::parse(value).is_ok() {
+        Some("a phone number")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_values_lose_what_nobody_typed() {
+        assert_eq!(clean_paste("  \u{feff}AC12\r\n"), "AC12");
+        assert_eq!(clean_paste("\"abc\""), "abc");
+        assert_eq!(clean_paste("'"), "'");
+        assert_eq!(clean_paste("a\u{200b}b"), "ab");
+    }
+
+    #[test]
+    fn patterns_accept_the_documented_forms_and_nothing_shorter() {
+        let sid = Pattern::PrefixedHex { prefix: "AC", digits: 32 };
+        assert!(sid.matches("AC0123456789abcdefABCDEF0123456789"));
+        assert!(!sid.matches("AC0123456789abcdefABCDEF012345678"));
+        assert!(!sid.matches("SK0123456789abcdefABCDEF0123456789"));
+        assert!(Pattern::Uuid.matches("c0ffee00-0000-4000-8000-000000000001"));
+        assert!(!Pattern::Uuid.matches("c0ffee0000000-4000-8000-00000000001"));
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_recognized() {
+        assert_eq!(looks_like("SK0123456789abcdef0123456789abcdef"), Some("a Twilio API key SID"));
+        assert_eq!(looks_like("re_c1tpEyD8_NKFusih9vKVQknRAQfmFcWCv"), Some("a Resend API key"));
+        assert_eq!(looks_like("0123"), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! The shape of a provider as data: what it is called, which fields it asks for, what the product
+//! needs from it. The providers themselves are in `providers/catalogue.rs` on the server.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::pattern::Pattern;
+
+/// A third-party service kind that a clinic can connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderId {
+    Vapi,
+    Twilio,
+}
+
+impl ProviderId {
+    pub const ALL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
+
+    /// The word in URLs, in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ProviderId::Vapi => "vapi",
+            ProviderId::Twilio => "twilio",
+        }
+    }
+}
+
+impl FromStr for ProviderId {
+    type Err = ();
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        ProviderId::ALL.into_iter().find(|id| id.as_str() == word).ok_or(())
+    }
+}
+
+/// Static facts about a provider. Forms, masks, REST schemas and docs are made from them.
+#[derive(Debug)]
+pub struct ProviderSpec {
+    pub id: ProviderId,
+    pub name: &'static str,
+    /// Heading under which the card stands: "Voice", "Messages".
+    pub category: &'static str,
+    /// What a clinic gets from it, in one sentence.
+    pub purpose: &'static str,
+    /// What stops working when it is disconnected, in one sentence.
+    pub on_disconnect: &'static str,
+    /// What the clinic has to do at the provider after disconnecting, and where.
+    pub after_disconnect: &'static str,
+    /// The provider's page where the credential is found.
+    pub console_url: &'static str,
+    /// What the credential must be allowed to do, listed before the form.
+    pub permissions: &'static [&'static str],
+    pub fields: &'static [FieldSpec],
+    pub capabilities: &'static [CapabilitySpec],
+}
+
+impl ProviderSpec {
+    pub fn field(&self, key: &str) -> Option<&'static FieldSpec> {
+        self.fields.iter().find(|field| field.key == key)
+    }
+}
+
+/// One field of a provider's form.
+#[derive(Debug)]
+pub struct FieldSpec {
+    /// Name in forms and in the REST body, in camel case: `accountSid`.
+    pub key: &'static str,
+    /// The provider's own words: "Account SID".
+    pub label: &'static str,
+    pub example: &'static str,
+    pub pattern: Pattern,
+    /// Sealed, masked, never sent to a browser.
+    pub secret: bool,
+    pub required: bool,
+    /// Where the value is found, as a short path through the provider's console.
+    pub where_to_find: &'static str,
+    /// Exact page, opened by the "Where do I find this?" link.
+    pub where_url: &'static str,
+    /// Shown folded away: another way to sign in or an optional extra. Fields with the same text
+    /// stand together under it.
+    pub folded_under: Option<&'static str>,
+}
+
+/// One thing that the product needs from a provider.
+#[derive(Debug)]
+pub struct CapabilitySpec {
+    pub key: &'static str,
+    pub label: &'static str,
+}

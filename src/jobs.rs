@@ -1,0 +1,1 @@
+//! Background work: due jobs and due events, under leases.

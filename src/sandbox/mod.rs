@@ -1,0 +1,1 @@
+//! Local stand-ins of every provider, with failure modes.

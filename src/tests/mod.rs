@@ -1,0 +1,2 @@
+//! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
+#![allow(clippy::unwrap_used)]

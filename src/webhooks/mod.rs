@@ -1,0 +1,1 @@
+//! Webhooks in: resolve, verify, dedupe, store.
