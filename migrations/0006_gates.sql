@@ -137,7 +137,7 @@ $$;
 -- failing that, of a phone number), its live verification secrets and the wrapped keys for them.
 create function resolve_vapi(p_assistant uuid, p_phone_number uuid)
 returns table (org_id uuid, role text, secret_id uuid, scheme text, params jsonb, sealed bytea, key_version integer,
-               not_after timestamptz, wrapped bytea, kek_id bigint)
+               not_after timestamptz, wrapped bytea, kek_id bigint, keep_transcripts boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with hit as (
     select a.org_id, a.role, 0 as rank from public.assistant_org_mapping a where a.vapi_assistant_id = p_assistant
@@ -145,7 +145,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select p.org_id, 'inbound', 1 from public.phone_number_org_mapping p where p.vapi_phone_number_id = p_phone_number
     order by rank limit 1
   )
-  select h.org_id, h.role, s.id, s.scheme, s.params, s.sealed, s.key_version, s.not_after, k.wrapped, k.kek_id
+  select h.org_id, h.role, s.id, s.scheme, s.params, s.sealed, s.key_version, s.not_after, k.wrapped, k.kek_id,
+         o.keep_transcripts
     from hit h
     join public.organizations o on o.id = h.org_id and o.suspended_at is null
     left join public.webhook_secrets s on s.org_id = h.org_id and s.source = 'vapi'
@@ -219,18 +220,20 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Stores verified events of several organizations in one statement and tells which of them are
--- new; the others were there before. One unknown organization fails the statement, and the caller
+-- new; the others were there before. `received` ones are being answered right now: workers leave
+-- them alone for a minute. One unknown organization fails the statement, and the caller
 -- then tries row by row.
 create function accept_inbound(p_org uuid[], p_id uuid[], p_source text[], p_kind text[], p_call text[], p_dedupe bytea[],
-                               p_payload bytea[], p_key_version integer[], p_summary text[], p_trace text[], p_wait boolean[])
+                               p_payload bytea[], p_key_version integer[], p_summary text[], p_trace text[], p_status text[])
 returns table (id uuid)
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into public.inbound_events
-    (org_id, id, source, kind, call_id, dedupe_key, sealed_payload, key_version, summary, trace, next_attempt_at)
+    (org_id, id, source, kind, call_id, dedupe_key, sealed_payload, key_version, summary, trace, status, processed_at, next_attempt_at)
   select u.org_id, u.id, u.source, u.kind, u.call_id, u.dedupe_key, u.payload, u.key_version, u.summary::jsonb, u.trace::jsonb,
-         now() + case when u.wait then interval '1 minute' else interval '0' end
-    from unnest(p_org, p_id, p_source, p_kind, p_call, p_dedupe, p_payload, p_key_version, p_summary, p_trace, p_wait)
-      as u (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, trace, wait)
+         u.status, case when u.status = 'processed' then now() end,
+         case when u.status = 'received' then now() + interval '1 minute' end
+    from unnest(p_org, p_id, p_source, p_kind, p_call, p_dedupe, p_payload, p_key_version, p_summary, p_trace, p_status)
+      as u (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, trace, status)
   on conflict (org_id, dedupe_key) do nothing
   returning inbound_events.id
 $$;
