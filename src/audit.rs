@@ -189,7 +189,7 @@ fn row_hash(key: &SecretBytes, org: Option<OrgId>, row: &AuditRow) -> Result<Vec
 }
 
 fn open_key(vault: &Vault, org: Option<OrgId>, head: &AuditHead) -> Result<SecretBytes, AuditError> {
-    let sealed = Sealed::parse(&head.sealed_key)?;
+    let sealed = Sealed::parse(head.sealed_key.clone())?;
     let key = WrappedKey { version: head.version, kek_id: head.kek_id, bytes: head.wrapped.clone().into(), seals_reserved: 0 };
     Ok(vault.open_with_key(&head_place(org), &sealed, &key)?)
 }

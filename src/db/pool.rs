@@ -1,1 +1,55 @@
-//! (being written)
+//! The pool of connections that serve requests, logged in as `voxanne_app`.
+//!
+//! Which organization a connection works for is said per transaction (`set_config(.., true)`), so it
+//! ends with the transaction. What sqlx does not guarantee by itself is that the transaction ended:
+//! a future dropped between BEGIN and its answer leaves the connection inside a transaction that
+//! sqlx does not know of, and the next user would work in it, uncommitted and perhaps in the name of
+//! another clinic. So every connection is asked on its way back whether it is outside of a
+//! transaction and without an organization, and is closed if not. That costs one round trip *after*
+//! the request, while nobody waits for it, instead of the one before each request that
+//! `test_before_acquire` would cost.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgConnection, PgPool, Row};
+
+/// How long a request waits for a connection before it is told to come back later.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Limits of a session. Far above what any statement of ours takes, below what a person waits for.
+/// The idle limit ends transactions that were held across something slow, which none may be.
+const SESSION_LIMITS: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
+                              set idle_in_transaction_session_timeout = '15s'";
+
+/// A simple query, so that it is one message and its own transaction: inside of an older one, now()
+/// is the time when that one began, and in an aborted one the question itself is an error.
+const IS_CLEAN: &str = "select now() = statement_timestamp() \
+                        and coalesce(current_setting('app.org_id', true), '') = '' \
+                        and coalesce(current_setting('app.user_id', true), '') = '' \
+                        and coalesce(current_setting('app.role', true), '') = ''";
+
+/// Connects the pool of the server, with at most `max` connections.
+///
+/// Fails if the first connection can not be made.
+pub async fn connect_app(options: PgConnectOptions, max: u32) -> Result<PgPool, sqlx::Error> {
+    PgPoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SESSION_LIMITS).await.map(|_| ()) })
+        })
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
+        .connect_with(options.application_name("voxanne"))
+        .await
+}
+
+/// Whether a connection may serve the next request: no transaction and no setting left over.
+async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let clean: bool = sqlx::raw_sql(IS_CLEAN).fetch_one(connection).await?.try_get(0)?;
+    if !clean {
+        tracing::error!("a connection came back inside a transaction or with a setting; it was closed");
+    }
+    Ok(clean)
+}

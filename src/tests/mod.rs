@@ -1,2 +1,5 @@
 //! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
 #![allow(clippy::unwrap_used)]
+
+mod embedded;
+mod support;

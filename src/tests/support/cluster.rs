@@ -1,0 +1,142 @@
+//! One PostgreSQL cluster per test process and one database per test.
+//!
+//! The cluster is made at first use in a folder of its own, without fsync, and holds a migrated
+//! template; a test's database is a copy of it (about 50 ms). Rust's test programs have no hook at
+//! their end, so a small shell waits for the end of a pipe that only this process holds: however
+//! this process ends, the shell then ends the server and removes the folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool};
+use voxanne::db::embedded::{Embedded, EmbeddedOptions};
+use voxanne::db::migrate::migrate;
+use voxanne::db::pool::connect_app;
+
+const TEMPLATE: &str = "template_voxanne";
+
+/// The cluster of this process. Lives as long as the process.
+struct Cluster {
+    owner: PgConnectOptions,
+    app: PgConnectOptions,
+    superuser: PgConnectOptions,
+    /// Its standard input is the pipe; it must not be closed before the process ends.
+    _janitor: Child,
+}
+
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static NEXT_DATABASE: AtomicU32 = AtomicU32::new(0);
+
+fn cluster() -> &'static Cluster {
+    CLUSTER.get_or_init(|| {
+        let (ready, told) = std::sync::mpsc::channel();
+        // A thread with a runtime of its own: the runtime of one test ends with that test.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (embedded, cluster) = start().await;
+                ready.send(cluster).unwrap();
+                let _held = embedded;
+                std::future::pending::<()>().await;
+            });
+        });
+        told.recv().expect("the cluster of the tests starts")
+    })
+}
+
+async fn start() -> (Embedded, Cluster) {
+    let folder = scratch_folder("cluster");
+    let options = EmbeddedOptions { durable: false, max_connections: 400, ..EmbeddedOptions::default() };
+    let janitor = janitor(&folder);
+    let embedded = Embedded::start(&folder, options).await.unwrap();
+    let owner = embedded.owner_options();
+    migrate(&owner).await.unwrap();
+    let superuser = embedded.superuser_options();
+    let mut connection = superuser.connect().await.unwrap();
+    connection.execute("alter database voxanne rename to template_voxanne").await.unwrap();
+    connection.close().await.unwrap();
+    let cluster = Cluster { owner, app: embedded.app_options(), superuser, _janitor: janitor };
+    (embedded, cluster)
+}
+
+/// Ends whatever server runs below `folder` when this process ends, and removes the folder. To be
+/// called before the server is started. In a process group of its own, for Ctrl-C would end it first.
+pub fn janitor(folder: &Path) -> Child {
+    use std::os::unix::process::CommandExt;
+    Command::new("/bin/sh")
+        .args(["-c", JANITOR, "janitor"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
+}
+
+/// Signals a process only if its command line names the cluster: numbers are used again.
+const JANITOR: &str = r#"
+read _
+cluster="$1/postgres/cluster"
+pid=$(sed -n 1p "$cluster/postmaster.pid")
+socket=$(sed -n 5p "$cluster/postmaster.pid")
+runs() { ps -o args= -p "$pid" | grep -qF -- "-D $cluster"; }
+runs && kill -QUIT "$pid"
+while runs; do sleep 0.05; done
+case "$socket" in */voxanne-*) rm -rf "$socket" ;; esac
+rm -rf "$1"
+"#;
+
+/// A new folder that nobody else uses.
+pub fn scratch_folder(name: &str) -> PathBuf {
+    let unique = uuid::Uuid::new_v4().simple();
+    let folder = std::env::temp_dir().join(format!("voxanne-test-{name}-{unique}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A database of its own for one test: the whole schema, no rows.
+pub struct TestDb {
+    pub name: String,
+    /// As the server connects.
+    pub app: PgPool,
+    /// As migrations connect: owns the tables, and forced row-level security holds for it too.
+    pub owner: PgPool,
+    /// Bypasses everything: for looking at what is really there.
+    pub superuser: PgPool,
+}
+
+impl TestDb {
+    /// Copies the template.
+    pub async fn create() -> Self {
+        Self::create_like(TEMPLATE).await
+    }
+
+    /// Copies any database of the cluster that nobody is connected to.
+    pub async fn create_like(template: &str) -> Self {
+        let cluster = cluster();
+        let name = format!("test_{}", NEXT_DATABASE.fetch_add(1, Ordering::Relaxed));
+        let mut connection = cluster.superuser.connect().await.unwrap();
+        let create = format!("create database {name} template {template} owner voxanne_owner");
+        connection.execute(AssertSqlSafe(create)).await.unwrap();
+        connection.close().await.unwrap();
+        let app = connect_app(cluster.app.clone().database(&name), 4).await.unwrap();
+        let pool = || PgPoolOptions::new().max_connections(2);
+        let owner = pool().connect_lazy_with(cluster.owner.clone().database(&name));
+        let superuser = pool().connect_lazy_with(cluster.superuser.clone().database(&name));
+        Self { name, app, owner, superuser }
+    }
+
+    /// How the server connects to this database; for a pool of a test's own.
+    pub fn app_options(&self) -> PgConnectOptions {
+        cluster().app.clone().database(&self.name)
+    }
+
+    /// How the owner of the schema connects to this database.
+    pub fn owner_options(&self) -> PgConnectOptions {
+        cluster().owner.clone().database(&self.name)
+    }
+}
