@@ -99,13 +99,13 @@ pub fn is_answered_now(kind: &str) -> bool {
 
 /// Seals a verified message into the event that the inbox stores.
 ///
-/// `received` and `verified` are milliseconds since the request began, for the trace.
+/// `verified_after_us` is counted from the arrival of the request, for the trace.
 pub async fn prepare(
     vault: &Vault,
     verified: &Verified,
     envelope: &Envelope<'_>,
     body: &[u8],
-    verified_after_ms: u64,
+    verified_after_us: u64,
 ) -> Result<(NewEvent, Payload), InboundError> {
     let payload = Payload::parse(body, verified.route.keep_transcripts)?;
     let id = Uuid::now_v7();
@@ -121,7 +121,7 @@ pub async fn prepare(
         key_version: sealed.key_version(),
         sealed_payload: sealed.as_bytes().to_vec(),
         summary: payload.summary().to_string(),
-        trace: json!([{ "stage": "received", "ms": 0 }, { "stage": "verified", "ms": verified_after_ms }]).to_string(),
+        trace: json!([{ "stage": "received", "us": 0 }, { "stage": "verified", "us": verified_after_us }]).to_string(),
         status: if is_answered_now(&envelope.kind) { "received" } else { "processed" },
     };
     Ok((event, payload))
