@@ -1,0 +1,1 @@
+//! What must hold of the vault, tried from inside. The store is an in-memory one.
