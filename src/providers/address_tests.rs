@@ -3,6 +3,7 @@
 use super::*;
 
 /// Everything here must be refused, by the parser or by the check.
+#[rustfmt::skip]
 const REFUSED: &[&str] = &[
     // Loopback in all its spellings.
     "https://127.0.0.1", "https://127.0.0.1/", "https://127.0.0.1:443/", "https://127.0.0.2", "https://127.1",
@@ -65,6 +66,7 @@ const REFUSED: &[&str] = &[
 ];
 
 /// And all of these must pass.
+#[rustfmt::skip]
 const PASSED: &[&str] = &[
     "https://api.vapi.ai", "https://api.eu.vapi.ai/assistant?limit=1", "https://api.twilio.com/2010-04-01/Accounts",
     "https://messaging.twilio.com", "https://API.TWILIO.COM", "https://example.com", "https://example.com.",
@@ -96,6 +98,7 @@ fn public_urls_may_be_called() {
 
 /// First and last address of each refused IPv4 block, written down independently of the table
 /// that the code uses.
+#[rustfmt::skip]
 const BLOCK_EDGES: &[(&str, &str)] = &[
     ("0.0.0.0", "0.255.255.255"), ("10.0.0.0", "10.255.255.255"), ("100.64.0.0", "100.127.255.255"),
     ("127.0.0.0", "127.255.255.255"), ("168.63.129.16", "168.63.129.16"), ("169.254.0.0", "169.254.255.255"),
@@ -116,7 +119,14 @@ fn the_edges_of_every_ipv4_block_are_exact() {
         .collect();
     let is_refused = |bits: u32| ranges.iter().any(|(first, last)| (*first..=*last).contains(&bits));
     let edges = ranges.iter().flat_map(|(first, last)| {
-        [first.wrapping_sub(1), *first, first.wrapping_add(1), last.wrapping_sub(1), *last, last.wrapping_add(1)]
+        [
+            first.wrapping_sub(1),
+            *first,
+            first.wrapping_add(1),
+            last.wrapping_sub(1),
+            *last,
+            last.wrapping_add(1),
+        ]
     });
     let spread = (0..=u32::MAX).step_by(65_521);
     for bits in edges.chain(spread) {

@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::address;
-use super::breaker::{Breakers, Permit};
 pub use super::breaker::BulkheadKey;
-use super::egress_error::classify;
+use super::breaker::{Breakers, Permit};
 pub use super::egress_error::EgressError;
+use super::egress_error::classify;
 use super::lookup::{GuardedLookup, Lookup, SystemLookup};
 
 /// Time to open a connection.
@@ -264,7 +264,8 @@ impl Egress {
 pub struct EgressSetupError(#[source] reqwest::Error);
 
 fn build(client: &Client, call: &Call<'_>) -> Result<reqwest::Request, EgressError> {
-    let mut builder = client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
+    let mut builder =
+        client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
     builder = match call.auth {
         Auth::None => builder,
         Auth::Bearer(token) => {
@@ -305,7 +306,9 @@ fn settle(permit: Permit, result: &Result<Reply, EgressError>, budget: Duration)
         Ok(reply) if reply.status >= 500 => permit.failed(),
         Ok(_) | Err(EgressError::TooLarge) => permit.succeeded(),
         Err(EgressError::Timeout) if budget >= FAIR_BUDGET => permit.failed(),
-        Err(EgressError::Connect | EgressError::Dns | EgressError::Tls | EgressError::Reset) => permit.failed(),
+        Err(EgressError::Connect | EgressError::Dns | EgressError::Tls | EgressError::Reset) => {
+            permit.failed()
+        }
         Err(_) => drop(permit),
     }
 }

@@ -78,10 +78,8 @@ pub(super) fn classify(error: &reqwest::Error) -> EgressError {
         if current.is::<NoSuchName>() {
             return EgressError::Dns;
         }
-        // A failed handshake arrives as invalid data inside of an I/O error, whose own inner
-        // error only `get_ref` shows.
         if let Some(io) = current.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::InvalidData
+            && is_handshake(io)
             && error.is_connect()
         {
             return EgressError::Tls;
@@ -99,4 +97,10 @@ pub(super) fn classify(error: &reqwest::Error) -> EgressError {
     } else {
         EgressError::Reset
     }
+}
+
+/// A failed handshake is invalid data, wrapped in other I/O errors that only `get_ref` opens.
+fn is_handshake(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData
+        || error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_handshake)
 }

@@ -60,14 +60,16 @@ fn soon() -> Deadline {
 #[tokio::test]
 async fn it_names_itself() {
     let (address, _) = serve().await;
-    let reply = egress(&[address]).send(get(&format!("http://{address}/agent")), soon()).await.expect("a reply");
+    let reply =
+        egress(&[address]).send(get(&format!("http://{address}/agent")), soon()).await.expect("a reply");
     assert_eq!(reply.body, USER_AGENT.as_bytes());
 }
 
 #[tokio::test]
 async fn redirects_are_answers_and_are_not_followed() {
     let (address, followed) = serve().await;
-    let reply = egress(&[address]).send(get(&format!("http://{address}/moved")), soon()).await.expect("a reply");
+    let reply =
+        egress(&[address]).send(get(&format!("http://{address}/moved")), soon()).await.expect("a reply");
     assert_eq!((reply.status, followed.load(Ordering::Relaxed)), (308, 0));
 }
 
