@@ -134,6 +134,11 @@ where
         self.entries.invalidate_all();
     }
 
+    #[cfg(test)]
+    pub(super) async fn run_pending_tasks(&self) {
+        self.entries.run_pending_tasks().await;
+    }
+
     pub(super) fn stats(&self) -> CacheStats {
         CacheStats {
             hits: self.hits.load(Ordering::Relaxed),

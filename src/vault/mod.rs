@@ -252,6 +252,13 @@ impl Vault {
         Some(self.unknown_kek.load(Ordering::Relaxed)).filter(|id| *id != 0)
     }
 
+    /// Lets the caches do their housekeeping now, so that counts are exact.
+    #[cfg(test)]
+    async fn run_pending_tasks(&self) {
+        self.credentials.run_pending_tasks().await;
+        self.keys.run_pending_tasks().await;
+    }
+
     async fn find_key(&self, org: Option<OrgId>, version: i32) -> Result<Arc<WrappedKey>, VaultError> {
         let load = async {
             let key = self.source.find_data_key(org, Some(version)).await?;
