@@ -19,6 +19,8 @@ grant select, insert, update (count) on machine_counts to voxanne_gate;
 grant select (org_id, id, kind, run_at, lease_until, attempts), update (lease_until, attempts) on jobs to voxanne_gate;
 grant select (org_id, id, expires_at, revoked_at, role, key_hash, last_used_at), update (last_used_at) on api_keys to voxanne_gate;
 
+grant select (org_id, id, last_success_at), update (last_success_at) on org_integrations to voxanne_gate;
+
 create policy gate_select on organizations for select to voxanne_gate using (true);
 create policy gate_insert on organizations for insert to voxanne_gate with check (true);
 create policy gate_select on memberships for select to voxanne_gate using (true);
@@ -29,6 +31,8 @@ create policy gate_update on api_keys for update to voxanne_gate using (true) wi
 create policy gate_insert on inbound_events for insert to voxanne_gate with check (true);
 create policy gate_select on inbound_events for select to voxanne_gate using (true);
 create policy gate_update on inbound_events for update to voxanne_gate using (true) with check (true);
+create policy gate_select on org_integrations for select to voxanne_gate using (true);
+create policy gate_update on org_integrations for update to voxanne_gate using (true) with check (true);
 create policy gate_select on machine_counts for select to voxanne_gate using (true);
 create policy gate_insert on machine_counts for insert to voxanne_gate with check (true);
 create policy gate_update on machine_counts for update to voxanne_gate using (true) with check (true);
@@ -205,6 +209,13 @@ $$;
 create function touch_assistants(p_ids uuid[]) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   update public.assistant_org_mapping m set last_used_at = now() where m.vapi_assistant_id = any (p_ids)
+$$;
+
+-- Notes when integrations last served a real use, gathered in memory by the caller.
+create function touch_integrations(p_org uuid[], p_id uuid[]) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update public.org_integrations i set last_success_at = now()
+    from unnest(p_org, p_id) as u (org_id, id) where i.org_id = u.org_id and i.id = u.id
 $$;
 
 -- Stores verified events of several organizations in one statement and tells which of them are

@@ -1,5 +1,83 @@
-//! All SQL: one file per noun.
+//! All SQL of the product: one file per noun.
+//!
+//! Tenant tables are reached through [`OrgTx`] alone, which cannot exist without an organization
+//! that the database has confirmed. Nothing here can decrypt: sealed columns travel as opaque bytes.
 
+pub mod agents;
+pub mod api_keys;
+pub mod audit;
+pub mod changes;
+pub mod counters;
+pub mod credentials;
 pub mod embedded;
+pub mod inbound;
+pub mod integrations;
+pub mod jobs;
+pub mod keys;
+pub mod messages;
 pub mod migrate;
+pub mod organizations;
 pub mod pool;
+pub mod routes;
+pub mod sealed_source;
+pub mod sessions;
+pub mod tool_calls;
+pub mod tx;
+pub mod users;
+pub mod webhook_secrets;
+
+use uuid::Uuid;
+
+pub use tx::{Access, BeginError, ContextRole, OrgTx, Scope};
+
+/// What can go wrong with the database, as far as callers can act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A named constraint said no; callers turn the name into a field error.
+    #[error("the database refused the row ({constraint})")]
+    Constraint { constraint: String },
+    /// The row is not there, or belongs to somebody else: nobody can tell the difference.
+    #[error("there is no such row")]
+    NotFound,
+    /// The database cannot be reached, is shutting down or took too long. Worth another try.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// A fault of ours.
+    #[error("the database did not understand us")]
+    Fault(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => DbError::NotFound,
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed => DbError::Unavailable(error),
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default().into_owned();
+                if let Some(constraint) = database.constraint() {
+                    DbError::Constraint { constraint: constraint.to_owned() }
+                } else if is_passing(&code) {
+                    DbError::Unavailable(error)
+                } else {
+                    DbError::Fault(error)
+                }
+            }
+            _ => DbError::Fault(error),
+        }
+    }
+}
+
+/// Codes that say "not now": connection exceptions, resources, operator intervention, cancelled
+/// statements, serialization failures (PostgreSQL, appendix A).
+fn is_passing(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("53") || code.starts_with("57") || code == "40001" || code == "40P01"
+}
+
+/// A new identifier, ordered by time (UUID version 7, RFC 9562).
+pub fn fresh_id<T: From<Uuid>>() -> T {
+    T::from(Uuid::now_v7())
+}

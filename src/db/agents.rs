@@ -1,0 +1,132 @@
+//! Agent configurations: one for inbound and one for outbound calls, per organization.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, OrgTx};
+use crate::domain::UserId;
+
+/// A configuration as it is stored, with its state at Vapi.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct AgentRow {
+    pub role: String,
+    pub name: String,
+    pub first_message: String,
+    pub system_prompt: String,
+    pub model_provider: String,
+    pub model: String,
+    pub voice_provider: String,
+    pub voice_id: String,
+    pub language: String,
+    pub max_duration_seconds: i32,
+    pub tools: Vec<String>,
+    pub vapi_assistant_id: Option<Uuid>,
+    pub vapi_state: String,
+    pub vapi_error: Option<String>,
+    pub vapi_synced_hash: Option<String>,
+    pub vapi_synced_at: Option<OffsetDateTime>,
+    pub updated_at: OffsetDateTime,
+}
+
+/// What people may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentChange {
+    pub name: String,
+    pub first_message: String,
+    pub system_prompt: String,
+    pub model_provider: String,
+    pub model: String,
+    pub voice_provider: String,
+    pub voice_id: String,
+    pub language: String,
+    pub max_duration_seconds: i32,
+}
+
+const COLUMNS: &str = "role, name, first_message, system_prompt, model_provider, model, voice_provider, voice_id, language,
+    max_duration_seconds, tools, vapi_assistant_id, vapi_state, vapi_error, vapi_synced_hash, vapi_synced_at, updated_at";
+
+pub async fn list(tx: &mut OrgTx) -> Result<Vec<AgentRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from agent_configs order by role")))
+        .fetch_all(tx.conn())
+        .await?)
+}
+
+pub async fn find(tx: &mut OrgTx, role: &str) -> Result<Option<AgentRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from agent_configs where role = $1")))
+        .bind(role)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// Makes a configuration where there is none yet.
+pub async fn insert_default(tx: &mut OrgTx, role: &str, name: &str, first_message: &str, system_prompt: &str) -> Result<(), DbError> {
+    let org = tx.org();
+    sqlx::query(
+        "insert into agent_configs (org_id, role, id, name, first_message, system_prompt)
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+    )
+    .bind(org.0)
+    .bind(role)
+    .bind(Uuid::now_v7())
+    .bind(name)
+    .bind(first_message)
+    .bind(system_prompt)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Stores what a person changed; what is at Vapi is then out of date.
+pub async fn update(tx: &mut OrgTx, role: &str, change: &AgentChange, by: Option<UserId>) -> Result<(), DbError> {
+    let done = sqlx::query(
+        "update agent_configs set name = $2, first_message = $3, system_prompt = $4, model_provider = $5, model = $6,
+                voice_provider = $7, voice_id = $8, language = $9, max_duration_seconds = $10,
+                updated_by = $11, updated_at = now() where role = $1",
+    )
+    .bind(role)
+    .bind(&change.name)
+    .bind(&change.first_message)
+    .bind(&change.system_prompt)
+    .bind(&change.model_provider)
+    .bind(&change.model)
+    .bind(&change.voice_provider)
+    .bind(&change.voice_id)
+    .bind(&change.language)
+    .bind(change.max_duration_seconds)
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
+}
+
+/// Notes that an assistant exists at Vapi and what it was made from.
+pub async fn mark_ready(tx: &mut OrgTx, role: &str, assistant: Uuid, synced_hash: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_synced_hash = $3,
+                vapi_synced_at = now() where role = $1",
+    )
+    .bind(role)
+    .bind(assistant)
+    .bind(synced_hash)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes another state at Vapi: `missing`, `pending`, `failed` (with a sentence) or `deleted`.
+pub async fn mark_state(tx: &mut OrgTx, role: &str, state: &str, error: Option<&str>) -> Result<(), DbError> {
+    sqlx::query(
+        "update agent_configs set vapi_state = $2, vapi_error = $3,
+                vapi_assistant_id = case when $2 in ('missing', 'deleted') then null else vapi_assistant_id end,
+                vapi_synced_hash = case when $2 in ('missing', 'deleted') then null else vapi_synced_hash end
+          where role = $1",
+    )
+    .bind(role)
+    .bind(state)
+    .bind(error)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Keys of other programs. Only a hash is kept; the key itself is shown once.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, OrgTx};
+use crate::domain::{Role, UserId};
+
+/// A key as lists show it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ApiKeyRow {
+    pub id: Uuid,
+    pub name: String,
+    pub prefix: String,
+    pub role: String,
+    pub created_at: OffsetDateTime,
+    pub last_used_at: Option<OffsetDateTime>,
+    pub expires_at: Option<OffsetDateTime>,
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+pub async fn insert(
+    tx: &mut OrgTx,
+    id: Uuid,
+    name: &str,
+    prefix: &str,
+    key_hash: &[u8; 32],
+    role: Role,
+    created_by: Option<UserId>,
+) -> Result<(), DbError> {
+    let org = tx.org();
+    sqlx::query(
+        "insert into api_keys (org_id, id, name, prefix, key_hash, role, created_by) values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(org.0)
+    .bind(id)
+    .bind(name)
+    .bind(prefix)
+    .bind(key_hash.as_slice())
+    .bind(role.as_str())
+    .bind(created_by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub async fn list(tx: &mut OrgTx) -> Result<Vec<ApiKeyRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, name, prefix, role, created_at, last_used_at, expires_at, revoked_at
+           from api_keys order by created_at desc",
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+pub async fn revoke(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
+    let done = sqlx::query("update api_keys set revoked_at = now() where id = $1 and revoked_at is null")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
+}

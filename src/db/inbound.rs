@@ -1,0 +1,156 @@
+//! The durable inbox of verified webhooks.
+
+use serde_json::Value;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, OrgTx};
+use crate::domain::{EventId, OrgId};
+
+/// A verified event, sealed, on its way into the inbox.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub org: OrgId,
+    pub id: Uuid,
+    pub source: &'static str,
+    pub kind: String,
+    pub call_id: Option<String>,
+    pub dedupe_key: [u8; 32],
+    pub sealed_payload: Vec<u8>,
+    pub key_version: i32,
+    /// JSON text of what lists may show.
+    pub summary: String,
+    /// JSON text of the stages so far.
+    pub trace: String,
+    /// True where the event is being answered right now: workers leave it alone for a minute.
+    pub is_answered_now: bool,
+}
+
+/// Stores events of any organizations in one statement; returns the ids of those that are new.
+pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbError> {
+    let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
+    let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
+    let sources: Vec<&str> = events.iter().map(|e| e.source).collect();
+    let kinds: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
+    let calls: Vec<Option<&str>> = events.iter().map(|e| e.call_id.as_deref()).collect();
+    let keys: Vec<&[u8]> = events.iter().map(|e| e.dedupe_key.as_slice()).collect();
+    let payloads: Vec<&[u8]> = events.iter().map(|e| e.sealed_payload.as_slice()).collect();
+    let versions: Vec<i32> = events.iter().map(|e| e.key_version).collect();
+    let summaries: Vec<&str> = events.iter().map(|e| e.summary.as_str()).collect();
+    let traces: Vec<&str> = events.iter().map(|e| e.trace.as_str()).collect();
+    let waits: Vec<bool> = events.iter().map(|e| e.is_answered_now).collect();
+    Ok(sqlx::query_scalar("select id from accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+        .bind(orgs)
+        .bind(ids)
+        .bind(sources)
+        .bind(kinds)
+        .bind(calls)
+        .bind(keys)
+        .bind(payloads)
+        .bind(versions)
+        .bind(summaries)
+        .bind(traces)
+        .bind(waits)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Takes due events under a lease: (organization, event, attempt).
+pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<(OrgId, EventId, i32)>, DbError> {
+    let rows: Vec<(Uuid, Uuid, i32)> = sqlx::query_as("select org_id, id, attempts from lease_inbound($1, $2)")
+        .bind(limit)
+        .bind(seconds)
+        .fetch_all(pool)
+        .await?;
+    Ok(rows.into_iter().map(|(org, id, attempts)| (OrgId(org), EventId(id), attempts)).collect())
+}
+
+/// An event as the list shows it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct EventRow {
+    #[sqlx(try_from = "Uuid")]
+    pub id: EventId,
+    pub source: String,
+    pub kind: String,
+    pub call_id: Option<String>,
+    pub status: String,
+    pub summary: Json<Value>,
+    pub trace: Json<Value>,
+    pub attempts: i32,
+    pub error: Option<String>,
+    pub received_at: OffsetDateTime,
+    pub processed_at: Option<OffsetDateTime>,
+}
+
+/// The newest events of the organization.
+pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<EventRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, source, kind, call_id, status, summary, trace, attempts, error, received_at, processed_at
+           from inbound_events order by id desc limit $1",
+    )
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// What a worker needs of an event.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct EventPayload {
+    pub kind: String,
+    pub status: String,
+    pub sealed_payload: Option<Vec<u8>>,
+    pub trace: Json<Value>,
+}
+
+pub async fn find_payload(tx: &mut OrgTx, id: EventId) -> Result<Option<EventPayload>, DbError> {
+    Ok(sqlx::query_as("select kind, status, sealed_payload, trace from inbound_events where id = $1")
+        .bind(id.0)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// Ends an event; `stages` are added to its trace. Nothing happens where it was ended before.
+pub async fn finish(tx: &mut OrgTx, id: EventId, summary: Option<&Value>, stages: &Value) -> Result<(), DbError> {
+    sqlx::query(
+        "update inbound_events set status = 'processed', processed_at = now(), next_attempt_at = null, lease_until = null,
+                error = null, summary = summary || coalesce($2, '{}'::jsonb), trace = trace || $3
+          where id = $1 and status = 'received'",
+    )
+    .bind(id.0)
+    .bind(summary.map(Json))
+    .bind(Json(stages))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Puts an event off, or parks it for a person after its last attempt.
+pub async fn put_off(tx: &mut OrgTx, id: EventId, error: &str, seconds: Option<f64>) -> Result<(), DbError> {
+    sqlx::query(
+        "update inbound_events set error = $2, lease_until = null,
+                status = case when $3::float8 is null then 'parked' else status end,
+                next_attempt_at = now() + make_interval(secs => $3)
+          where id = $1 and status = 'received'",
+    )
+    .bind(id.0)
+    .bind(error)
+    .bind(seconds)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Empties payloads that are older than the clinic keeps them; the keys stay.
+pub async fn empty_old(tx: &mut OrgTx) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update inbound_events e set sealed_payload = null
+           from organizations o
+          where o.id = e.org_id and e.sealed_payload is not null and e.status <> 'received'
+            and e.received_at < now() - make_interval(days => o.retention_days)",
+    )
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}

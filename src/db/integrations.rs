@@ -1,0 +1,221 @@
+//! Integrations: one row per provider (and label) as an organization has set it up.
+
+use serde_json::Value;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, OrgTx};
+use crate::domain::card::Verification;
+use crate::domain::{CapabilityResult, CredentialId, IntegrationId, OrgId, ProviderId, UserId};
+
+/// Everything that a card or a status answer needs, of one integration.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct IntegrationRow {
+    #[sqlx(try_from = "Uuid")]
+    pub id: IntegrationId,
+    pub provider: String,
+    pub label: String,
+    pub is_paused: bool,
+    pub active_credential_id: Option<Uuid>,
+    pub verification_status: String,
+    pub capabilities: Json<Vec<CapabilityResult>>,
+    pub identity: Option<String>,
+    pub identity_name: Option<String>,
+    pub last_verified_at: Option<OffsetDateTime>,
+    pub last_success_at: Option<OffsetDateTime>,
+    pub verification_error: Option<String>,
+    pub fix_hint: Option<String>,
+    pub fix_url: Option<String>,
+    pub updated_at: OffsetDateTime,
+    pub updated_by_name: Option<String>,
+    /// Masked forms of the active credential's fields.
+    pub hint: Option<Json<Value>>,
+    /// The sealed active credential with its wrapped key: whether it opens decides the card.
+    pub sealed: Option<Vec<u8>>,
+    pub key_version: Option<i32>,
+    pub kek_id: Option<i64>,
+    pub wrapped: Option<Vec<u8>>,
+    /// The newest version that *Restore* would bring back.
+    pub restorable_id: Option<Uuid>,
+    pub version_count: i64,
+}
+
+impl IntegrationRow {
+    pub fn verification(&self) -> Verification {
+        Verification::parse(&self.verification_status).unwrap_or(Verification::Pending)
+    }
+
+    pub fn provider_id(&self) -> Option<ProviderId> {
+        self.provider.parse().ok()
+    }
+}
+
+/// All integrations of the organization in one statement.
+pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select i.id, i.provider, i.label, i.is_paused, i.active_credential_id, i.verification_status, i.capabilities,
+                i.identity, i.identity_name, i.last_verified_at, i.last_success_at, i.verification_error,
+                i.fix_hint, i.fix_url, i.updated_at, u.name as updated_by_name,
+                c.hint, c.sealed, c.key_version, k.kek_id, k.wrapped, r.id as restorable_id,
+                (select count(*) from org_credentials v
+                  where v.org_id = i.org_id and v.integration_id = i.id and v.draft_expires_at is null) as version_count
+           from org_integrations i
+           left join users u on u.id = i.updated_by
+           left join org_credentials c on c.org_id = i.org_id and c.id = i.active_credential_id
+           left join data_keys k on k.org_id = c.org_id and k.version = c.key_version
+           left join lateral (
+             select v.id from org_credentials v
+              where v.org_id = i.org_id and v.integration_id = i.id and v.draft_expires_at is null
+                and v.id is distinct from i.active_credential_id
+                and coalesce(v.superseded_at, v.disconnected_at) > now() - make_interval(days => $1)
+              order by coalesce(v.superseded_at, v.disconnected_at) desc limit 1) r on true
+          order by i.provider, i.label",
+    )
+    .bind(restore_days)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// An integration locked for change, until the transaction ends.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct LockedIntegration {
+    #[sqlx(try_from = "Uuid")]
+    pub id: IntegrationId,
+    pub active_credential_id: Option<Uuid>,
+    pub identity: Option<String>,
+    pub verification_status: String,
+    pub is_paused: bool,
+}
+
+/// Finds and locks the integration of a provider under a label.
+pub async fn lock(tx: &mut OrgTx, provider: ProviderId, label: &str) -> Result<Option<LockedIntegration>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, active_credential_id, identity, verification_status, is_paused
+           from org_integrations where provider = $1 and label = $2 for update",
+    )
+    .bind(provider.as_str())
+    .bind(label)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Finds and locks the integration of a provider, making its row first where it is missing.
+pub async fn lock_or_insert(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    label: &str,
+    by: Option<UserId>,
+) -> Result<LockedIntegration, DbError> {
+    let org = tx.org();
+    sqlx::query(
+        "insert into org_integrations (org_id, id, provider, label, is_primary, created_by, updated_by)
+         values ($1, $2, $3, $4, $5, $6, $6) on conflict on constraint org_integrations_label_key do nothing",
+    )
+    .bind(org.0)
+    .bind(Uuid::now_v7())
+    .bind(provider.as_str())
+    .bind(label)
+    .bind(label == PRIMARY)
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    lock(tx, provider, label).await?.ok_or(DbError::NotFound)
+}
+
+/// The label of the account that calls use.
+pub const PRIMARY: &str = "Primary";
+
+/// What a test found, as it is kept on the card.
+#[derive(Clone, Debug)]
+pub struct Findings<'a> {
+    pub status: Verification,
+    pub capabilities: &'a [CapabilityResult],
+    pub identity: Option<&'a str>,
+    pub identity_name: Option<&'a str>,
+    pub error: Option<&'a str>,
+    pub fix: Option<(&'a str, &'a str)>,
+}
+
+/// Makes a credential the active one and records what its test found.
+pub async fn activate(
+    tx: &mut OrgTx,
+    id: IntegrationId,
+    credential: CredentialId,
+    findings: &Findings<'_>,
+    by: Option<UserId>,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update org_integrations
+            set active_credential_id = $2, is_paused = false, verification_status = $3, capabilities = $4,
+                identity = coalesce($5, identity), identity_name = coalesce($6, identity_name),
+                last_verified_at = now(), verification_error = $7, fix_hint = $8, fix_url = $9,
+                last_refusal_at = case when $3 = 'failed' then now() else last_refusal_at end,
+                updated_by = $10, updated_at = now()
+          where id = $1",
+    )
+    .bind(id.0)
+    .bind(credential.0)
+    .bind(findings.status.as_str())
+    .bind(Json(findings.capabilities))
+    .bind(findings.identity)
+    .bind(findings.identity_name)
+    .bind(findings.error)
+    .bind(findings.fix.map(|fix| fix.0))
+    .bind(findings.fix.map(|fix| fix.1))
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Records what a later test of the same credential found. Nothing happens where another
+/// credential has become active meanwhile; false tells so.
+pub async fn record_findings(
+    tx: &mut OrgTx,
+    id: IntegrationId,
+    credential: CredentialId,
+    findings: &Findings<'_>,
+) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "update org_integrations
+            set verification_status = $3, capabilities = $4, identity_name = coalesce($5, identity_name),
+                last_verified_at = case when $3 = 'undetermined' then last_verified_at else now() end,
+                verification_error = $6, fix_hint = $7, fix_url = $8,
+                last_refusal_at = case when $3 = 'failed' then now() else last_refusal_at end, updated_at = now()
+          where id = $1 and active_credential_id = $2",
+    )
+    .bind(id.0)
+    .bind(credential.0)
+    .bind(findings.status.as_str())
+    .bind(Json(findings.capabilities))
+    .bind(findings.identity_name)
+    .bind(findings.error)
+    .bind(findings.fix.map(|fix| fix.0))
+    .bind(findings.fix.map(|fix| fix.1))
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes the active credential off the card. False where there was none.
+pub async fn deactivate(tx: &mut OrgTx, id: IntegrationId, by: Option<UserId>) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "update org_integrations
+            set active_credential_id = null, verification_status = 'pending', capabilities = '[]',
+                verification_error = null, fix_hint = null, fix_url = null, updated_by = $2, updated_at = now()
+          where id = $1 and active_credential_id is not null",
+    )
+    .bind(id.0)
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes real uses that succeeded, gathered in memory: (organization, integration) pairs.
+pub async fn touch(pool: &sqlx::PgPool, uses: &[(OrgId, IntegrationId)]) -> Result<(), DbError> {
+    let (orgs, ids): (Vec<Uuid>, Vec<Uuid>) = uses.iter().map(|(org, id)| (org.0, id.0)).unzip();
+    sqlx::query("select touch_integrations($1, $2)").bind(orgs).bind(ids).execute(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Text messages: the row comes before the call to the provider, the result after it.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, OrgTx};
+use crate::domain::{MessageId, UserId};
+
+/// A message about to be sent. Recipient and text are sealed together.
+pub struct NewMessage<'a> {
+    pub id: MessageId,
+    pub provider: &'a str,
+    pub channel: &'a str,
+    pub purpose: &'a str,
+    pub recipient_mask: &'a str,
+    pub sealed_content: &'a [u8],
+    pub key_version: i32,
+    pub requested_by: Option<UserId>,
+}
+
+pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError> {
+    let org = tx.org();
+    sqlx::query(
+        "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version, requested_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(org.0)
+    .bind(new.id.0)
+    .bind(new.provider)
+    .bind(new.channel)
+    .bind(new.purpose)
+    .bind(new.recipient_mask)
+    .bind(new.sealed_content)
+    .bind(new.key_version)
+    .bind(new.requested_by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// How a send ended.
+pub struct SendResult<'a> {
+    /// `queued`, `sent`, `failed`, or `parked` where nobody knows.
+    pub status: &'a str,
+    pub provider_message_id: Option<&'a str>,
+    pub error_code: Option<&'a str>,
+    pub error: Option<&'a str>,
+}
+
+pub async fn finish(tx: &mut OrgTx, id: MessageId, result: &SendResult<'_>) -> Result<(), DbError> {
+    sqlx::query(
+        "update messages set status = $2, provider_message_id = $3, error_code = $4, error = $5,
+                sent_at = case when $2 in ('queued', 'sent') then now() end
+          where id = $1 and status = 'sending'",
+    )
+    .bind(id.0)
+    .bind(result.status)
+    .bind(result.provider_message_id)
+    .bind(result.error_code)
+    .bind(result.error)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Parks what a crashed process left in flight.
+pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update messages set status = 'parked', error = 'The service stopped while this message was being sent'
+          where status = 'sending' and created_at < now() - make_interval(secs => $1)",
+    )
+    .bind(f64::from(seconds))
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// A message as lists show it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct MessageRow {
+    #[sqlx(try_from = "Uuid")]
+    pub id: MessageId,
+    pub provider: String,
+    pub channel: String,
+    pub purpose: String,
+    pub recipient_mask: String,
+    pub status: String,
+    pub provider_message_id: Option<String>,
+    pub error: Option<String>,
+    pub created_at: OffsetDateTime,
+}
+
+pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<MessageRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, provider, channel, purpose, recipient_mask, status, provider_message_id, error, created_at
+           from messages order by id desc limit $1",
+    )
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}

@@ -1,0 +1,51 @@
+//! Organizations: made through a gate function, changed only from inside.
+
+use sqlx::PgPool;
+
+use super::{DbError, OrgTx};
+use crate::domain::OrgId;
+
+/// What a clinic says about itself.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct OrganizationRow {
+    pub name: String,
+    pub slug: String,
+    pub time_zone: String,
+    pub country: String,
+    pub retention_days: i32,
+    pub keep_transcripts: bool,
+}
+
+/// Makes an organization. A taken slug is `Constraint { "organizations_slug_key" }`.
+pub async fn create(pool: &PgPool, id: OrgId, name: &str, slug: &str, time_zone: &str, country: &str) -> Result<(), DbError> {
+    sqlx::query("select create_organization($1, $2, $3, $4, $5)")
+        .bind(id.0)
+        .bind(name)
+        .bind(slug)
+        .bind(time_zone)
+        .bind(country)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+pub async fn count(pool: &PgPool) -> Result<i64, DbError> {
+    Ok(sqlx::query_scalar("select count_organizations()").fetch_one(pool).await?)
+}
+
+/// The organization of the transaction.
+pub async fn find(tx: &mut OrgTx) -> Result<OrganizationRow, DbError> {
+    Ok(sqlx::query_as("select name, slug, time_zone, country, retention_days, keep_transcripts from organizations")
+        .fetch_one(tx.conn())
+        .await?)
+}
+
+pub async fn update_profile(tx: &mut OrgTx, name: &str, time_zone: &str, country: &str) -> Result<(), DbError> {
+    let done = sqlx::query("update organizations set name = $1, time_zone = $2, country = $3")
+        .bind(name)
+        .bind(time_zone)
+        .bind(country)
+        .execute(tx.conn())
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
+}

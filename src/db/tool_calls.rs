@@ -1,0 +1,63 @@
+//! Tool calls of assistants: a `running` row is committed before the effect, the result after it.
+
+use super::{DbError, OrgTx};
+
+/// What is known of a tool call that was seen before.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ToolCallRow {
+    pub status: String,
+    pub result: Option<String>,
+}
+
+/// Claims a tool call: `None` for the first to come, the row for everybody after.
+pub async fn claim(tx: &mut OrgTx, call: &str, tool_call: &str, name: &str) -> Result<Option<ToolCallRow>, DbError> {
+    let org = tx.org();
+    let done = sqlx::query(
+        "insert into tool_calls (org_id, call_id, tool_call_id, name) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(org.0)
+    .bind(call)
+    .bind(tool_call)
+    .bind(name)
+    .execute(tx.conn())
+    .await?;
+    if done.rows_affected() == 1 {
+        return Ok(None);
+    }
+    find(tx, call, tool_call).await?.ok_or(DbError::NotFound).map(Some)
+}
+
+pub async fn find(tx: &mut OrgTx, call: &str, tool_call: &str) -> Result<Option<ToolCallRow>, DbError> {
+    Ok(sqlx::query_as("select status, result from tool_calls where call_id = $1 and tool_call_id = $2")
+        .bind(call)
+        .bind(tool_call)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// Records how a running tool call ended: `done`, `failed` or `parked`.
+pub async fn finish(tx: &mut OrgTx, call: &str, tool_call: &str, status: &str, result: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "update tool_calls set status = $3, result = $4, finished_at = now()
+          where call_id = $1 and tool_call_id = $2 and status = 'running'",
+    )
+    .bind(call)
+    .bind(tool_call)
+    .bind(status)
+    .bind(result)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Parks what a crashed process left running: nobody knows whether the effect happened.
+pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update tool_calls set status = 'parked', finished_at = now()
+          where status = 'running' and started_at < now() - make_interval(secs => $1)",
+    )
+    .bind(f64::from(seconds))
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}

@@ -1,0 +1,234 @@
+//! The transaction of one organization: the only door to tenant tables.
+//!
+//! `begin` sends `BEGIN` and the gate function in one round trip: the database checks who asks,
+//! decides the organization and sets it for this transaction only. A refusal is an answer, not an
+//! error, so the connection stays sound; after any error the connection is closed, never reused.
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+use uuid::Uuid;
+
+use super::DbError;
+use crate::domain::{OrgId, Role, UserId};
+
+/// By which right a transaction is begun.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A browser session (SHA-256 of the cookie), and the organization its page was opened with.
+    Session { hash: [u8; 32], expected: Option<OrgId> },
+    /// A program's key (SHA-256 of it).
+    ApiKey { hash: [u8; 32] },
+    /// The service itself, for an organization that a verified webhook or a leased job named.
+    Service(OrgId),
+}
+
+/// In which role the transaction acts; the policies of the database read the same word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextRole {
+    Person(Role),
+    Service,
+}
+
+impl ContextRole {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ContextRole::Person(role) => role.as_str(),
+            ContextRole::Service => "service",
+        }
+    }
+
+    /// May set up providers and agents.
+    pub const fn may_configure(self) -> bool {
+        match self {
+            ContextRole::Person(role) => role.may_configure(),
+            ContextRole::Service => true,
+        }
+    }
+}
+
+/// Who acts, where and as what: what the database said at the beginning of the transaction.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub org: OrgId,
+    pub org_name: String,
+    pub user: Option<UserId>,
+    pub user_name: String,
+    pub user_email: String,
+    pub role: ContextRole,
+    pub is_staff: bool,
+}
+
+/// Why no transaction was begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    #[error("nobody is signed in")]
+    NoSession,
+    #[error("the signed-in person belongs to no clinic")]
+    NoOrganization { user: UserId, name: String, email: String },
+    #[error("the clinic is suspended")]
+    Suspended { org_name: String },
+    #[error("the page was opened for another clinic than the current one")]
+    OtherOrganization { org_name: String },
+    #[error("the API key is unknown, revoked or expired")]
+    NoKey,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// A transaction that is tied to one organization.
+pub struct OrgTx {
+    /// Taken when the transaction ends; still there on drop, the work is rolled back.
+    conn: Option<PoolConnection<Postgres>>,
+    org: OrgId,
+}
+
+impl OrgTx {
+    /// Begins a transaction, or says why the caller may not.
+    pub async fn begin(pool: &PgPool, access: &Access) -> Result<(Self, Scope), BeginError> {
+        let mut conn = pool.acquire().await.map_err(DbError::from)?;
+        let rows = match conn.fetch_all(sqlx::raw_sql(AssertSqlSafe(begin_sql(access)))).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                // The connection may be inside an aborted transaction: nobody gets it again.
+                conn.close_on_drop();
+                return Err(DbError::from(error).into());
+            }
+        };
+        let begun = rows.first().ok_or(DbError::NotFound).map_err(BeginError::from).and_then(|row| read_scope(row, access));
+        let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()) };
+        match begun {
+            Ok(scope) => {
+                tx.org = scope.org;
+                Ok((tx, scope))
+            }
+            Err(refusal) => {
+                tx.rollback().await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Begins a transaction of the service itself.
+    pub async fn service(pool: &PgPool, org: OrgId) -> Result<Self, DbError> {
+        match Self::begin(pool, &Access::Service(org)).await {
+            Ok((tx, _)) => Ok(tx),
+            Err(BeginError::Db(error)) => Err(error),
+            Err(_) => Err(DbError::NotFound),
+        }
+    }
+
+    pub const fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// The connection, for the queries of this module's siblings.
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        match self.conn.as_mut() {
+            Some(conn) => conn,
+            None => unreachable!("the connection is taken only by the methods that consume the transaction"),
+        }
+    }
+
+    /// Makes the work permanent.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        let Some(mut conn) = self.conn.take() else { return Ok(()) };
+        match conn.execute(sqlx::raw_sql("commit")).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                conn.close_on_drop();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Undoes the work now, instead of when the value is dropped.
+    pub async fn rollback(mut self) {
+        if let Some(conn) = self.conn.take() {
+            roll_back(conn).await;
+        }
+    }
+}
+
+impl Drop for OrgTx {
+    fn drop(&mut self) {
+        let Some(mut conn) = self.conn.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(roll_back(conn));
+            }
+            Err(_) => conn.close_on_drop(),
+        }
+    }
+}
+
+async fn roll_back(mut conn: PoolConnection<Postgres>) {
+    if conn.execute(sqlx::raw_sql("rollback")).await.is_err() {
+        conn.close_on_drop();
+    }
+}
+
+/// The text of the one round trip. Only hexadecimal digits and UUIDs are put into it.
+fn begin_sql(access: &Access) -> String {
+    match access {
+        Access::Session { hash, expected } => {
+            let expected = expected.map_or_else(|| "null".to_owned(), |org| format!("'{org}'"));
+            format!("begin; select * from public.begin_request('\\x{}', {expected})", hex::encode(hash))
+        }
+        Access::ApiKey { hash } => {
+            format!("begin; select * from public.begin_api_key('\\x{}')", hex::encode(hash))
+        }
+        Access::Service(org) => format!(
+            "begin; select set_config('app.org_id', '{org}', true), set_config('app.user_id', '', true), \
+             set_config('app.role', 'service', true)"
+        ),
+    }
+}
+
+fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
+    if let Access::Service(org) = access {
+        return Ok(Scope {
+            org: *org,
+            org_name: String::new(),
+            user: None,
+            user_name: String::new(),
+            user_email: String::new(),
+            role: ContextRole::Service,
+            is_staff: false,
+        });
+    }
+    let text = |column: &str| -> Result<String, DbError> {
+        Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+    };
+    let id = |column: &str| -> Result<Option<Uuid>, DbError> { Ok(row.try_get(column)?) };
+    match text("verdict")?.as_str() {
+        "ok" => {}
+        "no_session" => return Err(BeginError::NoSession),
+        "no_key" => return Err(BeginError::NoKey),
+        "suspended" => return Err(BeginError::Suspended { org_name: text("org_name")? }),
+        "other_organization" => return Err(BeginError::OtherOrganization { org_name: text("org_name")? }),
+        "no_organization" => {
+            return Err(match id("user_id")? {
+                Some(user) => BeginError::NoOrganization {
+                    user: UserId(user),
+                    name: text("user_name")?,
+                    email: text("user_email")?,
+                },
+                None => BeginError::NoSession,
+            });
+        }
+        _ => return Err(DbError::NotFound.into()),
+    }
+    let role = text("role")?.parse::<Role>().map_err(|()| DbError::NotFound)?;
+    let org = id("org_id")?.ok_or(DbError::NotFound)?;
+    let is_person = matches!(access, Access::Session { .. });
+    Ok(Scope {
+        org: OrgId(org),
+        org_name: text("org_name")?,
+        user: if is_person { id("user_id")?.map(UserId) } else { None },
+        user_name: if is_person { text("user_name")? } else { "API key".to_owned() },
+        user_email: if is_person { text("user_email")? } else { String::new() },
+        role: ContextRole::Person(role),
+        is_staff: is_person && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
+    })
+}
