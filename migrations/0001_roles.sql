@@ -21,10 +21,12 @@ begin
 end
 $$;
 
--- Needed to hand functions over to the gate role; taken back in the last migration that does so.
+-- Needed to hand functions over to the gate role. From PostgreSQL 16 on, who makes a role is a member
+-- of it without the right to act as it, which is asked for by another word.
 do $$
 begin
-  if not pg_catalog.pg_has_role(current_user, 'voxanne_gate', 'member') then
+  if not pg_catalog.pg_has_role(current_user, 'voxanne_gate',
+       case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
     execute pg_catalog.format('grant voxanne_gate to %I', current_user);
   end if;
 end

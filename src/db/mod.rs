@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+pub mod catalogue;
 pub mod changes;
 pub mod counters;
 pub mod credentials;

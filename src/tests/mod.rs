@@ -3,3 +3,4 @@
 
 mod embedded;
 mod support;
+mod tenancy_catalogue;

@@ -1,1 +1,1 @@
-//! (being written)
+//! The REST interface: one file per noun.

@@ -1,0 +1,114 @@
+//! Looks at the database's own catalogue and says where it would let one clinic see another.
+//!
+//! Asked at every start and by the tests: a table that was added without protection, a policy that
+//! was loosened by hand, a right that was granted too much are found here, whoever made them. The
+//! lists below are the only exceptions, held to the letter: what is on a list but not in the
+//! database is a finding too. It reads the catalogue only, never a row.
+
+mod facts;
+mod functions;
+mod policies;
+mod tables;
+
+use sqlx::{PgConnection, PgPool};
+
+use facts::Facts;
+
+/// The role that the server logs in as.
+const APP: &str = "voxanne_app";
+/// The role that owns the gate functions.
+const GATE: &str = "voxanne_gate";
+/// The role that dumps are made as.
+const BACKUP: &str = "voxanne_backup";
+
+/// Tables that belong to no single organization. All others must be tenant tables.
+pub const GLOBAL_TABLES: [&str; 13] = [
+    "organizations",
+    "users",
+    "platform_admins",
+    "sessions",
+    "rate_counters",
+    "key_checks",
+    "platform_keys",
+    "credential_changes",
+    "assistant_org_mapping",
+    "phone_number_org_mapping",
+    "platform_audit_head",
+    "platform_audit_log",
+    "_sqlx_migrations",
+];
+
+/// Unique indexes of tenant tables that may not lead with `org_id`: their key is a SHA-256 of a
+/// random secret, so a collision tells nobody anything.
+const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
+
+/// The `security definer` functions: the only ways to see across organizations.
+pub const GATE_FUNCTIONS: [&str; 17] = [
+    "accept_inbound",
+    "add_machine_counts",
+    "begin_api_key",
+    "begin_request",
+    "claim_assistant",
+    "claim_phone_number",
+    "count_organizations",
+    "create_organization",
+    "lease_inbound",
+    "lease_jobs",
+    "organizations_of",
+    "own_routes",
+    "release_assistant",
+    "release_routes",
+    "resolve_vapi",
+    "touch_assistants",
+    "touch_integrations",
+];
+
+/// What the gate role may do with rows of all organizations, through the functions above.
+const GATE_POLICIES: [(&str, &str); 17] = [
+    ("api_keys", "gate_select"),
+    ("api_keys", "gate_update"),
+    ("data_keys", "gate_select"),
+    ("inbound_events", "gate_insert"),
+    ("inbound_events", "gate_select"),
+    ("inbound_events", "gate_update"),
+    ("jobs", "gate_select"),
+    ("jobs", "gate_update"),
+    ("machine_counts", "gate_insert"),
+    ("machine_counts", "gate_select"),
+    ("machine_counts", "gate_update"),
+    ("memberships", "gate_select"),
+    ("org_integrations", "gate_select"),
+    ("org_integrations", "gate_update"),
+    ("organizations", "gate_insert"),
+    ("organizations", "gate_select"),
+    ("webhook_secrets", "gate_select"),
+];
+
+/// Everything that is wrong with the schema and with the role that `pool` logs in as, one sentence
+/// each; empty when all is well. To be asked with the pool that serves requests.
+pub async fn catalogue_findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let mut findings = login_findings(&mut connection).await?;
+    findings.extend(schema_findings(&mut connection).await?);
+    Ok(findings)
+}
+
+/// Everything that is wrong with the schema, whoever asks.
+pub async fn schema_findings(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let facts = Facts::read(connection).await?;
+    let mut findings = tables::judge(&facts);
+    findings.extend(policies::judge(&facts));
+    findings.extend(functions::judge(&facts));
+    Ok(findings)
+}
+
+/// What is wrong with the login itself: policies speak about `voxanne_app` and nobody else.
+async fn login_findings(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let (session, current): (String, String) =
+        sqlx::query_as("select session_user::text, current_user::text").fetch_one(connection).await?;
+    let mut findings = Vec::new();
+    if session != APP || current != APP {
+        findings.push(format!("the server is logged in as {session} (acting as {current}) and not as {APP}"));
+    }
+    Ok(findings)
+}
