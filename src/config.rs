@@ -72,9 +72,6 @@ pub struct Config {
     /// Base address of Twilio's API.
     #[arg(long, env = "TWILIO_BASE_URL", default_value = "https://api.twilio.com")]
     pub twilio_base_url: Url,
-    /// Base address of Twilio's messaging services.
-    #[arg(long, env = "TWILIO_MESSAGING_BASE_URL", default_value = "https://messaging.twilio.com")]
-    pub twilio_messaging_base_url: Url,
     /// Log lines: `text` for people, `json` for machines.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     pub log_format: String,

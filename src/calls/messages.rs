@@ -14,7 +14,7 @@ use crate::domain::{MessageId, OrgId, ProviderId, UserId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
-use crate::providers::twilio::{self, Channel, Outgoing, SendFailure, TwilioCredentials};
+use crate::providers::twilio::{Channel, SendFailure, TwilioClient, TwilioCredentials, send_message};
 use crate::state::Services;
 use crate::vault::Place;
 
@@ -100,7 +100,7 @@ pub async fn send(services: &Services, org: OrgId, new: NewText, deadline: Deadl
         &NewMessage {
             id,
             provider: ProviderId::Twilio.as_str(),
-            channel: new.channel.as_str(),
+            channel: if new.channel == Channel::Sms { "sms" } else { "whatsapp" },
             purpose: new.purpose.as_str(),
             recipient_mask: &mask_phone(new.to.as_str()),
             sealed_content: sealed.as_bytes(),
@@ -111,14 +111,15 @@ pub async fn send(services: &Services, org: OrgId, new: NewText, deadline: Deadl
     .await?;
     tx.commit().await?;
 
-    let outgoing = Outgoing { to: &new.to, text: &new.text, channel: new.channel };
-    let client = twilio::Client {
+    let client = TwilioClient {
         egress: &services.egress,
-        bases: &services.bases,
+        base: &services.bases.twilio,
+        credentials: &opened.credentials,
         bulkhead: bulkhead(org, ProviderId::Twilio),
         deadline,
     };
-    let answer = client.send_message(&opened.credentials, &outgoing).await;
+    let answer = send_message(&client, &new.to, &new.text, new.channel, None).await;
+    let code = answer.as_ref().err().and_then(|failure| failure.code).map(|code| code.to_string());
     let result = match &answer {
         Ok(sent) => {
             SendResult { status: "queued", provider_message_id: Some(&sent.sid), error_code: None, error: None }
@@ -126,7 +127,7 @@ pub async fn send(services: &Services, org: OrgId, new: NewText, deadline: Deadl
         Err(failure) => SendResult {
             status: if failure.kind == SendFailure::Undetermined { "parked" } else { "failed" },
             provider_message_id: None,
-            error_code: failure.code.as_deref(),
+            error_code: code.as_deref(),
             error: Some(&failure.sentence),
         },
     };

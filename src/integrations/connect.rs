@@ -155,5 +155,5 @@ pub async fn run_test(
 
 /// One clinic's failing provider must not slow another clinic's.
 pub fn bulkhead(org: crate::domain::OrgId, provider: ProviderId) -> BulkheadKey {
-    BulkheadKey::new(org.0.as_u128() ^ (provider as u128))
+    BulkheadKey(org.0.as_u128() ^ (provider as u128))
 }

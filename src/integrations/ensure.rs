@@ -19,13 +19,18 @@ use crate::db::webhook_secrets::{self, NewWebhookSecret};
 use crate::db::{OrgTx, changes, jobs, routes};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
-use crate::providers::vapi::{self, AssistantPlan, ServerAuth, VapiCredentials, VapiFailure};
+use crate::providers::vapi::assistant::{self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice};
+use crate::providers::vapi::{self, AssistantRecord, VapiClient, VapiCredentials, VapiError};
 use crate::state::Services;
 use crate::vault::{SecretText, VaultError};
 use crate::webhooks::resolver::RouteSecret;
 use crate::webhooks::signature::{HmacPlan, Scheme};
 
 pub use super::save::ENSURE_ASSISTANTS;
+
+/// Headers of the signature that we ask Vapi for; `HmacPlan::ours` reads the same.
+const SIGNATURE_HEADER: &str = "x-vapi-signature";
+const TIMESTAMP_HEADER: &str = "x-vapi-timestamp";
 
 /// The two roles of every clinic.
 pub const ROLES: [&str; 2] = ["inbound", "outbound"];
@@ -96,42 +101,47 @@ async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, Integrati
 }
 
 /// A client of Vapi with the clinic's own key.
-pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCredentials) -> vapi::Client<'a> {
-    vapi::Client {
+pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCredentials) -> VapiClient<'a> {
+    VapiClient {
         egress: &services.egress,
-        bases: &services.bases,
+        base: &services.bases.vapi,
+        key: &credentials.private_key,
         bulkhead: bulkhead(org, ProviderId::Vapi),
         deadline: Deadline::after(RUN),
-        key: &credentials.private_key,
     }
 }
 
 /// The secret that Vapi signs with: an HMAC credential where Vapi takes one, else a header.
-async fn ensure_secret(services: &Services, org: OrgId, client: &vapi::Client<'_>) -> Result<ServerAuth, IntegrationError> {
+async fn ensure_secret(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<ServerAuth, IntegrationError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let live = webhook_secrets::list_live(&mut tx, "vapi").await?;
     tx.commit().await?;
     if let Some(row) = live.iter().find(|row| row.not_after.is_none()) {
-        if let Some(id) = &row.provider_credential_id {
-            return Ok(ServerAuth::Credential(id.clone()));
+        if let Some(id) = row.provider_credential_id.as_deref().and_then(|id| id.parse().ok()) {
+            return Ok(ServerAuth::Credential(id));
         }
         let sealed = crate::vault::Sealed::parse(row.sealed.clone())?;
         let opened = services.vault.open_at(&RouteSecret::place(org, row.id), &sealed).await?;
         let secret = String::from_utf8(opened.expose().to_vec()).map_err(|_| VaultError::UnreadableFields)?;
-        return Ok(ServerAuth::Header { name: LEGACY_HEADER.to_owned(), secret: SecretText::new(secret) });
+        return Ok(ServerAuth::Bearer(SecretText::new(secret)));
     }
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(VaultError::Random)?;
     let secret = SecretText::new(hex::encode(bytes));
-    let plan = HmacPlan::ours();
-    let name = format!("Voxanne {}", &org.to_string()[24..]);
-    let (auth, scheme, provider_id) = match client.create_webhook_credential(&name, &json!(plan), &secret).await {
-        Ok(id) => (ServerAuth::Credential(id.clone()), Scheme::Hmac(plan), Some(id)),
-        Err(VapiFailure::Unsupported) => {
-            let scheme = Scheme::Bearer { header: LEGACY_HEADER.to_owned(), with_prefix: false };
-            (ServerAuth::Header { name: LEGACY_HEADER.to_owned(), secret: secret.clone() }, scheme, None)
+    let at_vapi = vapi::HmacPlan {
+        name: format!("Voxanne {}", &org.to_string()[24..]),
+        secret: secret.clone(),
+        signature_header: SIGNATURE_HEADER,
+        timestamp_header: TIMESTAMP_HEADER,
+    };
+    let (auth, scheme, provider_id) = match client.create_credential(&at_vapi).await {
+        Ok(id) => (ServerAuth::Credential(id), Scheme::Hmac(HmacPlan::ours()), Some(id.to_string())),
+        Err(VapiError::Unsupported) => {
+            // What `ServerAuth::Bearer` puts into the header.
+            let scheme = Scheme::Bearer { header: "authorization".to_owned(), with_prefix: true };
+            (ServerAuth::Bearer(secret.clone()), scheme, None)
         }
-        Err(failure) => return Err(provider_error(failure)),
+        Err(failure) => return Err(provider_error(&failure)),
     };
     let id = Uuid::now_v7();
     let sealed = services.vault.seal(&RouteSecret::place(org, id), secret.expose().as_bytes()).await?;
@@ -156,113 +166,108 @@ async fn ensure_secret(services: &Services, org: OrgId, client: &vapi::Client<'_
     Ok(auth)
 }
 
-/// The header of the older form, for accounts where Vapi takes no webhook credential.
-const LEGACY_HEADER: &str = "x-vapi-secret";
-
 async fn ensure_one(
     services: &Services,
     org: OrgId,
-    client: &vapi::Client<'_>,
+    client: &VapiClient<'_>,
     row: &AgentRow,
     auth: &ServerAuth,
 ) -> Result<(), IntegrationError> {
-    let body = vapi::assistant_body(&plan(services, org, row, auth));
-    let wanted = hash(&body);
+    let body = assistant::body(&plan(services, org, row, auth));
     let ours = find_ours(services, org, client, row).await?;
-    let id = match ours.split_first() {
-        None => {
-            let made = client.create_assistant(&body).await.map_err(provider_error)?;
-            read_id(&made)?
-        }
+    let record = match ours.split_first() {
+        None => client.create_assistant(&body).await.map_err(|error| provider_error(&error))?,
         Some((first, doubles)) => {
             for double in doubles {
-                client.delete_assistant(read_id(double)?).await.map_err(provider_error)?;
+                client.delete_assistant(double.id).await.map_err(|error| provider_error(&error))?;
             }
-            let id = read_id(first)?;
-            let is_current = row.vapi_synced_hash.as_deref() == Some(&wanted) && vapi::contains(first, &body);
-            if !is_current {
-                client.patch_assistant(id, &body).await.map_err(provider_error)?;
+            // Unchanged on both sides since our last write: nothing to say.
+            if row.vapi_synced_hash.as_deref() == Some(synced_hash(&body, first).as_str()) {
+                first.clone()
+            } else {
+                client.patch_assistant(first.id, &body).await.map_err(|error| provider_error(&error))?
             }
-            id
         }
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    if let Some(old) = row.vapi_assistant_id.filter(|old| *old != id) {
+    if let Some(old) = row.vapi_assistant_id.filter(|old| *old != record.id) {
         routes::release_assistant(&mut tx, old).await?;
     }
-    if !routes::claim_assistant(&mut tx, id, &row.role, &row.name).await? {
+    if !routes::claim_assistant(&mut tx, record.id, &row.role, &row.name).await? {
         return Err(IntegrationError::Provider {
             code: Some("assistant_claimed"),
             sentence: "This assistant is already connected to another clinic. Ask support to move it.".to_owned(),
             is_passing: false,
         });
     }
-    agents::mark_ready(&mut tx, &row.role, id, &wanted).await?;
+    agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record)).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Assistants that carry our metadata for this role, oldest first; the one we know by id comes
-/// first where it is still there.
+/// Assistants that carry our marks for this role: the one we know by id first, then the oldest.
 async fn find_ours(
     services: &Services,
     org: OrgId,
-    client: &vapi::Client<'_>,
+    client: &VapiClient<'_>,
     row: &AgentRow,
-) -> Result<Vec<Value>, IntegrationError> {
-    let all = client.list_assistants(1000).await.map_err(provider_error)?;
-    let marks = metadata(services, org, &row.role);
-    let mut ours: Vec<Value> = all.into_iter().filter(|assistant| vapi::contains(&assistant["metadata"], &marks)).collect();
-    let known = row.vapi_assistant_id.map(|id| id.to_string());
-    ours.sort_by_key(|assistant| {
-        let is_known = known.is_some() && assistant["id"].as_str() == known.as_deref();
-        (!is_known, assistant["createdAt"].as_str().unwrap_or_default().to_owned())
-    });
+) -> Result<Vec<AssistantRecord>, IntegrationError> {
+    let found = client.find_assistants(&services.installation.to_string(), &org.to_string()).await;
+    let mut ours = found.map_err(|error| provider_error(&error))?;
+    ours.retain(|found| found.metadata.as_ref().and_then(|marks| marks.voxanne_role.as_deref()) == Some(&row.role));
+    ours.sort_by_key(|found| Some(found.id) != row.vapi_assistant_id);
     Ok(ours)
 }
 
-fn metadata(services: &Services, org: OrgId, role: &str) -> Value {
-    json!({
-        "voxanneInstallation": services.installation.to_string(),
-        "voxanneOrganization": org.to_string(),
-        "voxanneRole": role,
-    })
+fn plan(services: &Services, org: OrgId, row: &AgentRow, auth: &ServerAuth) -> AssistantPlan {
+    AssistantPlan {
+        name: row.name.clone(),
+        first_message: row.first_message.clone(),
+        system_prompt: row.system_prompt.clone(),
+        model: ModelChoice { provider: row.model_provider.clone(), model: row.model.clone() },
+        voice: VoiceChoice { provider: row.voice_provider.clone(), voice_id: row.voice_id.clone() },
+        language: row.language.clone(),
+        max_duration_seconds: u32::try_from(row.max_duration_seconds).unwrap_or(600),
+        tools: row.tools.iter().filter_map(|name| tool(name)).collect(),
+        server: ServerPlan { url: services.vapi_webhook_url(), auth: auth.clone() },
+        ownership: Ownership {
+            installation: services.installation.to_string(),
+            organization: org.to_string(),
+            role: row.role.clone(),
+        },
+    }
 }
 
-fn plan<'a>(services: &Services, org: OrgId, row: &'a AgentRow, auth: &'a ServerAuth) -> AssistantPlan<'a> {
-    AssistantPlan {
-        name: &row.name,
-        first_message: &row.first_message,
-        system_prompt: &row.system_prompt,
-        model_provider: &row.model_provider,
-        model: &row.model,
-        voice_provider: &row.voice_provider,
-        voice_id: &row.voice_id,
-        language: &row.language,
-        max_duration_seconds: row.max_duration_seconds,
-        tools: &row.tools,
-        server_url: services.vapi_webhook_url(),
-        auth,
-        metadata: metadata(services, org, &row.role),
-    }
+/// The tools that an agent may be given.
+fn tool(name: &str) -> Option<ToolPlan> {
+    (name == "send_sms").then(|| ToolPlan {
+        name: "send_sms".to_owned(),
+        description: "Sends a text message to the caller, or to a number that the caller names.".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "message": { "type": "string", "description": "What the text message says" },
+                "to": { "type": "string", "description": "Number with country code; the caller's own where it is left out" },
+            },
+            "required": ["message"],
+        }),
+    })
 }
 
 /// Lists the phone numbers of the account and claims them, so that calls without an assistant find
 /// their clinic. A number that another clinic has stays there.
-async fn claim_numbers(services: &Services, org: OrgId, client: &vapi::Client<'_>) -> Result<(), IntegrationError> {
+async fn claim_numbers(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<(), IntegrationError> {
     let numbers = match client.list_phone_numbers().await {
         Ok(numbers) => numbers,
         // A key that may not read numbers is a limited one; its card says so.
-        Err(VapiFailure::Refused { .. }) => return Ok(()),
-        Err(failure) => return Err(provider_error(failure)),
+        Err(error) if !error.is_undetermined() => return Ok(()),
+        Err(error) => return Err(provider_error(&error)),
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     for number in &numbers {
-        if let Some(id) = number["id"].as_str().and_then(|id| id.parse().ok()) {
-            let text = number["number"].as_str().unwrap_or("unknown");
-            if !routes::claim_phone_number(&mut tx, id, text).await? {
-                tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
-            }
+        let text = number.number.as_deref().unwrap_or("unknown");
+        if !routes::claim_phone_number(&mut tx, number.id, text).await? {
+            tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
         }
     }
     tx.commit().await?;
@@ -277,7 +282,7 @@ pub async fn delete_assistant(services: &Services, caller: &Caller, role: &str) 
     tx.commit().await?;
     if let Some(id) = row.vapi_assistant_id {
         let opened = services.vault.open::<VapiCredentials>(caller.org()).await?;
-        client(services, caller.org(), &opened.credentials).delete_assistant(id).await.map_err(provider_error)?;
+        client(services, caller.org(), &opened.credentials).delete_assistant(id).await.map_err(|error| provider_error(&error))?;
     }
     let mut tx = caller.begin(services).await?;
     if let Some(id) = row.vapi_assistant_id {
@@ -291,21 +296,18 @@ pub async fn delete_assistant(services: &Services, caller: &Caller, role: &str) 
     Ok(())
 }
 
-fn read_id(assistant: &Value) -> Result<Uuid, IntegrationError> {
-    assistant["id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(|| IntegrationError::Provider {
-        code: Some("provider_unexpected"),
-        sentence: "Vapi answered with an assistant that has no id. Please try again in a minute.".to_owned(),
-        is_passing: true,
-    })
+fn provider_error(error: &VapiError) -> IntegrationError {
+    let is_passing = error.is_undetermined();
+    let explanation = error.explain();
+    IntegrationError::Provider {
+        code: Some(if is_passing { "provider_unavailable" } else { "provider_refused" }),
+        sentence: format!("{} {}", explanation.sentence, explanation.fix).trim().to_owned(),
+        is_passing,
+    }
 }
 
-fn provider_error(failure: VapiFailure) -> IntegrationError {
-    let is_passing = !matches!(failure, VapiFailure::Refused { .. });
-    let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
-    IntegrationError::Provider { code: Some(code), sentence: failure.sentence(), is_passing }
-}
-
-/// What an assistant was made from, in short.
-fn hash(body: &Value) -> String {
-    hex::encode(&Sha256::digest(body.to_string().as_bytes())[..16])
+/// What an assistant was made from and when Vapi last changed it: equal means in step.
+fn synced_hash(body: &Value, record: &AssistantRecord) -> String {
+    let digest = Sha256::digest(body.to_string().as_bytes());
+    format!("{}@{}", hex::encode(&digest[..16]), record.updated_at.as_deref().unwrap_or("?"))
 }

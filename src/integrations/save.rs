@@ -34,7 +34,7 @@ pub fn findings(report: &TestReport) -> Findings<'_> {
         identity: report.identity.as_deref(),
         identity_name: report.identity_name.as_deref(),
         error: (report.outcome != Outcome::Accepted).then_some(report.headline.as_str()),
-        fix: report.fix.as_ref().map(|fix| (fix.text.as_str(), fix.url.as_str())),
+        fix: report.fix.as_ref().map(|fix| (&*fix.text, &*fix.url)),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::domain::provider::ProviderSpec;
@@ -16,7 +16,7 @@ use super::answer::Unexpected;
 use super::egress::EgressError;
 
 /// What to do about a problem, and the page where it is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixHint {
     pub text: Cow<'static, str>,
     pub url: Cow<'static, str>,
@@ -45,7 +45,7 @@ impl Explanation {
 }
 
 /// What a test found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestReport {
     pub outcome: Outcome,
     /// One line per capability of the provider, in the order of its `ProviderSpec`.
@@ -58,7 +58,7 @@ pub struct TestReport {
     pub headline: String,
     pub fix: Option<FixHint>,
     /// The field that the headline is about.
-    pub field: Option<&'static str>,
+    pub field: Option<Cow<'static, str>>,
     /// The provider's own code for it.
     pub reference: Option<String>,
     /// What limits a credential that was accepted: a trial account, an API key.
@@ -88,7 +88,7 @@ impl TestReport {
     pub fn refused(explanation: &Explanation, field: Option<&'static str>) -> Self {
         Self {
             fix: explanation.hint(),
-            field,
+            field: field.map(Cow::Borrowed),
             ..Self::new(Outcome::Refused, explanation.sentence.clone().into_owned())
         }
     }
