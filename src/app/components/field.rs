@@ -6,6 +6,7 @@
 use leptos::prelude::*;
 
 use crate::app::icons::{Icon, IconName};
+use super::textarea::Textarea;
 use crate::app::wire::PatternKind;
 use crate::domain::mask::MASK;
 use crate::domain::pattern::MAX_VALUE_BYTES;
@@ -205,34 +206,36 @@ fn help_line(field: &FieldView, id: String) -> impl IntoView + use<> {
     }
 }
 
-/// A choice from a short list.
+/// A labelled field of several lines.
 #[component]
-pub fn Choice(
-    id: String,
-    key: &'static str,
-    label: &'static str,
-    /// Value and words of each choice.
-    options: Vec<(String, String)>,
-    selected: String,
-    #[prop(optional)] disabled: bool,
-) -> impl IntoView {
-    let options = options
-        .into_iter()
-        .map(|(value, words)| {
-            let is_selected = value == selected;
-            view! {
-                <option value=value selected=is_selected>
-                    {words}
-                </option>
-            }
-        })
-        .collect_view();
+pub fn LongField(field: FieldView, rows: u32, max_length: u32) -> impl IntoView {
+    let id = field.id();
+    let error_id = format!("{id}-error");
+    let invalid = field.error.is_some();
     view! {
         <div class="field">
-            <label for=id.clone()>{label}</label>
-            <select class="input" id=id name=key disabled=disabled>
-                {options}
-            </select>
+            <label for=id.clone()>{field.label}</label>
+            <Textarea
+                id
+                name=field.key
+                value=field.value
+                rows
+                max_length
+                required=field.required
+                disabled=field.disabled
+                invalid
+                described_by=invalid.then(|| error_id.clone())
+            />
+            {field
+                .error
+                .map(|error| {
+                    view! {
+                        <p class="field-error" id=error_id.clone()>
+                            <Icon name=IconName::Alert />
+                            <span>{error}</span>
+                        </p>
+                    }
+                })}
         </div>
     }
 }

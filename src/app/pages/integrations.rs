@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::connect_panel::{ConnectPanelView, DisconnectPanelView, SmsPanelView};
-use super::connect_panel::{connect_panel, disconnect_panel, sms_panel};
+use super::connect_panel::{ConnectPanelView, connect_panel};
+use super::disconnect_panel::{DisconnectPanelView, disconnect_panel};
+use super::sms_panel::{SmsPanelView, sms_panel};
 use crate::app::components::badge::{meaning_class, meaning_icon};
 use crate::app::components::card::{CardView, IntegrationCard};
 use crate::app::icons::Icon;
