@@ -43,7 +43,8 @@ create policy gate_update on jobs for update to voxanne_gate using (true) with c
 -- settings of the transaction, or none of them and says why. `p_expected` is the organization that
 -- the page was opened with; null where the caller has none.
 create function begin_request(p_session bytea, p_expected uuid)
-returns table (verdict text, user_id uuid, user_name text, user_email text, org_id uuid, org_name text, role text, is_staff boolean)
+returns table (verdict text, user_id uuid, user_name text, user_email text, org_id uuid, org_name text, role text, is_staff boolean,
+               organizations text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   s record;
@@ -60,7 +61,7 @@ begin
    where se.id_hash = p_session;
   if not found or s.user_id is null or s.disabled_at is not null
      or s.expires_at <= now() or s.idle_expires_at <= now() then
-    return query select 'no_session'::text, null::uuid, null::text, null::text, null::uuid, null::text, null::text, false;
+    return query select 'no_session'::text, null::uuid, null::text, null::text, null::uuid, null::text, null::text, false, null::text;
     return;
   end if;
   if s.last_seen_at < now() - interval '1 minute' then
@@ -70,16 +71,19 @@ begin
      where se.id_hash = p_session;
   end if;
   if s.org_id is null or s.role is null then
-    return query select 'no_organization'::text, s.user_id, s.name, s.email, null::uuid, null::text, null::text, s.is_staff;
+    return query select 'no_organization'::text, s.user_id, s.name, s.email, null::uuid, null::text, null::text, s.is_staff, null::text;
   elsif s.suspended_at is not null then
-    return query select 'suspended'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff;
+    return query select 'suspended'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff, null::text;
   elsif p_expected is not null and p_expected <> s.org_id then
-    return query select 'other_organization'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff;
+    return query select 'other_organization'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff, null::text;
   else
     perform set_config('app.org_id', s.org_id::text, true),
             set_config('app.user_id', s.user_id::text, true),
             set_config('app.role', s.role, true);
-    return query select 'ok'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, s.role, s.is_staff;
+    return query select 'ok'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, s.role, s.is_staff,
+      (select coalesce(json_agg(json_build_array(x.id, x.name) order by x.name), '[]')::text
+         from (select o.id, o.name from public.memberships m join public.organizations o on o.id = m.org_id
+                where m.user_id = s.user_id and o.suspended_at is null) x);
   end if;
 end
 $$;

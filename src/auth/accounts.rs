@@ -17,6 +17,8 @@ pub enum AccountError {
     EmailInvalid,
     #[error("the name is empty or too long")]
     NameInvalid,
+    #[error("the clinic's name is empty or too long")]
+    ClinicInvalid,
     #[error("the clinic's short name is taken")]
     SlugTaken,
     #[error("the time zone is unknown")]
@@ -34,6 +36,7 @@ impl AccountError {
             AccountError::EmailTaken => ("email", "Somebody already uses this e-mail address.".to_owned()),
             AccountError::EmailInvalid => ("email", "Enter an e-mail address, such as anna@clinic.example.".to_owned()),
             AccountError::NameInvalid => ("name", "Enter a name with 1 to 120 characters.".to_owned()),
+            AccountError::ClinicInvalid => ("clinic", "Enter the clinic's name, with 1 to 120 characters.".to_owned()),
             AccountError::SlugTaken => ("clinic", "A clinic with this name exists already. Add the town, for example.".to_owned()),
             AccountError::TimeZoneInvalid => ("timeZone", "Enter a time zone such as Europe/Berlin.".to_owned()),
             AccountError::Password(error) => ("password", error.sentence()),
@@ -70,19 +73,22 @@ pub async fn create_user(pool: &PgPool, passwords: &Passwords, new: NewUser<'_>)
 
 /// Makes a clinic. What it starts with (agents, keys, audit chain) is `integrations::onboard`'s.
 pub async fn create_organization(pool: &PgPool, name: &str, time_zone: &str, country: &str) -> Result<OrgId, AccountError> {
+    check_organization(name, time_zone)?;
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 120 {
-        return Err(AccountError::NameInvalid);
-    }
-    if !is_time_zone(time_zone) {
-        return Err(AccountError::TimeZoneInvalid);
-    }
     let id: OrgId = fresh_id();
     match organizations::create(pool, id, name, &slug(name), time_zone, country).await {
         Ok(()) => Ok(id),
         Err(DbError::Constraint { constraint }) if constraint == "organizations_slug_key" => Err(AccountError::SlugTaken),
         Err(error) => Err(AccountError::Db(error)),
     }
+}
+
+/// Checks what a clinic is to be called, before anything is made.
+pub fn check_organization(name: &str, time_zone: &str) -> Result<(), AccountError> {
+    if !(1..=120).contains(&name.trim().chars().count()) {
+        return Err(AccountError::ClinicInvalid);
+    }
+    if is_time_zone(time_zone) { Ok(()) } else { Err(AccountError::TimeZoneInvalid) }
 }
 
 /// A clinic's name as it stands in addresses: letters, digits and single dashes.

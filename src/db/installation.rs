@@ -28,3 +28,8 @@ pub async fn update_public_url(pool: &PgPool, public_url: &str) -> Result<(), Db
     sqlx::query("update installation set public_url = $1").bind(public_url).execute(pool).await?;
     Ok(())
 }
+
+/// Whether the database answers and has been set up.
+pub async fn exists(pool: &PgPool) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar("select exists (select 1 from installation)").fetch_one(pool).await?)
+}

@@ -37,6 +37,8 @@ pub struct HttpError {
     pub sentence: String,
     pub fields: Vec<FieldError>,
     pub retry_after: Option<u32>,
+    /// What the page about it is headed with: the name of the current clinic.
+    pub subject: Option<String>,
 }
 
 /// The body of an error, after RFC 9457.
@@ -56,7 +58,7 @@ pub struct Problem {
 
 impl HttpError {
     pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
-        Self { status, code, sentence: sentence.into(), fields: Vec::new(), retry_after: None }
+        Self { status, code, sentence: sentence.into(), fields: Vec::new(), retry_after: None, subject: None }
     }
 
     pub fn not_found() -> Self {
@@ -146,11 +148,14 @@ impl From<BeginError> for HttpError {
             BeginError::Suspended { org_name } => {
                 HttpError::new(StatusCode::FORBIDDEN, "suspended", format!("{org_name} is suspended. Please contact support."))
             }
-            BeginError::OtherOrganization { org_name } => HttpError::new(
-                StatusCode::CONFLICT,
-                "clinic_changed",
-                format!("You are now in {org_name}. This page was opened for another clinic, so nothing was saved."),
-            ),
+            BeginError::OtherOrganization { org_name } => HttpError {
+                subject: Some(org_name.clone()),
+                ..HttpError::new(
+                    StatusCode::CONFLICT,
+                    "clinic_changed",
+                    format!("You are now in {org_name}. This page was opened for another clinic, so nothing was saved."),
+                )
+            },
             BeginError::Db(error) => error.into(),
         }
     }

@@ -37,6 +37,7 @@ impl Caller {
             user_email: String::new(),
             role: ContextRole::Service,
             is_staff: false,
+            organizations: Vec::new(),
         };
         Self { access, scope, origin: Origin::default() }
     }

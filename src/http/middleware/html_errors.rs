@@ -45,13 +45,25 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
         sandbox: state.is_sandbox,
         flash: None,
     };
-    let page = match error.code {
-        "clinic_changed" => ErrorPage::OtherClinic { sentence: error.sentence.clone() },
-        _ => ErrorPage::of(error.status.as_u16(), error.sentence.clone(), request_id),
+    let page = match (error.status, error.code) {
+        (_, "clinic_changed") => ErrorPage::OtherClinic { now_in: clinic_name(&error), opened_in: None },
+        (StatusCode::NOT_FOUND, _) => ErrorPage::NotFound,
+        (StatusCode::FORBIDDEN, "forbidden") => ErrorPage::Forbidden { may_ask: Some(error.sentence.clone()) },
+        (StatusCode::TOO_MANY_REQUESTS, _) => {
+            ErrorPage::TooMany { retry_after_seconds: error.retry_after.map(u64::from) }
+        }
+        (StatusCode::INTERNAL_SERVER_ERROR, _) => ErrorPage::Internal { reference: request_id },
+        (StatusCode::SERVICE_UNAVAILABLE, _) => ErrorPage::Unavailable { reference: Some(request_id) },
+        _ => ErrorPage::BadRequest { sentence: error.sentence.clone() },
     };
     let mut page = (error.status, Html(render(shell, || error_page(page)))).into_response();
     if let Some(seconds) = error.retry_after {
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     page
+}
+
+/// The current clinic's name, which the error carries for programs as part of its sentence.
+fn clinic_name(error: &HttpError) -> String {
+    error.subject.clone().unwrap_or_else(|| "another clinic".to_owned())
 }
