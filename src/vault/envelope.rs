@@ -186,12 +186,9 @@ pub(super) fn unwrap(kek: &Cipher, org: Option<OrgId>, key: &WrappedKey) -> Resu
 }
 
 fn wrap_associated(org: Option<OrgId>, version: i32, kek_id: i64) -> Result<Associated, VaultError> {
-    Associated::new("voxanne data key")
-        .bytes(&FORM)
-        .org(org)
-        .bytes(&version.to_be_bytes())
-        .bytes(&kek_id.to_be_bytes())
-        .finish()
+    let mut associated = Associated::new("voxanne data key");
+    associated.bytes(&FORM).org(org).bytes(&version.to_be_bytes()).bytes(&kek_id.to_be_bytes());
+    associated.check()
 }
 
 /// Seals a text in its place with a data key of that version.
@@ -230,7 +227,9 @@ pub(super) fn open_check(kek_id: i64, kek: &Cipher, sealed: &[u8]) -> Result<Sec
 }
 
 fn check_associated(kek_id: i64) -> Result<Associated, VaultError> {
-    Associated::new("voxanne key check").bytes(&FORM).bytes(&kek_id.to_be_bytes()).finish()
+    let mut associated = Associated::new("voxanne key check");
+    associated.bytes(&FORM).bytes(&kek_id.to_be_bytes());
+    associated.check()
 }
 
 /// Seals and opens with everything given, for known-answer vectors. Other sizes of key and nonce

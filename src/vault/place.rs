@@ -28,15 +28,16 @@ impl Place<'_> {
         format: [u8; 2],
         key_version: i32,
     ) -> Result<Associated, VaultError> {
-        Associated::new("voxanne sealed")
+        let mut associated = Associated::new("voxanne sealed");
+        associated
             .bytes(&format)
             .org(self.org)
             .bytes(self.table.as_bytes())
             .bytes(self.column.as_bytes())
             .bytes(self.provider.as_bytes())
             .bytes(self.row.as_bytes())
-            .bytes(&key_version.to_be_bytes())
-            .finish()
+            .bytes(&key_version.to_be_bytes());
+        associated.check()
     }
 }
 
@@ -49,28 +50,30 @@ pub(super) struct Associated {
 }
 
 impl Associated {
-    const CAPACITY: usize = 255;
+    const CAPACITY: usize = 192;
 
     /// Begins with the purpose, which keeps the uses of one key apart.
     pub(super) fn new(purpose: &str) -> Self {
-        Self { bytes: [0; Self::CAPACITY], length: 0, overflowed: false }.bytes(purpose.as_bytes())
+        let mut associated = Self { bytes: [0; Self::CAPACITY], length: 0, overflowed: false };
+        associated.bytes(purpose.as_bytes());
+        associated
     }
 
-    pub(super) fn bytes(mut self, part: &[u8]) -> Self {
-        let start = self.length + 2;
-        let target = start.checked_add(part.len()).and_then(|end| self.bytes.get_mut(self.length..end));
-        let (Some(target), Ok(length)) = (target, u16::try_from(part.len())) else {
+    pub(super) fn bytes(&mut self, part: &[u8]) -> &mut Self {
+        let end = self.length + 2 + part.len();
+        let target = self.bytes.get_mut(self.length..end).and_then(|target| target.split_first_chunk_mut());
+        let (Some((length, target)), Ok(part_length)) = (target, u16::try_from(part.len())) else {
             self.overflowed = true;
             return self;
         };
-        target[..2].copy_from_slice(&length.to_be_bytes());
-        target[2..].copy_from_slice(part);
-        self.length = start + part.len();
+        *length = part_length.to_be_bytes();
+        target.copy_from_slice(part);
+        self.length = end;
         self
     }
 
     /// The organization's id, or an empty part for the platform.
-    pub(super) fn org(self, org: Option<OrgId>) -> Self {
+    pub(super) fn org(&mut self, org: Option<OrgId>) -> &mut Self {
         match org {
             Some(org) => self.bytes(org.0.as_bytes()),
             None => self.bytes(&[]),
@@ -79,7 +82,7 @@ impl Associated {
 
     /// # Errors
     /// [`VaultError::PlaceTooLong`] if a part did not fit; nothing is ever cut short.
-    pub(super) fn finish(self) -> Result<Self, VaultError> {
+    pub(super) fn check(self) -> Result<Self, VaultError> {
         if self.overflowed { Err(VaultError::PlaceTooLong) } else { Ok(self) }
     }
 
