@@ -4,3 +4,7 @@
 mod embedded;
 mod support;
 mod tenancy_catalogue;
+mod tenancy_matrix;
+mod tenancy_model;
+mod tenancy_roles;
+mod tenancy_rows;

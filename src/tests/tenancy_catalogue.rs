@@ -106,7 +106,10 @@ async fn a_role_with_too_much_power_is_found() {
         ("alter role voxanne_app bypassrls", "voxanne_app is BYPASSRLS"),
         ("alter role voxanne_app superuser", "voxanne_app is SUPERUSER"),
         ("alter role voxanne_app createrole", "voxanne_app is CREATEROLE"),
-        ("grant voxanne_owner to voxanne_app", "voxanne_app may act as pg_database_owner, voxanne_gate, voxanne_owner"),
+        (
+            "grant voxanne_owner to voxanne_app",
+            "voxanne_app may act as pg_database_owner, voxanne_gate, voxanne_owner",
+        ),
         ("grant voxanne_gate to voxanne_app", "voxanne_app may act as voxanne_gate"),
         ("grant pg_read_all_data to voxanne_app", "voxanne_app may act as pg_read_all_data"),
         ("alter role voxanne_gate login", "somebody could log in as voxanne_gate"),
