@@ -34,16 +34,13 @@ pub enum Answer {
     Done { rows: BTreeSet<Id>, count: usize },
     /// The code it was refused with.
     Refused(String),
+    /// It was a COPY, and it was not refused.
+    Taken,
 }
 
 fn settings(org: Option<&str>, role: &str) -> String {
     let org = org.map(|org| format!("set local app.org_id = '{org}'; ")).unwrap_or_default();
     format!("begin; {org}set local app.role = '{role}'; ")
-}
-
-fn code(error: &sqlx::Error) -> String {
-    let database = error.as_database_error().unwrap_or_else(|| panic!("not the database's error: {error}"));
-    database.code().unwrap_or_default().into_owned()
 }
 
 /// Runs one statement in a transaction of its own, in one message.
@@ -68,11 +65,16 @@ pub async fn run(connection: &mut PgConnection, org: Option<&str>, role: &str, s
     .await;
     match result {
         // The statement itself is the last but one; before it stand only BEGIN and SET.
-        Ok(()) => Answer::Done { rows, count: usize::try_from(counts[counts.len() - 2]).unwrap() },
-        Err(error) => {
-            connection.execute("rollback").await.unwrap();
-            Answer::Refused(code(&error))
+        Ok(()) if counts.len() > 2 => {
+            Answer::Done { rows, count: usize::try_from(counts[counts.len() - 2]).unwrap() }
         }
+        Err(sqlx::Error::Database(refusal)) => {
+            connection.execute("rollback").await.unwrap();
+            Answer::Refused(refusal.code().unwrap_or_default().into_owned())
+        }
+        // COPY that was not refused: sqlx does not expect it here, and the connection is in the
+        // middle of it.
+        Ok(()) | Err(_) => Answer::Taken,
     }
 }
 
@@ -151,7 +153,7 @@ impl Model {
         }
     }
 
-    /// How many rows COPY TO shows.
+    /// How many rows COPY TO shows, or the code it is refused with.
     pub async fn copy_out(
         connection: &mut PgConnection,
         org: Option<&str>,
@@ -159,29 +161,12 @@ impl Model {
     ) -> Result<usize, String> {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(settings(org, "owner")))).await.unwrap();
         let text = format!("copy {} (org_id) to stdout", table.name);
-        let copied = async {
-            let stream = connection.copy_out_raw(&text).await?;
-            let bytes: Vec<_> = stream.try_collect().await?;
-            Ok(bytes.concat().iter().filter(|byte| **byte == b'\n').count())
+        let copied: Result<Vec<_>, sqlx::Error> =
+            async { connection.copy_out_raw(&text).await?.try_collect().await }.await;
+        connection.execute("rollback").await.unwrap();
+        match copied {
+            Ok(bytes) => Ok(bytes.concat().iter().filter(|byte| **byte == b'\n').count()),
+            Err(error) => Err(error.into_database_error().unwrap().code().unwrap_or_default().into_owned()),
         }
-        .await;
-        connection.execute("rollback").await.unwrap();
-        copied.map_err(|error: sqlx::Error| code(&error))
-    }
-
-    /// Tries COPY FROM.
-    pub async fn copy_in(
-        connection: &mut PgConnection,
-        org: Option<&str>,
-        table: &Table,
-    ) -> Result<u64, String> {
-        connection.execute(sqlx::raw_sql(AssertSqlSafe(settings(org, "owner")))).await.unwrap();
-        let text = format!("copy {} (org_id) from stdin", table.name);
-        let copied = match connection.copy_in_raw(&text).await {
-            Ok(copy) => copy.finish().await,
-            Err(error) => Err(error),
-        };
-        connection.execute("rollback").await.unwrap();
-        copied.map_err(|error| code(&error))
     }
 }

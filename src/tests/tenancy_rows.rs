@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
 use uuid::Uuid;
+use voxanne::db::catalogue::GLOBAL_TABLES;
 
 /// Numbers that are the same in every run (SplitMix64, a public-domain generator by S. Vigna).
 pub struct Dice(u64);
@@ -75,9 +76,10 @@ pub type Values = BTreeMap<String, String>;
 pub async fn tenant_tables(superuser: &PgPool) -> Vec<Table> {
     let names: Vec<String> = sqlx::query_scalar(
         "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid
-          where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attname = 'org_id'
-            and c.relrowsecurity order by 1",
+          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attname = 'org_id'
+            and c.relname <> all ($1) order by 1",
     )
+    .bind(GLOBAL_TABLES.map(str::to_owned).to_vec())
     .fetch_all(superuser)
     .await
     .unwrap();
