@@ -4,3 +4,9 @@
 mod embedded;
 mod support;
 mod tenancy_catalogue;
+mod tenancy_matrix;
+mod tenancy_model;
+mod tenancy_mutants;
+mod tenancy_pool;
+mod tenancy_roles;
+mod tenancy_rows;

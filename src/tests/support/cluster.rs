@@ -134,9 +134,4 @@ impl TestDb {
     pub fn app_options(&self) -> PgConnectOptions {
         cluster().app.clone().database(&self.name)
     }
-
-    /// How the owner of the schema connects to this database.
-    pub fn owner_options(&self) -> PgConnectOptions {
-        cluster().owner.clone().database(&self.name)
-    }
 }
