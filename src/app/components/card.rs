@@ -211,7 +211,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
     let verify = (card.has_credential && card.state != CardState::Unreadable).then(|| {
         view! { <PostButton org action=format!("{base}/verify") label="Verify" icon=IconName::Refresh weight=Weight::Quiet /> }
     });
-    let test = card.can_send_test.then(|| {
+    let test = (card.can_send_test && verify.is_some()).then(|| {
         view! {
             <ButtonLink
                 href="/dashboard/integrations?panel=sms"
