@@ -39,7 +39,7 @@ const CIRCLE: &str = "M10 2.75a7.25 7.25 0 1 0 0 14.5 7.25 7.25 0 0 0 0-14.5z";
 impl IconName {
     const fn paths(self) -> &'static [&'static str] {
         match self {
-            IconName::Brand => &["M3 7.5 7 15 10 8.5 13 15l4-7.5", "M10 5v-.1", "M6.5 4.6a5 5 0 0 1 7 0"],
+            IconName::Brand => &["M4 6.2 10 16.4l6-10.2", "M7.9 6a3.6 3.6 0 0 1 4.2 0"],
             IconName::Check => &["M4.5 10.5 8.2 14l7.3-8"],
             IconName::CheckCircle => &[CIRCLE, "m6.8 10.2 2.2 2.3 4.3-4.8"],
             IconName::Alert => &["M10 3.2 17.6 16.4H2.4z", "M10 8.2v3.6", "M10 14v.1"],

@@ -98,7 +98,8 @@ pub fn render<V: IntoView>(shell: Shell, page: impl FnOnce() -> V) -> String {
 
 fn document(shell: Shell, page: impl IntoView) -> impl IntoView {
     let Shell { title, nonce, assets, user, active, sandbox, flash } = shell;
-    let body_class = if user.is_some() { "with-nav" } else { "alone" };
+    let is_inside = user.is_some();
+    let body_class = if is_inside { "with-nav" } else { "alone" };
     view! {
         <html lang="en">
             <head>
@@ -123,7 +124,7 @@ fn document(shell: Shell, page: impl IntoView) -> impl IntoView {
                 </main>
                 <footer class="footer">
                     <span>{format!("Voxanne Integrations {}", env!("CARGO_PKG_VERSION"))}</span>
-                    <span>"Times are UTC; hover over one for the exact moment."</span>
+                    {is_inside.then(|| view! { <span>"Times are UTC; hover over one for the exact moment."</span> })}
                 </footer>
                 <LiveTimes />
             </body>

@@ -9,6 +9,7 @@ use super::flash::Reference;
 use crate::app::icons::{Icon, IconName};
 use super::time::Ago;
 use crate::app::relative::UnixMillis;
+use crate::app::islands::report::capitalized;
 use crate::app::wire::AssistantLine;
 use crate::domain::card::CardState;
 use crate::domain::{CapabilityResult, CredentialId, OrgId, ProviderId};
@@ -138,7 +139,7 @@ pub fn ProofLine(proof: Proof, now: UnixMillis) -> impl IntoView {
 pub fn ErrorBox(error: ErrorView) -> impl IntoView {
     let link = error.fix_url.map(|url| {
         view! {
-            <a href=url target="_blank" rel="noopener noreferrer">
+            <a class="external" href=url target="_blank" rel="noopener noreferrer">
                 "Open the page"
                 <Icon name=IconName::External />
             </a>
@@ -163,7 +164,7 @@ fn details(
     rows.extend(hints.into_iter().map(|hint| (hint.label, hint.value)));
     rows.extend(assistants.into_iter().map(|line| {
         let what = line.id.or(line.note).unwrap_or_else(|| "not made yet".to_owned());
-        (format!("Assistant, {}", line.role), what)
+        (format!("{} assistant", capitalized(&line.role)), what)
     }));
     (!rows.is_empty()).then(|| {
         let rows = rows
@@ -210,7 +211,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
     let verify = (card.has_credential && card.state != CardState::Unreadable).then(|| {
         view! { <PostButton org action=format!("{base}/verify") label="Verify" icon=IconName::Refresh weight=Weight::Quiet /> }
     });
-    let test = card.can_send_test.then(|| {
+    let test = (card.can_send_test && verify.is_some()).then(|| {
         view! {
             <ButtonLink
                 href="/dashboard/integrations?panel=sms"

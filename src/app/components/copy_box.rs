@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use crate::app::islands::copy_button::CopyButton;
 
-/// A labelled value. Never a secret: the value is part of the page.
+/// A value, with a label where it does not explain itself. Never a secret: the value is part of the page.
 #[component]
-pub fn CopyBox(#[prop(into)] label: String, value: String) -> impl IntoView {
+pub fn CopyBox(#[prop(optional, into)] label: Option<String>, value: String) -> impl IntoView {
     view! {
         <div class="copy-box">
-            <span class="copy-label">{label}</span>
+            {label.map(|label| view! { <span class="copy-label">{label}</span> })}
             <code class="copy-value" data-copy="">{value}</code>
             <CopyButton />
         </div>

@@ -10,6 +10,7 @@ use super::textarea::Textarea;
 use crate::app::wire::PatternKind;
 use crate::domain::mask::MASK;
 use crate::domain::pattern::MAX_VALUE_BYTES;
+use crate::domain::phone::format_as_typed;
 use crate::domain::provider::FieldSpec;
 
 /// The kind of an `<input>`.
@@ -114,7 +115,11 @@ impl FieldView {
             _ => InputKind::Text,
         };
         Self {
-            value: if spec.secret { String::new() } else { value },
+            value: match kind {
+                InputKind::Password => String::new(),
+                InputKind::Telephone => format_as_typed(&value),
+                _ => value,
+            },
             example: spec.example,
             help: spec.where_to_find,
             where_url: spec.where_url,

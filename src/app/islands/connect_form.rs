@@ -55,9 +55,12 @@ pub fn ConnectForm(state: ConnectState, children: Children) -> impl IntoView {
         });
         let save_anyway = answer.save_anyway.then(|| {
             view! {
-                <button class="button" type="submit" name="intent" value="save_anyway" form=form_id>
-                    <span>"Save anyway"</span>
-                </button>
+                <div class="save-anyway">
+                    <button class="button" type="submit" name="intent" value="save_anyway" form=form_id>
+                        <span>"Save anyway"</span>
+                    </button>
+                    <p>"Used as it is, and checked again later."</p>
+                </div>
             }
         });
         let message = answer.message.map(|message| {

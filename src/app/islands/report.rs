@@ -54,7 +54,7 @@ pub fn Report(report: ReportView) -> impl IntoView {
         }
     });
     view! {
-        <div class=class data-outcome=report.outcome.as_str()>
+        <div class=class tabindex="-1" autofocus=true data-outcome=report.outcome.as_str()>
             <p class="report-title">
                 <Icon name=icon />
                 <span>{report.headline}</span>
@@ -95,6 +95,12 @@ pub fn Testing(provider_name: String, checks: Vec<String>) -> impl IntoView {
     }
 }
 
+/// `inbound` as the first word of a line.
+pub fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// What was made, and the way out.
 #[component]
 pub fn Success(provider_name: String, success: SuccessView, done_href: String) -> impl IntoView {
@@ -108,7 +114,7 @@ pub fn Success(provider_name: String, success: SuccessView, done_href: String) -
             };
             view! {
                 <div>
-                    <dt>{format!("Assistant, {}", line.role)}</dt>
+                    <dt>{format!("{} assistant", capitalized(&line.role))}</dt>
                     <dd>{value}</dd>
                 </div>
             }

@@ -42,6 +42,8 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
     let word = view.provider.as_str();
     let close = format!("{INTEGRATIONS}#{word}");
     let is_done = view.success.is_some();
+    // A report takes the focus itself, unless a field is what is wrong.
+    let takes_focus = view.report.is_none() || view.fields.iter().any(|field| field.error.is_some());
     let state = ConnectState {
         provider_name: view.name.to_owned(),
         form_id: "connect-form".to_owned(),
@@ -63,7 +65,7 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
             <form class="form" id="connect-form" method="post" action=action novalidate=true>
                 <OrgField org=view.org />
                 {permissions(view.permissions, view.console_url, view.name)}
-                {fields(view.fields)}
+                {fields(view.fields, takes_focus)}
                 <div class="form-actions">
                     <Submit label="Test and save" weight=Weight::Main sends=("intent", "test_and_save") />
                     <ButtonLink href=close.clone() label="Cancel" weight=Weight::Quiet />
@@ -93,7 +95,7 @@ fn permissions(list: Vec<String>, console_url: &'static str, name: &'static str)
                 </p>
                 {list
                     .into_iter()
-                    .map(|permission| view! { <CopyBox label="Permission" value=permission /> })
+                    .map(|permission| view! { <CopyBox value=permission /> })
                     .collect_view()}
                 <a class="external" href=console_url target="_blank" rel="noopener noreferrer">
                     {format!("Open {name}")}
@@ -105,7 +107,7 @@ fn permissions(list: Vec<String>, console_url: &'static str, name: &'static str)
 }
 
 /// Open fields first, then each folded group, open when something in it needs to be seen.
-fn fields(fields: Vec<FieldView>) -> impl IntoView {
+fn fields(fields: Vec<FieldView>, takes_focus: bool) -> impl IntoView {
     let (open, folded): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| field.folded_under.is_none());
     let first_empty = open.iter().position(|field| field.error.is_some()).or_else(|| {
         open.iter().position(|field| field.value.is_empty() && field.saved.is_none())
@@ -137,7 +139,7 @@ fn fields(fields: Vec<FieldView>) -> impl IntoView {
     let open = open
         .into_iter()
         .enumerate()
-        .map(|(at, field)| view! { <Field field autofocus=first_empty == Some(at) /> })
+        .map(|(at, field)| view! { <Field field autofocus=takes_focus && first_empty == Some(at) /> })
         .collect_view();
     view! {
         {open}

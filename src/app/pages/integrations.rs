@@ -64,12 +64,18 @@ pub fn summary(cards: &[CardView]) -> String {
         let verb = if trouble == 1 { "needs" } else { "need" };
         return format!("{trouble} of {total} {verb} attention.");
     }
-    let connected = count(&[Meaning::Works]);
+    let connected = connected(cards);
     if connected == total {
         format!("{connected} of {total} connected. Everything works.")
     } else {
         format!("{connected} of {total} connected.")
     }
+}
+
+/// How many are connected and work, if only in part.
+pub fn connected(cards: &[CardView]) -> usize {
+    let works = |card: &&CardView| matches!(card.state, CardState::Connected | CardState::ConnectedLimited);
+    cards.iter().filter(works).count()
 }
 
 /// Counts per meaning; each count is a filter.

@@ -7,6 +7,7 @@ use crate::app::components::button::{ButtonLink, Weight};
 use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::icons::{Icon, IconName};
 use crate::app::components::page_header::PageHeader;
+use super::integrations::connected;
 use crate::app::relative::UnixMillis;
 use crate::domain::card::Meaning;
 
@@ -43,7 +44,7 @@ pub struct NextStep {
 pub fn overview_page(view: OverviewView) -> impl IntoView {
     let OverviewView { now, org_name, readiness, next_steps, mut cards } = view;
     let total = cards.len();
-    let connected = cards.iter().filter(|card| card.has_credential).count();
+    let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
     let lines = readiness
         .into_iter()

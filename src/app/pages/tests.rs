@@ -235,7 +235,7 @@ fn agent(role: &'static str, text: &str) -> AgentForm {
 fn event(kind: &str, status: EventStatus) -> EventRow {
     let stage = |name: &str, offset_us| TraceStage { name: name.to_owned(), offset_us, note: None };
     EventRow {
-        id: EventId(Uuid::from_u128(5)),
+        id: EventId(Uuid::from_u128(kind.len() as u128)),
         kind: kind.to_owned(),
         source: "vapi".to_owned(),
         call_id: Some(Uuid::from_u128(77).to_string()),
@@ -254,6 +254,7 @@ fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         report: Some(report(outcome)),
         save_anyway: outcome == Outcome::Undetermined,
         draft: draft.map(str::to_owned),
+        fields: connect().fields.into_iter().map(|field| FieldView { error: None, ..field }).collect(),
         ..connect()
     };
     let panel = |panel| render(shell("Integrations", NavItem::Integrations), || integrations_page(integrations(Some(panel))));
