@@ -86,8 +86,8 @@ async fn answers_have_a_size_limit() {
 #[tokio::test]
 async fn the_callers_deadline_is_kept() {
     let (address, _) = serve().await;
-    let deadline = Deadline::after(Duration::from_millis(50));
     let egress = egress(&[address]);
+    let deadline = Deadline::after(Duration::from_millis(50));
     let started = Instant::now();
     let result = egress.send(get(&format!("http://{address}/hang")), deadline).await;
     assert_eq!(result.err(), Some(EgressError::Timeout));

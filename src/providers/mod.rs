@@ -105,3 +105,6 @@ mod tests {
         assert_eq!(below(&bases.twilio, &["v1"]).as_str(), "https://api.twilio.com/v1");
     }
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod stand_in_tests;

@@ -24,7 +24,7 @@ mod test;
 pub use client::TwilioClient;
 pub use credentials::{Sender, TwilioAuth, TwilioCredentials};
 pub use errors::TwilioError;
-pub use send::{Channel, SendError, SendFailure, SentMessage, send_message};
+pub use send::{Channel, MOST_TEXT, SendError, SendFailure, SentMessage, send_message};
 
 /// The provider's name in sentences.
 const NAME: &str = "Twilio";
