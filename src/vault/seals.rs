@@ -24,10 +24,14 @@ const ATTEMPTS: usize = 16;
 
 /// What this process has reserved and not used yet, per organization.
 pub(super) struct Seals {
-    allotments: Cache<(Option<OrgId>, u64), Arc<Mutex<Option<Allotment>>>>,
+    /// By organization and its generation, so that an eviction also ends an allotment.
+    allotments: Cache<(Option<OrgId>, u64), Slot>,
     block: i64,
     limit: i64,
 }
+
+/// Locked while it is refilled; whoever comes meanwhile waits for that one refill.
+type Slot = Arc<Mutex<Option<Allotment>>>;
 
 struct Allotment {
     key: WrappedKey,
