@@ -1,1 +1,63 @@
-//! Checks that refuse an unsafe start.
+//! Checks that refuse an unsafe start, and warnings that do not.
+//!
+//! `serve` runs them before the port opens; `voxanne doctor` prints them.
+
+use sqlx::PgPool;
+
+use crate::db::catalogue::catalogue_findings;
+
+/// What the checks found.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Each of these stops the start.
+    pub faults: Vec<String>,
+    /// Worth knowing, and no reason to stop.
+    pub warnings: Vec<String>,
+}
+
+/// Environment variables that hold a provider's master key in older set-ups. Here each clinic
+/// brings its own, and these are never read.
+const MASTER_KEYS: &[&str] = &[
+    "VAPI_API_KEY", "VAPI_PRIVATE_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "RESEND_API_KEY", "ELEVENLABS_API_KEY",
+    "WHATSAPP_TOKEN", "VONAGE_API_SECRET", "AWS_SECRET_ACCESS_KEY",
+];
+
+/// Looks at the database as the server's own login sees it, and at the environment.
+pub async fn examine(pool: &PgPool) -> Result<Findings, sqlx::Error> {
+    let mut findings = Findings { faults: login_faults(pool).await?, warnings: environment_warnings() };
+    findings.faults.extend(catalogue_findings(pool).await?);
+    Ok(findings)
+}
+
+async fn login_faults(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    let (version, name, is_super, bypasses, owns): (i32, String, bool, bool, bool) = sqlx::query_as(
+        "select current_setting('server_version_num')::int, r.rolname::text, r.rolsuper, r.rolbypassrls,
+                exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                         where n.nspname = 'public' and c.relowner = r.oid)
+           from pg_roles r where r.rolname = current_user",
+    )
+    .fetch_one(pool)
+    .await?;
+    let mut faults = Vec::new();
+    if version < 150_000 {
+        faults.push(format!("PostgreSQL {} is too old: version 15 or newer is needed.", version / 10_000));
+    }
+    if is_super {
+        faults.push(format!("The login {name} is a superuser, so row-level security would not hold. Log in as voxanne_app."));
+    }
+    if bypasses {
+        faults.push(format!("The login {name} bypasses row-level security. Log in as voxanne_app."));
+    }
+    if owns {
+        faults.push(format!("The login {name} owns tables. Log in as voxanne_app; the owner is for migrations only."));
+    }
+    Ok(faults)
+}
+
+fn environment_warnings() -> Vec<String> {
+    MASTER_KEYS
+        .iter()
+        .filter(|name| std::env::var_os(name).is_some())
+        .map(|name| format!("{name} is set in the environment. It is not read here: each clinic connects its own account."))
+        .collect()
+}

@@ -1,1 +1,195 @@
-//! Background work: due jobs and due events, under leases.
+//! Background work: due jobs, abandoned events, counters, news of changes, tidying.
+//!
+//! Everything is under a lease by database time, so any number of processes may run this. Nothing
+//! here raises: what fails is logged and tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{self, Ended, Entry, Origin};
+use crate::db::{DbError, OrgTx, changes, counters, inbound, integrations, jobs, messages, routes, sessions, tool_calls};
+use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
+use crate::state::Services;
+
+/// How long a worker may hold a job or an event.
+const LEASE_SECONDS: i32 = 90;
+/// Tool calls and messages that are still running after this have lost their process.
+const ABANDONED_SECONDS: i32 = 60;
+
+/// Starts what every process does: news of changes and the writing of counters.
+pub fn start_housekeeping(services: &Arc<Services>, listen: PgConnectOptions, stop: &CancellationToken) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(listen_for_changes(services.clone(), listen, stop.clone()));
+    tasks.spawn(poll_for_changes(services.clone(), stop.clone()));
+    tasks.spawn(every(Duration::from_secs(10), services.clone(), stop.clone(), "flush", flush));
+    tasks
+}
+
+/// Starts the worker: jobs, abandoned events, tidying.
+pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
+    tasks.spawn(every(Duration::from_secs(5), services.clone(), stop.clone(), "events", end_abandoned_events));
+    tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", tidy));
+    tasks
+}
+
+async fn every<F, R>(period: Duration, services: Arc<Services>, stop: CancellationToken, name: &'static str, work: F)
+where
+    F: Fn(Arc<Services>) -> R,
+    R: Future<Output = Result<(), DbError>>,
+{
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = work(services.clone()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, task = name, "background work failed and is tried again");
+        }
+    }
+}
+
+/// Runs the jobs that are due. Public so that tests can run them when they choose.
+pub async fn run_due_jobs(services: Arc<Services>) -> Result<(), DbError> {
+    for job in jobs::lease(&services.pool, 8, LEASE_SECONDS).await? {
+        if job.kind != ENSURE_ASSISTANTS {
+            tracing::error!(kind = job.kind, "nobody knows this kind of job");
+            continue;
+        }
+        if let Err(error) = ensure::ensure_assistants(&services, job.org_id).await {
+            let seconds = f64::from(5_u32.saturating_mul(1 << job.attempts.clamp(0, 9)).min(1800));
+            tracing::warn!(error = &error as &dyn std::error::Error, org = %job.org_id, seconds, "a job is put off");
+            let mut tx = OrgTx::service(&services.pool, job.org_id).await?;
+            jobs::put_off(&mut tx, &job.kind, &error.sentence(), seconds).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends events whose process died while it answered: what it had begun is parked for a person,
+/// since nobody knows whether its effects happened.
+pub async fn end_abandoned_events(services: Arc<Services>) -> Result<(), DbError> {
+    for (org, event, _) in inbound::lease(&services.pool, 32, LEASE_SECONDS).await? {
+        let mut tx = OrgTx::service(&services.pool, org).await?;
+        let parked = tool_calls::park_abandoned(&mut tx, ABANDONED_SECONDS).await?
+            + messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
+        if parked > 0 {
+            let error = "The service stopped while it answered. Somebody should look whether a message went out.";
+            inbound::put_off(&mut tx, event, error, None).await?;
+        } else {
+            let note = "ended by the worker: the answer was not recorded";
+            inbound::finish(&mut tx, event, None, &json!([{ "stage": "recovered", "us": 0, "note": note }])).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Writes what was gathered in memory: one statement per kind.
+pub async fn flush(services: Arc<Services>) -> Result<(), DbError> {
+    let (used, assistants) = services.uses.drain();
+    if !used.is_empty() {
+        integrations::touch(&services.pool, &used).await?;
+    }
+    if !assistants.is_empty() {
+        routes::touch_assistants(&services.pool, &assistants).await?;
+    }
+    let (counts, news) = services.counts.drain(services.clock.now());
+    if !counts.is_empty() {
+        counters::add(&services.pool, &counts).await?;
+    }
+    for flood in news {
+        let (action, details) = match flood.total {
+            None => ("flood.began", String::new()),
+            Some(total) => ("flood.ended", format!("{total} in all")),
+        };
+        let entry = Entry {
+            actor: "service".to_owned(),
+            action,
+            target: flood.cause.as_str().to_owned(),
+            ended: Ended::Denied,
+            details,
+        };
+        let mut tx = OrgTx::service(&services.pool, flood.org).await?;
+        match audit::append(&mut tx, &services.vault, &services.clock, &Origin::default(), entry).await {
+            Ok(()) => tx.commit().await?,
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a flood was not recorded"),
+        }
+    }
+    Ok(())
+}
+
+async fn tidy(services: Arc<Services>) -> Result<(), DbError> {
+    let ended = sessions::delete_expired(&services.pool).await?;
+    counters::prune(&services.pool).await?;
+    changes::prune(&services.pool).await?;
+    tracing::debug!(ended, "expired sessions were removed");
+    Ok(())
+}
+
+/// Listens for changes on a connection of its own. A reconnect means that news may have been lost,
+/// so everything is forgotten then.
+async fn listen_for_changes(services: Arc<Services>, options: PgConnectOptions, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let listened = tokio::select! {
+            () = stop.cancelled() => return,
+            listened = listen_until_lost(&services, options.clone()) => listened,
+        };
+        if let Err(error) = listened {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the listener for changes was lost");
+        }
+        services.evict_all();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+async fn listen_until_lost(services: &Services, options: PgConnectOptions) -> Result<(), sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.application_name("voxanne-listen")).await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.listen(changes::CHANNEL).await?;
+    services.evict_all();
+    while let Some(news) = listener.try_recv().await? {
+        match news.payload().parse() {
+            Ok(org) => services.evict(org),
+            Err(_) => services.evict_all(),
+        }
+    }
+    Ok(())
+}
+
+/// Catches up by the sequence of changes, for the time when nobody listens.
+async fn poll_for_changes(services: Arc<Services>, stop: CancellationToken) {
+    let mut seen = changes::newest(&services.pool).await.ok();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
+        let news = match seen {
+            Some(seq) => changes::list_since(&services.pool, seq).await,
+            None => changes::newest(&services.pool).await.map(|newest| (Vec::new(), newest)),
+        };
+        match news {
+            Ok((orgs, newest)) => {
+                if seen.is_none() {
+                    services.evict_all();
+                }
+                orgs.into_iter().for_each(|org| services.evict(org));
+                seen = Some(newest);
+            }
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the changes could not be read"),
+        }
+    }
+}

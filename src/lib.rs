@@ -18,6 +18,7 @@ macro_rules! server_only {
 }
 
 server_only! {
+    assemble;
     audit;
     auth;
     calls;

@@ -1,1 +1,139 @@
-//! The subcommands of the binary.
+//! The subcommands of the binary, one file each. They print for people, on standard output.
+
+mod accounts;
+mod database;
+mod keys;
+mod ready;
+mod serve;
+
+#[cfg(feature = "sandbox")]
+mod demo;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Bring-your-own-credentials integrations for AI voice receptionists in clinics.
+#[derive(Debug, Parser)]
+#[command(name = "voxanne", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the web and run the worker.
+    Serve(Box<Config>),
+    /// Run the background worker alone.
+    Worker(Box<Config>),
+    /// Bring the schema up to date, as the owning role.
+    Migrate(Box<Config>),
+    /// Check whether this installation is safe to start.
+    Doctor(Box<Config>),
+    /// Show the key-encryption keys that the database knows.
+    Keys(Box<Config>),
+    /// Check a clinic's audit trail.
+    AuditVerify {
+        /// The clinic's id.
+        #[arg(long)]
+        org: crate::domain::OrgId,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+    /// Make a clinic.
+    OrgCreate {
+        #[arg(long)]
+        name: String,
+        #[arg(long, default_value = "UTC")]
+        time_zone: String,
+        #[arg(long, default_value = "US")]
+        country: String,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+    /// Make a person and add them to a clinic. The password is read from standard input.
+    UserCreate {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+        /// The clinic's id.
+        #[arg(long)]
+        org: crate::domain::OrgId,
+        /// owner, admin or member.
+        #[arg(long)]
+        role: String,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+    /// Make a person a platform admin, creating them if needed.
+    PlatformAdminCreate {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+}
+
+/// Why a subcommand ended badly: a sentence, and the way out where there is one.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct CliError {
+    sentence: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl CliError {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), source: None }
+    }
+
+    fn because(sentence: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { sentence: sentence.into(), source: Some(source.into()) }
+    }
+
+    /// The sentence and all its causes, each once.
+    pub fn chain(&self) -> String {
+        let mut text = self.sentence.clone();
+        let mut next = self.source.as_deref().map(|error| error as &dyn std::error::Error);
+        while let Some(error) = next {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        text
+    }
+}
+
+impl Cli {
+    /// Runs the subcommand to its end.
+    pub async fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Serve(config) => serve::serve(*config, true).await,
+            Command::Worker(config) => serve::serve(*config, false).await,
+            Command::Migrate(config) => database::migrate(*config).await,
+            Command::Doctor(config) => database::doctor(*config).await,
+            Command::Keys(config) => keys::show(*config).await,
+            Command::AuditVerify { org, config } => accounts::verify_audit(*config, org).await,
+            Command::OrgCreate { name, time_zone, country, config } => {
+                accounts::create_organization(*config, &name, &time_zone, &country).await
+            }
+            Command::UserCreate { email, name, org, role, config } => {
+                accounts::create_user(*config, &email, &name, org, &role).await
+            }
+            Command::PlatformAdminCreate { email, name, config } => {
+                accounts::create_platform_admin(*config, &email, &name).await
+            }
+        }
+    }
+}
+
+/// Prints a line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "what subcommands say is their output")]
+fn say(line: &str) {
+    println!("{line}");
+}

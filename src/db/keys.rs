@@ -96,7 +96,7 @@ pub async fn list_checks(pool: &PgPool) -> Result<Vec<KeyCheckRow>, DbError> {
 pub async fn upsert_check(pool: &PgPool, check: &KeyCheckRow) -> Result<(), DbError> {
     sqlx::query(
         "insert into key_checks (kek_id, state, sealed) values ($1, $2, $3)
-         on conflict (kek_id) do update set state = excluded.state",
+         on conflict (kek_id) do update set state = excluded.state, sealed = excluded.sealed",
     )
     .bind(check.kek_id)
     .bind(&check.state)

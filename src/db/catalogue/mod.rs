@@ -22,13 +22,14 @@ const GATE: &str = "voxanne_gate";
 const BACKUP: &str = "voxanne_backup";
 
 /// Tables that belong to no single organization. All others must be tenant tables.
-pub const GLOBAL_TABLES: [&str; 13] = [
+pub const GLOBAL_TABLES: [&str; 14] = [
     "organizations",
     "users",
     "platform_admins",
     "sessions",
     "rate_counters",
     "key_checks",
+    "installation",
     "platform_keys",
     "credential_changes",
     "assistant_org_mapping",
@@ -43,7 +44,7 @@ pub const GLOBAL_TABLES: [&str; 13] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 17] = [
+pub const GATE_FUNCTIONS: [&str; 18] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -60,6 +61,7 @@ pub const GATE_FUNCTIONS: [&str; 17] = [
     "release_routes",
     "resolve_vapi",
     "touch_assistants",
+    "touch_integrations",
     "touch_integrations",
 ];
 
