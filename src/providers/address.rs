@@ -34,9 +34,9 @@ const REFUSED_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved, broadcast
 ];
 
-/// IPv6 blocks inside 2000::/3 that are not public. Everything outside of 2000::/3 is refused
-/// anyway: loopback, unspecified, v4-compatible and v4-mapped, NAT64 (64:ff9b::/96 and
-/// 64:ff9b:1::/48), discard-only, segment routing, unique local, link-local, site-local, multicast.
+/// IPv6 blocks inside `2000::/3` that are not public. Everything outside of it is refused anyway:
+/// loopback, unspecified, v4-compatible and v4-mapped, NAT64 (`64:ff9b::/96` and `64:ff9b:1::/48`),
+/// discard-only, segment routing, unique local, link-local, site-local, multicast.
 const REFUSED_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments: Teredo, ORCHID, benchmarking
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation

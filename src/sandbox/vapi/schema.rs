@@ -196,7 +196,7 @@ impl Check {
     }
 
     fn longest(&mut self, at: &str, value: &Value, most: usize) {
-        if !value.is_null() && !value.as_str().is_some_and(|text| text.chars().count() <= most) {
+        if !value.is_null() && value.as_str().is_none_or(|text| text.chars().count() > most) {
             self.0.push(format!("{at} must be shorter than or equal to {most} characters"));
         }
     }
@@ -270,7 +270,7 @@ fn tool_problems(check: &mut Check, tool: &Value) {
 fn server_problems(check: &mut Check, at: &str, server: &Value) {
     check.known(at, server, SERVER);
     check.range(&format!("{at}.timeoutSeconds"), &server["timeoutSeconds"], 1.0, 300.0);
-    if !server["url"].is_null() && !server["url"].as_str().is_some_and(|url| url::Url::parse(url).is_ok()) {
+    if !server["url"].is_null() && server["url"].as_str().is_none_or(|url| url::Url::parse(url).is_err()) {
         check.0.push(format!("{at}.url must be a URL address"));
     }
     if let Some(plan) = server.get("backoffPlan") {
