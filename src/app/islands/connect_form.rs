@@ -109,6 +109,9 @@ mod browser {
     /// How long a success stays when nobody is looking at it.
     const LINGER_MS: u32 = 2_000;
     const TICK_MS: u32 = 250;
+    const NOT_AN_ANSWER: &str =
+        "The server did not answer this form. Your session may have ended: reload the page.";
+    const NO_ANSWER: &str = "The server could not be reached. Check your connection, then try again.";
 
     #[derive(Clone)]
     pub struct Form {
@@ -119,6 +122,10 @@ mod browser {
 
     pub fn start(root: &Element, form: Form) {
         form_help::help_fields(root);
+        // The fields say themselves what is missing, in the page's own words.
+        for form in find_all(root, "form") {
+            let _ = form.set_attribute("novalidate", "");
+        }
         let is_dirty = warn_on_leaving(root);
         if form.answer.with_untracked(|answer| answer.success.is_some()) {
             close_soon(root.clone(), form.done_href.clone());
@@ -167,12 +174,13 @@ mod browser {
         set_busy(&root, true);
         root.scroll_into_view();
         spawn_local(async move {
-            let answer = match dom::post_form(&action, &body).await {
-                Some(text) => leptos::serde_json::from_str(&text).unwrap_or_else(|_| {
-                    failure("The server gave no answer to this form. Your session may have ended: reload the page.")
-                }),
-                None => failure("The server could not be reached. Nothing was sent to the provider by this page; try again."),
+            let mut answer = match dom::post_form(&action, &body).await {
+                Some(text) => leptos::serde_json::from_str(&text).unwrap_or_else(|_| failure(NOT_AN_ANSWER)),
+                None => failure(NO_ANSWER),
             };
+            if answer.ok {
+                answer.success.get_or_insert_default();
+            }
             form_help::show_errors(&root, &answer.field_errors);
             set_busy(&root, false);
             if answer.success.is_some() {

@@ -20,7 +20,7 @@ pub use browser::{help_fields, require_fields, show_errors};
 #[cfg(feature = "hydrate")]
 mod browser {
     use wasm_bindgen::JsCast;
-    use web_sys::{ClipboardEvent, Element, Event, HtmlElement, HtmlInputElement};
+    use web_sys::{ClipboardEvent, Element, Event, EventInit, HtmlElement, HtmlInputElement};
 
     use crate::app::islands::dom::{find_all, listen, set_hidden};
     use crate::app::wire::{FieldError, PatternKind};
@@ -103,7 +103,9 @@ mod browser {
                 input.set_value(&clean);
             }
             // The field changed without the browser's own event; the listeners must know.
-            if let Ok(changed) = Event::new("input") {
+            let init = EventInit::new();
+            init.set_bubbles(true);
+            if let Ok(changed) = Event::new_with_event_init_dict("input", &init) {
                 let _ = input.dispatch_event(&changed);
             }
             let end = u32::try_from(input.value().encode_utf16().count()).ok();

@@ -62,7 +62,7 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
     let form = (!is_done).then(|| {
         let action = format!("{INTEGRATIONS}/{word}/connect");
         view! {
-            <form class="form" id="connect-form" method="post" action=action novalidate=true>
+            <form class="form" id="connect-form" method="post" action=action>
                 <OrgField org=view.org />
                 {permissions(view.permissions, view.console_url, view.name)}
                 {fields(view.fields, takes_focus)}

@@ -1,0 +1,209 @@
+//! Every page drawn with sample views, in every shape that matters.
+
+use super::samples::*;
+
+use crate::app::pages::agents::{AgentsView, agents_page};
+use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
+use crate::app::pages::connect_panel::ConnectPanelView;
+use crate::app::pages::disconnect_panel::DisconnectPanelView;
+use crate::app::pages::error::{ErrorPage, error_page};
+use crate::app::pages::events::{EventStatus, EventsView, events_page};
+use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
+use crate::app::pages::login::{LoginView, login_page};
+use crate::app::pages::overview::{NextStep, OverviewView, ReadinessLine, overview_page};
+use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
+use crate::app::pages::setup::{SetupView, setup_page};
+use crate::app::pages::sms_panel::{SmsPanelView, SmsResult};
+use crate::app::components::card::{CardView, HintRow, Proof};
+use crate::app::components::field::FieldView;
+use crate::app::wire::SuccessView;
+use crate::app::{Flash, NavItem, Shell, render};
+use crate::domain::card::{CardState, Meaning};
+use crate::domain::{Outcome, ProviderId};
+
+/// Every page in every shape that matters, with a name for messages and pictures.
+pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
+    let connected = |outcome, draft: Option<&str>| ConnectPanelView {
+        report: Some(report(outcome)),
+        save_anyway: outcome == Outcome::Undetermined,
+        draft: draft.map(str::to_owned),
+        fields: connect().fields.into_iter().map(|field| FieldView { error: None, ..field }).collect(),
+        ..connect()
+    };
+    let panel = |panel| render(shell("Integrations", NavItem::Integrations), || integrations_page(integrations(Some(panel))));
+    let success = ConnectPanelView {
+        provider: ProviderId::Vapi,
+        name: "Vapi",
+        success: Some(SuccessView { assistants: vapi_card(CardState::Connected).assistants }),
+        ..connect()
+    };
+    let member_cards = cards()
+        .into_iter()
+        .map(|card| CardView { can_configure: false, may_ask: Some(format!("Ask an owner or admin: {text}")), ..card })
+        .collect();
+    let flash = Flash {
+        kind: Meaning::Works,
+        text: "Twilio is disconnected".to_owned(),
+        detail: Some(text.to_owned()),
+        reference: Some("0197a2c4".to_owned()),
+    };
+    let disconnect = DisconnectPanelView {
+        org: org(),
+        provider: ProviderId::Twilio,
+        name: "Twilio",
+        stops: "No text message leaves this clinic any more.",
+        after: "Delete the API key in the Twilio console.",
+        console_url: "https://console.twilio.com/",
+        uses: vec!["2 assistants".to_owned(), "9 messages this week".to_owned()],
+    };
+    let sms = SmsPanelView {
+        org: org(),
+        now: NOW,
+        to: text.to_owned(),
+        from: Some("+1 555 010 0123".to_owned()),
+        preview: "Hot lead: a caller asked for an appointment today.".to_owned(),
+        error: Some("Start with + and the country code.".to_owned()),
+        result: Some(SmsResult {
+            ok: true,
+            text: "Twilio took the message".to_owned(),
+            sid: Some("SM0123456789abcdef0123456789abcdef".to_owned()),
+            status: Some("queued".to_owned()),
+            at: NOW,
+            took_ms: Some(1_240),
+        }),
+    };
+    let mut all_states: Vec<CardView> = CardState::ALL
+        .into_iter()
+        .map(|state| if state.meaning() == Meaning::Broken { twilio_card(state) } else { vapi_card(state) })
+        .collect();
+    for card in &mut all_states {
+        if card.state == CardState::NotConfigured {
+            *card = CardView {
+                has_credential: false,
+                proof: Proof::default(),
+                capabilities: Vec::new(),
+                hints: Vec::new(),
+                assistants: Vec::new(),
+                identity_name: None,
+                ..card.clone()
+            };
+        }
+    }
+    let overview = OverviewView {
+        now: NOW,
+        org_name: text.to_owned(),
+        readiness: vec![
+            ReadinessLine { meaning: Meaning::Works, text: "Calls are answered".to_owned(), reason: None },
+            ReadinessLine {
+                meaning: Meaning::Broken,
+                text: "Text messages fail".to_owned(),
+                reason: Some("Twilio rejected the Auth Token.".to_owned()),
+            },
+        ],
+        next_steps: vec![NextStep {
+            text: "Reconnect Twilio with a current Auth Token.".to_owned(),
+            label: "Reconnect Twilio".to_owned(),
+            href: "/dashboard/integrations?panel=twilio".to_owned(),
+        }],
+        cards: cards(),
+    };
+    let settings = |can_configure| SettingsView {
+        org: org(),
+        now: NOW,
+        can_configure,
+        may_ask: None,
+        profile: ProfileForm {
+            name: text.to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            country: "DE".to_owned(),
+            errors: Vec::new(),
+        },
+        credentials: cards()
+            .into_iter()
+            .map(|card| CredentialRow {
+                provider: card.provider,
+                provider_name: card.name,
+                label: "Main account".to_owned(),
+                state: card.state,
+                hints: vec![HintRow { label: "Private key".to_owned(), value: "c0ffee00-0***000001".to_owned() }],
+                verified_at: card.proof.checked_at,
+                versions: 2,
+                has_credential: true,
+                restorable: card.restorable,
+            })
+            .collect(),
+    };
+    let agents = AgentsView {
+        org: org(),
+        now: NOW,
+        can_configure: true,
+        may_ask: None,
+        vapi_connected: false,
+        agents: vec![agent("inbound", text), agent("outbound", text)],
+    };
+    let audit = AuditView {
+        rows: [AuditOutcome::Success, AuditOutcome::Failure, AuditOutcome::Denied]
+            .into_iter()
+            .zip(1..)
+            .map(|(outcome, seq)| AuditRow {
+                seq,
+                at: NOW,
+                actor: "Anna Meyer".to_owned(),
+                action: "integration.connect".to_owned(),
+                target: "Twilio".to_owned(),
+                outcome,
+                request_id: Some("0197a2c4-3b1e".to_owned()),
+                details: Some(text.to_owned()),
+            })
+            .collect(),
+        older_href: Some("/dashboard/audit?before=1".to_owned()),
+    };
+    let events = EventsView {
+        now: NOW,
+        events: vec![event("end-of-call-report", EventStatus::Processed), event(text, EventStatus::Parked)],
+        older_href: None,
+    };
+    let mut pages = vec![
+        ("login", render(alone("Sign in"), || {
+            login_page(LoginView {
+                email: text.to_owned(),
+                next: Some("/dashboard".to_owned()),
+                error: Some("E-mail address or password is wrong.".to_owned()),
+            })
+        })),
+        ("setup", render(alone(text), || setup_page(SetupView { clinic: text.to_owned(), ..SetupView::default() }))),
+        ("overview", render(shell("Overview", NavItem::Overview), || overview_page(overview))),
+        ("integrations", render(Shell { flash: Some(flash), ..shell(text, NavItem::Integrations) }, || {
+            integrations_page(integrations(None))
+        })),
+        ("states", render(shell("Integrations", NavItem::Integrations), || {
+            integrations_page(IntegrationsView { cards: all_states, ..integrations(None) })
+        })),
+        ("member", render(shell("Integrations", NavItem::Integrations), || {
+            integrations_page(IntegrationsView { cards: member_cards, ..integrations(None) })
+        })),
+        ("connect", panel(Panel::Connect(Box::new(connect())))),
+        ("refused", panel(Panel::Connect(Box::new(connected(Outcome::Refused, Some("d")))))),
+        ("undetermined", panel(Panel::Connect(Box::new(connected(Outcome::Undetermined, Some("d")))))),
+        ("success", panel(Panel::Connect(Box::new(success)))),
+        ("disconnect", panel(Panel::Disconnect(disconnect))),
+        ("sms", panel(Panel::Sms(sms))),
+        ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
+        ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
+        ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
+        ("events", render(shell("Events", NavItem::Events), || events_page(events))),
+        ("events-empty", render(shell("Events", NavItem::Events), || {
+            events_page(EventsView { now: NOW, events: Vec::new(), older_href: None })
+        })),
+        ("audit", render(shell("Audit", NavItem::Audit), || audit_page(audit))),
+    ];
+    let errors = [
+        ("404", ErrorPage::NotFound),
+        ("403", ErrorPage::Forbidden { may_ask: Some(text.to_owned()) }),
+        ("409", ErrorPage::OtherClinic { now_in: "Lakeside Dental".to_owned(), opened_in: Some(text.to_owned()) }),
+        ("500", ErrorPage::Internal { reference: "0197a2c4".to_owned() }),
+        ("503", ErrorPage::Unavailable { reference: None }),
+    ];
+    pages.extend(errors.map(|(name, error)| (name, render(shell(&error.title(), NavItem::None), || error_page(error)))));
+    pages
+}
