@@ -1,5 +1,17 @@
 -- Keys and what they seal. Nothing here can be opened without a key that is not in the database.
 
+create table installation (
+  only_row boolean primary key default true check (only_row),
+  id uuid not null,
+  is_sandbox boolean not null,
+  public_url text not null,
+  created_at timestamptz not null default now()
+);
+comment on table installation is 'Which installation this is: marks what we make at providers, and keeps sandbox data apart from real data. Global.';
+revoke all on installation from public;
+grant select, insert, update (public_url) on installation to voxanne_app;
+grant select on installation to voxanne_backup;
+
 create table key_checks (
   kek_id bigint primary key,
   state text not null check (state in ('current', 'staged', 'retired')),

@@ -43,7 +43,8 @@ create policy gate_update on jobs for update to voxanne_gate using (true) with c
 -- settings of the transaction, or none of them and says why. `p_expected` is the organization that
 -- the page was opened with; null where the caller has none.
 create function begin_request(p_session bytea, p_expected uuid)
-returns table (verdict text, user_id uuid, user_name text, user_email text, org_id uuid, org_name text, role text, is_staff boolean)
+returns table (verdict text, user_id uuid, user_name text, user_email text, org_id uuid, org_name text, role text, is_staff boolean,
+               organizations text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   s record;
@@ -60,7 +61,7 @@ begin
    where se.id_hash = p_session;
   if not found or s.user_id is null or s.disabled_at is not null
      or s.expires_at <= now() or s.idle_expires_at <= now() then
-    return query select 'no_session'::text, null::uuid, null::text, null::text, null::uuid, null::text, null::text, false;
+    return query select 'no_session'::text, null::uuid, null::text, null::text, null::uuid, null::text, null::text, false, null::text;
     return;
   end if;
   if s.last_seen_at < now() - interval '1 minute' then
@@ -70,16 +71,19 @@ begin
      where se.id_hash = p_session;
   end if;
   if s.org_id is null or s.role is null then
-    return query select 'no_organization'::text, s.user_id, s.name, s.email, null::uuid, null::text, null::text, s.is_staff;
+    return query select 'no_organization'::text, s.user_id, s.name, s.email, null::uuid, null::text, null::text, s.is_staff, null::text;
   elsif s.suspended_at is not null then
-    return query select 'suspended'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff;
+    return query select 'suspended'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff, null::text;
   elsif p_expected is not null and p_expected <> s.org_id then
-    return query select 'other_organization'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff;
+    return query select 'other_organization'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, null::text, s.is_staff, null::text;
   else
     perform set_config('app.org_id', s.org_id::text, true),
             set_config('app.user_id', s.user_id::text, true),
             set_config('app.role', s.role, true);
-    return query select 'ok'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, s.role, s.is_staff;
+    return query select 'ok'::text, s.user_id, s.name, s.email, s.org_id, s.org_name, s.role, s.is_staff,
+      (select coalesce(json_agg(json_build_array(x.id, x.name) order by x.name), '[]')::text
+         from (select o.id, o.name from public.memberships m join public.organizations o on o.id = m.org_id
+                where m.user_id = s.user_id and o.suspended_at is null) x);
   end if;
 end
 $$;
@@ -137,7 +141,7 @@ $$;
 -- failing that, of a phone number), its live verification secrets and the wrapped keys for them.
 create function resolve_vapi(p_assistant uuid, p_phone_number uuid)
 returns table (org_id uuid, role text, secret_id uuid, scheme text, params jsonb, sealed bytea, key_version integer,
-               not_after timestamptz, wrapped bytea, kek_id bigint)
+               not_after timestamptz, wrapped bytea, kek_id bigint, keep_transcripts boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with hit as (
     select a.org_id, a.role, 0 as rank from public.assistant_org_mapping a where a.vapi_assistant_id = p_assistant
@@ -145,7 +149,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select p.org_id, 'inbound', 1 from public.phone_number_org_mapping p where p.vapi_phone_number_id = p_phone_number
     order by rank limit 1
   )
-  select h.org_id, h.role, s.id, s.scheme, s.params, s.sealed, s.key_version, s.not_after, k.wrapped, k.kek_id
+  select h.org_id, h.role, s.id, s.scheme, s.params, s.sealed, s.key_version, s.not_after, k.wrapped, k.kek_id,
+         o.keep_transcripts
     from hit h
     join public.organizations o on o.id = h.org_id and o.suspended_at is null
     left join public.webhook_secrets s on s.org_id = h.org_id and s.source = 'vapi'
@@ -219,18 +224,20 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Stores verified events of several organizations in one statement and tells which of them are
--- new; the others were there before. One unknown organization fails the statement, and the caller
+-- new; the others were there before. `received` ones are being answered right now: workers leave
+-- them alone for a minute. One unknown organization fails the statement, and the caller
 -- then tries row by row.
 create function accept_inbound(p_org uuid[], p_id uuid[], p_source text[], p_kind text[], p_call text[], p_dedupe bytea[],
-                               p_payload bytea[], p_key_version integer[], p_summary text[], p_trace text[], p_wait boolean[])
+                               p_payload bytea[], p_key_version integer[], p_summary text[], p_trace text[], p_status text[])
 returns table (id uuid)
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into public.inbound_events
-    (org_id, id, source, kind, call_id, dedupe_key, sealed_payload, key_version, summary, trace, next_attempt_at)
+    (org_id, id, source, kind, call_id, dedupe_key, sealed_payload, key_version, summary, trace, status, processed_at, next_attempt_at)
   select u.org_id, u.id, u.source, u.kind, u.call_id, u.dedupe_key, u.payload, u.key_version, u.summary::jsonb, u.trace::jsonb,
-         now() + case when u.wait then interval '1 minute' else interval '0' end
-    from unnest(p_org, p_id, p_source, p_kind, p_call, p_dedupe, p_payload, p_key_version, p_summary, p_trace, p_wait)
-      as u (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, trace, wait)
+         u.status, case when u.status = 'processed' then now() end,
+         case when u.status = 'received' then now() + interval '1 minute' end
+    from unnest(p_org, p_id, p_source, p_kind, p_call, p_dedupe, p_payload, p_key_version, p_summary, p_trace, p_status)
+      as u (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, trace, status)
   on conflict (org_id, dedupe_key) do nothing
   returning inbound_events.id
 $$;

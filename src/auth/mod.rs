@@ -1,1 +1,11 @@
-//! Who is asking: passwords, sessions, API keys, throttles.
+//! Who is asking: passwords, browser sessions, API keys, throttles.
+//!
+//! What somebody may do is not decided here: the database says it when a transaction begins
+//! (`db::OrgTx`), and the extractors in `http` carry its answer.
+
+pub mod api_keys;
+pub mod accounts;
+pub mod password;
+pub mod session;
+pub mod sign_in;
+pub mod throttle;

@@ -1,1 +1,33 @@
-//! What a call needs: assistants, tools, messages.
+//! What a call needs: the agents' assistants, the tools that they use, the messages they send.
+//!
+//! Everything is done with the clinic's own accounts, or not at all: there is no fall-back to
+//! anybody else's credentials.
+
+pub mod agents;
+pub mod messages;
+pub mod tools;
+
+use crate::db::DbError;
+use crate::integrations::IntegrationError;
+
+/// Why something around a call did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("a field is not valid")]
+    Invalid { field: &'static str, message: String },
+    #[error(transparent)]
+    Integration(#[from] IntegrationError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl CallError {
+    /// What happened and what to do, for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            CallError::Invalid { message, .. } => message.clone(),
+            CallError::Integration(error) => error.sentence(),
+            CallError::Db(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
+        }
+    }
+}

@@ -130,3 +130,14 @@ pub async fn mark_state(tx: &mut OrgTx, role: &str, state: &str, error: Option<&
     .await?;
     Ok(())
 }
+
+/// Notes why an assistant is not ready, unless it is or somebody deleted it on purpose.
+pub async fn mark_unfinished(tx: &mut OrgTx, role: &str, state: &str, error: &str) -> Result<(), DbError> {
+    sqlx::query("update agent_configs set vapi_state = $2, vapi_error = $3 where role = $1 and vapi_state not in ('deleted')")
+        .bind(role)
+        .bind(state)
+        .bind(error)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}

@@ -58,3 +58,14 @@ pub async fn prune(pool: &PgPool) -> Result<(), DbError> {
     sqlx::query("delete from rate_counters where window_start < now() - interval '1 day'").execute(pool).await?;
     Ok(())
 }
+
+/// Whether a counter was hit within its window.
+pub async fn exists(pool: &PgPool, key: &[u8; 32], seconds: f64) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar(
+        "select exists (select 1 from rate_counters where key = $1 and window_start > now() - make_interval(secs => $2))",
+    )
+    .bind(key.as_slice())
+    .bind(seconds)
+    .fetch_one(pool)
+    .await?)
+}

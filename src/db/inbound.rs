@@ -24,8 +24,9 @@ pub struct NewEvent {
     pub summary: String,
     /// JSON text of the stages so far.
     pub trace: String,
-    /// True where the event is being answered right now: workers leave it alone for a minute.
-    pub is_answered_now: bool,
+    /// `processed` where nothing is left to do; `received` where the event is being answered right
+    /// now: workers leave it alone for a minute.
+    pub status: &'static str,
 }
 
 /// Stores events of any organizations in one statement; returns the ids of those that are new.
@@ -40,7 +41,7 @@ pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbE
     let versions: Vec<i32> = events.iter().map(|e| e.key_version).collect();
     let summaries: Vec<&str> = events.iter().map(|e| e.summary.as_str()).collect();
     let traces: Vec<&str> = events.iter().map(|e| e.trace.as_str()).collect();
-    let waits: Vec<bool> = events.iter().map(|e| e.is_answered_now).collect();
+    let states: Vec<&str> = events.iter().map(|e| e.status).collect();
     Ok(sqlx::query_scalar("select id from accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(orgs)
         .bind(ids)
@@ -52,7 +53,7 @@ pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbE
         .bind(versions)
         .bind(summaries)
         .bind(traces)
-        .bind(waits)
+        .bind(states)
         .fetch_all(pool)
         .await?)
 }

@@ -23,6 +23,8 @@ pub struct ResolvedRow {
     pub not_after: Option<OffsetDateTime>,
     pub wrapped: Option<Vec<u8>>,
     pub kek_id: Option<i64>,
+    /// The owner switched transcripts on.
+    pub keep_transcripts: bool,
 }
 
 /// Finds the clinic of an assistant, or else of a phone number. No rows: nobody's.

@@ -57,6 +57,8 @@ pub struct Scope {
     pub user_email: String,
     pub role: ContextRole,
     pub is_staff: bool,
+    /// The clinics that the person may switch to, this one included.
+    pub organizations: Vec<(OrgId, String)>,
 }
 
 /// Why no transaction was begun.
@@ -195,6 +197,7 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
             user_email: String::new(),
             role: ContextRole::Service,
             is_staff: false,
+            organizations: Vec::new(),
         });
     }
     let text = |column: &str| -> Result<String, DbError> {
@@ -230,5 +233,6 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         user_email: if is_person { text("user_email")? } else { String::new() },
         role: ContextRole::Person(role),
         is_staff: is_person && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
+        organizations: if is_person { serde_json::from_str(&text("organizations")?).unwrap_or_default() } else { Vec::new() },
     })
 }

@@ -1,1 +1,15 @@
-//! HTTP: routes, extractors, errors.
+//! HTTP: every route on one screen (`router`), extractors that carry what the database said
+//! (`extract`), errors mapped in one place (`error`).
+//!
+//! Handlers are thin: read the request, call a use case or a query, render. What a clinic can do is
+//! in `integrations` and `calls`; what a page looks like is in `app`.
+
+pub mod api;
+pub mod error;
+pub mod extract;
+pub mod flash;
+pub mod forms;
+pub mod middleware;
+pub mod pages;
+pub mod router;
+pub mod webhooks;

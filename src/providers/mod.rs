@@ -1,1 +1,110 @@
 //! The providers that a clinic brings, and the one HTTP client that reaches them.
+//!
+//! A provider is data first (`ProviderSpec`), a small trait second. It takes a credential and
+//! returns what the other side said; it never sees an organization, the database or the vault's
+//! keys. Retries are the caller's affair. The table of contents is `catalogue`.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::domain::CapabilityResult;
+use crate::domain::provider::ProviderSpec;
+use crate::vault::SecretFields;
+
+pub mod address;
+pub mod answer;
+pub mod breaker;
+pub mod catalogue;
+pub mod check;
+pub mod egress;
+mod egress_error;
+pub mod lookup;
+pub mod report;
+pub mod twilio;
+pub mod vapi;
+
+pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};
+pub use report::{Explanation, FixHint, TestReport};
+
+/// What every provider can do. What only some can (send a message, host an assistant) is in their
+/// own modules.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// The static facts: forms, masks, schemas and docs are made from them.
+    fn spec(&self) -> &'static ProviderSpec;
+
+    /// Checks the fields among themselves, without asking anybody. The values are cleaned already
+    /// (`domain::pattern::clean_paste`).
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the form.
+    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>>;
+
+    /// Asks the provider what the credential can do, and changes nothing there.
+    async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport;
+}
+
+/// What is wrong with one field, in words for the person who typed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    /// Key of the field in the provider's `ProviderSpec`.
+    pub field: &'static str,
+    pub message: String,
+}
+
+/// What a test needs from its caller.
+pub struct TestContext<'a> {
+    pub egress: &'a Egress,
+    pub bases: &'a ProviderBases,
+    pub bulkhead: BulkheadKey,
+    pub deadline: Deadline,
+    /// Receives each line as soon as it is known. A slow or absent reader never holds the test up.
+    pub progress: Option<mpsc::Sender<CapabilityResult>>,
+}
+
+/// Where the providers are. Configuration, so that the sandbox and a real account run the same code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderBases {
+    pub vapi: Url,
+    pub twilio: Url,
+}
+
+impl Default for ProviderBases {
+    fn default() -> Self {
+        Self { vapi: fixed("https://api.vapi.ai"), twilio: fixed("https://api.twilio.com") }
+    }
+}
+
+fn fixed(text: &'static str) -> Url {
+    #[expect(clippy::expect_used, reason = "the text is a constant, and a test reads it")]
+    Url::parse(text).expect("a constant URL")
+}
+
+/// A path below a base URL. Each segment is encoded, so an identifier can not leave its place.
+pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_encoded_and_stay_below_their_base() {
+        let bases = ProviderBases::default();
+        assert_eq!(
+            below(&bases.vapi, &["assistant", "a/../b?c"]).as_str(),
+            "https://api.vapi.ai/assistant/a%2F..%2Fb%3Fc"
+        );
+        assert_eq!(below(&bases.twilio, &["v1"]).as_str(), "https://api.twilio.com/v1");
+    }
+}
+
+#[cfg(all(test, feature = "sandbox"))]
+mod stand_in_tests;

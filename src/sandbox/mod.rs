@@ -1,1 +1,235 @@
 //! Local stand-ins of every provider, with failure modes.
+//!
+//! Each stand-in listens on its own loopback port and behaves as the provider does towards one
+//! credential: it knows its own accounts and nobody else's, refuses what the provider refuses, and
+//! can be told to fail in every way that providers fail. They hold demo data only. Release builds
+//! leave this module out.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::task::AbortHandle;
+use url::Url;
+use uuid::Uuid;
+
+use crate::domain::ProviderId;
+use crate::providers::ProviderBases;
+use crate::providers::egress::HostPort;
+
+mod call;
+mod demo;
+mod faults;
+mod gate;
+mod listener;
+mod page;
+mod signing;
+mod state;
+mod twilio;
+mod vapi;
+
+pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
+pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
+pub use faults::{Fault, Faults};
+pub use gate::SeenRequest;
+pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+
+use listener::{Cut, SandboxListener};
+use state::Shared;
+
+/// How the stand-ins are started.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxOptions {
+    /// Loopback ports; 0 lets the system choose.
+    pub vapi_port: u16,
+    pub twilio_port: u16,
+    pub page_port: u16,
+    /// Where the stand-ins keep what they hold, so that it survives a restart. None keeps nothing.
+    pub state_file: Option<PathBuf>,
+}
+
+/// Why the stand-ins did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("port {port} for the {what} stand-in can not be opened")]
+    Port { what: &'static str, port: u16, source: std::io::Error },
+    #[error("the state file {} can not be read", path.display())]
+    StateFile { path: PathBuf, source: std::io::Error },
+}
+
+/// The running stand-ins. Clones share them; the last one that goes stops them.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub vapi_url: Url,
+    pub twilio_url: Url,
+    /// The page with switches, phone log and calls.
+    pub page_url: Url,
+    shared: Arc<Shared>,
+    _servers: Arc<Servers>,
+}
+
+struct Servers(Vec<AbortHandle>);
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for server in &self.0 {
+            server.abort();
+        }
+    }
+}
+
+impl Sandbox {
+    /// Opens the ports and serves. The demo accounts are there from the start.
+    pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
+        let shared = Arc::new(Shared::load(options.state_file)?);
+        let mut servers = Vec::new();
+        let vapi = serve("Vapi", options.vapi_port, vapi::router(Arc::clone(&shared)), &mut servers);
+        let vapi_url = vapi.await?;
+        let twilio = serve("Twilio", options.twilio_port, twilio::router(Arc::clone(&shared)), &mut servers);
+        let twilio_url = twilio.await?;
+        let page = page::router(Arc::clone(&shared), &vapi_url, &twilio_url);
+        let page_url = serve("page", options.page_port, page, &mut servers).await?;
+        Ok(Self { vapi_url, twilio_url, page_url, shared, _servers: Arc::new(Servers(servers)) })
+    }
+
+    /// Where the product finds these stand-ins.
+    pub fn bases(&self) -> ProviderBases {
+        ProviderBases { vapi: self.vapi_url.clone(), twilio: self.twilio_url.clone() }
+    }
+
+    /// The only private addresses that the egress guard has to let through.
+    pub fn allowed(&self) -> Vec<HostPort> {
+        [&self.vapi_url, &self.twilio_url].into_iter().filter_map(HostPort::of).collect()
+    }
+
+    /// The failure switches.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Every request that a stand-in has seen, oldest first.
+    pub fn requests(&self, provider: ProviderId) -> Vec<SeenRequest> {
+        self.shared.seen.list(provider)
+    }
+
+    /// Forgets the requests seen so far.
+    pub fn forget_requests(&self) {
+        self.shared.seen.clear();
+    }
+
+    /// Every text message that the Twilio stand-in took, oldest first.
+    pub fn phone_log(&self) -> Vec<PhoneLogEntry> {
+        self.shared.read(|world| world.twilio.messages.clone())
+    }
+
+    /// The Vapi stand-in.
+    pub fn vapi(&self) -> VapiHandle<'_> {
+        VapiHandle(&self.shared)
+    }
+
+    /// The Twilio stand-in.
+    pub fn twilio(&self) -> TwilioHandle<'_> {
+        TwilioHandle(&self.shared)
+    }
+
+    /// Plays a call with an assistant: every server message is sent to the assistant's server,
+    /// authenticated as the assistant says.
+    pub async fn place_call(
+        &self,
+        assistant: Uuid,
+        script: &CallScript,
+    ) -> Result<CallTranscript, PlaceCallError> {
+        call::place(&self.shared, assistant, script).await
+    }
+}
+
+/// The Vapi stand-in, for tests.
+pub struct VapiHandle<'a>(&'a Shared);
+
+impl VapiHandle<'_> {
+    /// Adds a Vapi organization with fresh keys.
+    pub fn add_account(&self, name: &str) -> VapiAccount {
+        let account = VapiAccount {
+            name: name.to_owned(),
+            org_id: Uuid::new_v4(),
+            private_key: Uuid::new_v4().to_string(),
+            public_key: Uuid::new_v4().to_string(),
+        };
+        self.0.change(|world| world.vapi.accounts.push(account.clone()));
+        account
+    }
+
+    /// Adds a phone number to the organization of that private key; gives its id.
+    pub fn add_phone_number(&self, private_key: &str, number: &str) -> Option<Uuid> {
+        self.0.change(|world| {
+            let org_id = world.vapi.account(private_key)?.org_id;
+            Some(vapi::add_number(world, org_id, number))
+        })
+    }
+
+    /// The assistants of the organization of that private key, oldest first, as Vapi shows them.
+    pub fn assistants(&self, private_key: &str) -> Vec<serde_json::Value> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            world
+                .vapi
+                .assistants
+                .iter()
+                .filter(|stored| stored.org_id == account.org_id)
+                .map(state::Stored::shown)
+                .collect()
+        })
+    }
+
+    /// Deletes an assistant as somebody in Vapi's dashboard would. False if there is none.
+    pub fn delete_assistant(&self, id: Uuid) -> bool {
+        self.0.change(|world| {
+            let before = world.vapi.assistants.len();
+            world.vapi.assistants.retain(|stored| stored.id != id);
+            world.vapi.assistants.len() < before
+        })
+    }
+}
+
+/// The Twilio stand-in, for tests.
+pub struct TwilioHandle<'a>(&'a Shared);
+
+impl TwilioHandle<'_> {
+    /// Adds an active, paid account with fresh credentials and one number.
+    pub fn add_account(&self, name: &str, number: &str) -> TwilioAccount {
+        let account = TwilioAccount::fresh(name, number);
+        self.add(account.clone());
+        account
+    }
+
+    /// Adds an account of any kind: see [`TwilioAccount::fresh`] for one to start from.
+    pub fn add(&self, account: TwilioAccount) {
+        self.0.change(|world| world.twilio.accounts.push(account));
+    }
+
+    /// Changes an account; nothing happens where there is none of that SID.
+    pub fn change(&self, sid: &str, change: impl FnOnce(&mut TwilioAccount)) {
+        self.0.change(|world| world.twilio.accounts.iter_mut().find(|a| a.sid == sid).map(change));
+    }
+}
+
+async fn serve(
+    what: &'static str,
+    port: u16,
+    router: Router,
+    servers: &mut Vec<AbortHandle>,
+) -> Result<Url, SandboxError> {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let failed = |source| SandboxError::Port { what, port, source };
+    let listener = SandboxListener::bind(wanted).await.map_err(failed)?;
+    let address = listener.address().map_err(failed)?;
+    let url =
+        Url::parse(&format!("http://{address}/")).map_err(|error| failed(std::io::Error::other(error)))?;
+    let service = router.into_make_service_with_connect_info::<Cut>();
+    servers.push(tokio::spawn(async move { axum::serve(listener, service).await }).abort_handle());
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

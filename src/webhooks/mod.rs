@@ -1,1 +1,13 @@
-//! Webhooks in: resolve, verify, dedupe, store.
+//! Webhooks in: find the clinic, verify with its own secret, store durably, then answer.
+//!
+//! The order is fixed: nothing is parsed as a whole and nothing is written before the signature
+//! holds. [`inbound::Verified`] is the only key to the inbox, and only verification makes one.
+//! What a call needs (tools, messages) is in `calls`; outbound webhooks are not here yet.
+
+pub mod dedupe;
+pub mod envelope;
+pub mod inbound;
+pub mod inbox;
+pub mod payload;
+pub mod resolver;
+pub mod signature;

@@ -1,0 +1,15 @@
+//! Parts that pages are made of. Server only, pure functions of their properties.
+
+pub mod badge;
+pub mod button;
+pub mod capability_list;
+pub mod card;
+pub mod copy_box;
+pub mod dialog;
+pub mod empty;
+pub mod field;
+pub mod flash;
+pub mod page_header;
+pub mod table;
+pub mod textarea;
+pub mod time;

@@ -1,0 +1,64 @@
+//! Small helpers over the browser's own objects.
+//!
+//! Islands are never unmounted (every navigation is a page load), so listeners live as long as the
+//! page.
+
+use leptos::html::ElementType;
+use leptos::prelude::*;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::convert::FromWasmAbi;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, EventTarget, Headers, RequestInit, Response, UrlSearchParams};
+
+/// Runs `start` once the island's element is known, then marks the element as awake.
+pub fn when_mounted<E>(root: NodeRef<E>, start: impl FnOnce(Element) + 'static)
+where
+    E: ElementType + 'static,
+    E::Output: JsCast + Clone + 'static,
+{
+    root.on_load(move |element| {
+        let element: Element = element.unchecked_into();
+        start(element.clone());
+        let _ = element.set_attribute("data-hydrated", "");
+    });
+}
+
+/// Listens for as long as the page lives.
+pub fn listen<E: FromWasmAbi + 'static>(target: &EventTarget, name: &str, handler: impl FnMut(E) + 'static) {
+    let closure = Closure::<dyn FnMut(E)>::new(handler);
+    let _ = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+    closure.forget();
+}
+
+/// Shows or hides an element.
+pub fn set_hidden(element: &Element, hidden: bool) {
+    let _ = if hidden { element.set_attribute("hidden", "") } else { element.remove_attribute("hidden") };
+}
+
+/// All elements under `root` that a selector finds.
+pub fn find_all(root: &Element, selector: &str) -> Vec<Element> {
+    let Ok(list) = root.query_selector_all(selector) else { return Vec::new() };
+    (0..list.length()).filter_map(|at| list.item(at)?.dyn_into().ok()).collect()
+}
+
+/// Goes to another page.
+pub fn navigate(href: &str) {
+    if let Some(window) = web_sys::window() {
+        let _ = window.location().set_href(href);
+    }
+}
+
+/// Posts a form and reads the answer as text. `None`: no answer came.
+pub async fn post_form(action: &str, body: &UrlSearchParams) -> Option<String> {
+    let headers = Headers::new().ok()?;
+    headers.set("Accept", "application/json").ok()?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(headers.as_ref());
+    init.set_body(body.as_ref());
+    let promise = web_sys::window()?.fetch_with_str_and_init(action, &init);
+    let response: Response = JsFuture::from(promise).await.ok()?.dyn_into().ok()?;
+    let text: JsValue = JsFuture::from(response.text().ok()?).await.ok()?;
+    text.as_string()
+}

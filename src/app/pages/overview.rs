@@ -1,0 +1,126 @@
+//! What works for callers right now, and what to do next.
+
+use leptos::prelude::*;
+
+use crate::app::components::badge::{StateBadge, meaning_class, meaning_icon};
+use crate::app::components::button::{ButtonLink, Weight};
+use crate::app::components::card::{CardView, ProofLine, mark_href};
+use crate::app::icons::{Icon, IconName};
+use crate::app::components::page_header::PageHeader;
+use super::integrations::connected;
+use crate::app::relative::UnixMillis;
+use crate::domain::card::Meaning;
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct OverviewView {
+    pub now: UnixMillis,
+    pub org_name: String,
+    /// One line for each thing that callers notice: "Calls are answered", "SMS fails because ...".
+    pub readiness: Vec<ReadinessLine>,
+    /// In order of importance; empty when there is nothing to do.
+    pub next_steps: Vec<NextStep>,
+    pub cards: Vec<CardView>,
+}
+
+/// One thing that callers notice.
+#[derive(Clone, Debug)]
+pub struct ReadinessLine {
+    pub meaning: Meaning,
+    pub text: String,
+    pub reason: Option<String>,
+}
+
+/// One thing to do, and where.
+#[derive(Clone, Debug)]
+pub struct NextStep {
+    pub text: String,
+    /// What the button says.
+    pub label: String,
+    pub href: String,
+}
+
+/// The page.
+pub fn overview_page(view: OverviewView) -> impl IntoView {
+    let OverviewView { now, org_name, readiness, next_steps, mut cards } = view;
+    let total = cards.len();
+    let connected = connected(&cards);
+    cards.sort_by_key(|card| (card.state.urgency(), card.name));
+    let lines = readiness
+        .into_iter()
+        .map(|line| {
+            view! {
+                <li class=format!("readiness-line {}", meaning_class(line.meaning))>
+                    <Icon name=meaning_icon(line.meaning) />
+                    <span>
+                        <span class="readiness-text">{line.text}</span>
+                        {line.reason.map(|reason| view! { <span class="capability-note">{reason}</span> })}
+                    </span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
+        <section class="surface readiness" aria-label="Readiness">
+            <p class="figure">
+                <strong class="numbers">{format!("{connected} of {total}")}</strong>
+                <span>"connected"</span>
+            </p>
+            <ul class="readiness-lines">{lines}</ul>
+        </section>
+        {steps(next_steps)}
+        <section class="section" aria-labelledby="providers-title">
+            <header>
+                <h2 id="providers-title">"Integrations"</h2>
+            </header>
+            <ul class="surface rows">
+                {cards.into_iter().map(|card| row(card, now)).collect_view()}
+            </ul>
+        </section>
+    }
+}
+
+fn steps(steps: Vec<NextStep>) -> Option<impl IntoView> {
+    (!steps.is_empty()).then(|| {
+        let items = steps
+            .into_iter()
+            .enumerate()
+            .map(|(at, step)| {
+                let weight = if at == 0 { Weight::Main } else { Weight::Plain };
+                view! {
+                    <li>
+                        <span>{step.text}</span>
+                        <ButtonLink href=step.href label=step.label weight />
+                    </li>
+                }
+            })
+            .collect_view();
+        view! {
+            <section class="section" aria-labelledby="steps-title">
+                <header>
+                    <h2 id="steps-title">"Next steps"</h2>
+                </header>
+                <ol class="surface rows">{items}</ol>
+            </section>
+        }
+    })
+}
+
+fn row(card: CardView, now: UnixMillis) -> impl IntoView {
+    let href = format!("/dashboard/integrations#{}", card.provider.as_str());
+    view! {
+        <li>
+            <img class="mark" src=mark_href(card.provider) alt="" width="40" height="40" />
+            <div class="row-text">
+                <a class="row-title" href=href>
+                    {card.name}
+                    <Icon name=IconName::ArrowRight />
+                </a>
+                <ProofLine proof=card.proof now />
+                {card.error.map(|error| view! { <p class="row-error">{error.headline}</p> })}
+            </div>
+            <StateBadge state=card.state />
+        </li>
+    }
+}

@@ -1,0 +1,63 @@
+//! The agents of a clinic: what people may change, and how it is checked.
+
+use super::CallError;
+use crate::audit::Ended;
+use crate::db::agents::{self, AgentChange, AgentRow};
+use crate::db::{OrgTx, jobs};
+use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
+use crate::integrations::{Caller, IntegrationError};
+use crate::state::Services;
+
+/// Finds the agent of a role; anything but `inbound` and `outbound` is not found.
+pub async fn find(tx: &mut OrgTx, role: &str) -> Result<AgentRow, CallError> {
+    Ok(agents::find(tx, role).await?.ok_or(crate::db::DbError::NotFound)?)
+}
+
+/// Checks what somebody wrote, with the limits of Vapi's schema.
+pub fn check(change: &AgentChange) -> Result<(), CallError> {
+    let invalid = |field: &'static str, message: &str| Err(CallError::Invalid { field, message: message.to_owned() });
+    let length = |text: &str| text.trim().chars().count();
+    if !(1..=40).contains(&length(&change.name)) {
+        return invalid("name", "Enter a name with 1 to 40 characters.");
+    }
+    if length(&change.first_message) > 1000 {
+        return invalid("firstMessage", "The first message can have 1000 characters at most.");
+    }
+    if !(1..=20_000).contains(&length(&change.system_prompt)) {
+        return invalid("systemPrompt", "Tell the agent what to do, in at most 20,000 characters.");
+    }
+    for (field, value) in [
+        ("modelProvider", &change.model_provider),
+        ("model", &change.model),
+        ("voiceProvider", &change.voice_provider),
+        ("voiceId", &change.voice_id),
+        ("language", &change.language),
+    ] {
+        if !(1..=80).contains(&length(value)) || value.chars().any(char::is_control) {
+            return invalid(field, "Fill in this field, with at most 80 characters.");
+        }
+    }
+    if !(10..=43_200).contains(&change.max_duration_seconds) {
+        return invalid("maxDurationSeconds", "A call can take 10 seconds to 12 hours.");
+    }
+    Ok(())
+}
+
+/// Stores a change and brings it to Vapi, as far as Vapi is connected and answers.
+pub async fn update(services: &Services, caller: &Caller, role: &str, change: &AgentChange) -> Result<AgentRow, CallError> {
+    caller.require_configure(services, "agent.changed", role).await?;
+    check(change)?;
+    let mut tx = caller.begin(services).await?;
+    agents::update(&mut tx, role, change, caller.user()).await?;
+    jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
+    caller.record(&mut tx, services, "agent.changed", role, Ended::Success, "").await?;
+    tx.commit().await.map_err(IntegrationError::from)?;
+    // The job goes on where this does not finish; its state shows on the page.
+    if let Err(error) = ensure::ensure_assistants(services, caller.org()).await {
+        tracing::info!(error = &error as &dyn std::error::Error, org = %caller.org(), "the assistants are not up to date yet");
+    }
+    let mut tx = caller.begin(services).await?;
+    let row = find(&mut tx, role).await?;
+    tx.commit().await.map_err(IntegrationError::from)?;
+    Ok(row)
+}

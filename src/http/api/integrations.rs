@@ -1,0 +1,279 @@
+//! Integrations by provider: connect, see, verify, disconnect, restore.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{Admitted, JsonBody};
+use crate::audit::machines::Cause;
+use crate::db::agents;
+use crate::domain::card::CardState;
+use crate::domain::provider::ProviderSpec;
+use crate::domain::{CredentialId, Outcome, ProviderId};
+use crate::http::error::{FieldError, HttpError, Problem};
+use crate::integrations::cards::{self, Card};
+use crate::integrations::connect::{ConnectRequest, Connected, connect};
+use crate::integrations::fields::Submitted;
+use crate::integrations::{disconnect as use_disconnect, ensure, verify};
+use crate::providers::{TestReport, catalogue};
+use crate::vault::SecretText;
+
+/// What one line of a test found.
+#[derive(Serialize, ToSchema)]
+pub struct CapabilityOut {
+    /// Stable key: `send_sms`.
+    pub capability: String,
+    pub label: String,
+    /// `yes`, `no`, `unknown`, `not_testable` or `not_set_up`.
+    pub answer: String,
+    pub note: Option<String>,
+}
+
+/// The status of one provider. Holds no secret: `hint` has masked forms only.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusOut {
+    pub provider: String,
+    pub name: String,
+    /// The state of the card: `connected`, `connected_limited`, `needs_verification`, `error`, ...
+    pub status: String,
+    pub label: String,
+    pub connected: bool,
+    pub verified: bool,
+    /// RFC 3339.
+    pub last_verified_at: Option<String>,
+    pub last_used_at: Option<String>,
+    pub identity: Option<String>,
+    pub error: Option<String>,
+    pub fix: Option<String>,
+    pub capabilities: Vec<CapabilityOut>,
+    #[schema(value_type = Object)]
+    pub hint: Value,
+}
+
+/// The status of all providers.
+#[derive(Serialize, ToSchema)]
+pub struct StatusesOut {
+    pub integrations: Vec<StatusOut>,
+}
+
+/// Both assistants at Vapi.
+#[derive(Default, Serialize, ToSchema)]
+pub struct AssistantsOut {
+    pub inbound: Option<String>,
+    pub outbound: Option<String>,
+}
+
+/// How a connect, verify or restore ended.
+#[derive(Serialize, ToSchema)]
+pub struct ResultOut {
+    /// Something was saved, or what is stored works.
+    pub success: bool,
+    pub verified: bool,
+    /// `accepted`, `refused` or `undetermined`.
+    pub outcome: String,
+    pub message: String,
+    pub fix: Option<String>,
+    pub capabilities: Vec<CapabilityOut>,
+    /// With Vapi: the ids of both assistants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assistants: Option<AssistantsOut>,
+    /// Names what was typed for a second try; good for 15 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<String>,
+}
+
+/// Reads a provider from a path.
+pub fn provider_of(word: &str) -> Result<ProviderId, HttpError> {
+    word.parse().map_err(|()| HttpError::not_found())
+}
+
+/// A time as programs read it (RFC 3339).
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+}
+
+/// Lists the status of every provider; one query, no secret.
+#[utoipa::path(get, path = "/api/integrations/status", tag = "integrations",
+    responses((status = 200, body = StatusesOut), (status = 401, body = Problem)))]
+pub async fn show_status(admitted: Admitted) -> Result<Json<StatusesOut>, HttpError> {
+    let services = &admitted.state.services;
+    let mut tx = admitted.caller.begin(services).await?;
+    let mut cards = cards::list(&mut tx, services).await?;
+    tx.commit().await?;
+    services.counts.count(admitted.caller.org(), Cause::ApiRead, services.clock.now());
+    cards.sort_by_key(|card| card.spec.id);
+    Ok(Json(StatusesOut { integrations: cards.iter().map(status_out).collect() }))
+}
+
+fn status_out(card: &Card) -> StatusOut {
+    let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
+    StatusOut {
+        provider: card.spec.id.as_str().to_owned(),
+        name: card.spec.name.to_owned(),
+        status: card.state.as_str().to_owned(),
+        label: card.state.label().to_owned(),
+        connected: row.is_some(),
+        verified: matches!(card.state, CardState::Connected | CardState::ConnectedLimited),
+        last_verified_at: row.and_then(|row| row.last_verified_at).map(rfc3339),
+        last_used_at: row.and_then(|row| row.last_success_at).map(rfc3339),
+        identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
+        error: row.and_then(|row| row.verification_error.clone()),
+        fix: row.and_then(|row| row.fix_hint.clone()),
+        capabilities: row.map(|row| row.capabilities.iter().map(capability_out).collect()).unwrap_or_default(),
+        hint: row.and_then(|row| row.hint.clone()).map(|hint| hint.0).unwrap_or_default(),
+    }
+}
+
+fn capability_out(line: &crate::domain::CapabilityResult) -> CapabilityOut {
+    let answer = serde_json::to_value(line.answer).ok().and_then(|value| value.as_str().map(str::to_owned));
+    CapabilityOut {
+        capability: line.capability.clone(),
+        label: line.label.clone(),
+        answer: answer.unwrap_or_default(),
+        note: line.note.clone(),
+    }
+}
+
+/// A test's report as the interface tells it.
+pub fn result_out(report: TestReport, success: bool) -> ResultOut {
+    ResultOut {
+        success,
+        verified: report.outcome == Outcome::Accepted,
+        outcome: report.outcome.as_str().to_owned(),
+        message: report.headline,
+        fix: report.fix.map(|fix| fix.text.into_owned()),
+        capabilities: report.capabilities.iter().map(capability_out).collect(),
+        assistants: None,
+        draft: None,
+    }
+}
+
+/// Tests a credential, seals and stores it. With Vapi, both assistants are made.
+///
+/// The body has the fields of the provider (`apiKey`; `accountSid`, `authToken`, `phoneNumber`,
+/// `whatsappNumber`, `displayName`, ...). A field that is absent stays as it is, `null` clears it.
+/// `draft` names an earlier try, `saveAnyway` stores what nobody could test, `switchAccount` confirms
+/// another account.
+#[utoipa::path(post, path = "/api/integrations/{provider}", tag = "integrations",
+    params(("provider" = String, Path, description = "`vapi` or `twilio`")), request_body = Object,
+    responses((status = 200, body = ResultOut), (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
+        (status = 409, body = Problem), (status = 503, body = Problem, description = "Nobody could tell; nothing was saved")))]
+pub async fn save(
+    admitted: Admitted,
+    Path(provider): Path<String>,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Response, HttpError> {
+    connect_with(&admitted, provider_of(&provider)?, body).await
+}
+
+/// Connects a provider with a JSON body.
+pub async fn connect_with(admitted: &Admitted, provider: ProviderId, body: Map<String, Value>) -> Result<Response, HttpError> {
+    let spec = catalogue::find(provider).spec();
+    let request = read_body(spec, body)?;
+    let services = &admitted.state.services;
+    match connect(services, &admitted.caller, provider, request, None).await? {
+        Connected::Saved { report, .. } => {
+            let mut out = result_out(report, true);
+            if provider == ProviderId::Vapi {
+                out.assistants = Some(assistants(admitted).await?);
+            }
+            Ok(Json(out).into_response())
+        }
+        Connected::Invalid { problems, .. } => {
+            let fields = problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
+            Err(HttpError::invalid("invalid_fields", "Some fields need your attention.", fields))
+        }
+        Connected::NotSaved { report, draft, is_other_account } => {
+            let status = match (report.outcome, is_other_account) {
+                (_, true) => StatusCode::CONFLICT,
+                (Outcome::Undetermined, _) => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let mut out = result_out(report, false);
+            out.draft = Some(draft.to_string());
+            if is_other_account {
+                out.verified = false;
+                out.message = format!(
+                    "This is another {} account than the connected one. Send switchAccount with the draft to confirm the switch.",
+                    spec.name
+                );
+            }
+            Ok((status, Json(out)).into_response())
+        }
+    }
+}
+
+fn read_body(spec: &ProviderSpec, body: Map<String, Value>) -> Result<ConnectRequest, HttpError> {
+    let mut request = ConnectRequest::default();
+    let mut errors = Vec::new();
+    for (key, value) in body {
+        match (key.as_str(), value) {
+            ("draft", Value::String(id)) => request.draft = id.parse().ok().map(CredentialId),
+            ("saveAnyway", Value::Bool(yes)) => request.save_anyway = yes,
+            ("switchAccount", Value::Bool(yes)) => request.switch_account = yes,
+            (field, Value::String(text)) if spec.field(field).is_some() => {
+                request.fields.push((key, Submitted::Value(SecretText::new(text))));
+            }
+            (field, Value::Null) if spec.field(field).is_some() => request.fields.push((key, Submitted::Cleared)),
+            (field, _) if spec.field(field).is_some() => {
+                errors.push(FieldError { field: key, message: "This field is a text.".to_owned() });
+            }
+            _ => errors.push(FieldError { message: format!("{} has no field of this name.", spec.name), field: key }),
+        }
+    }
+    if errors.is_empty() {
+        Ok(request)
+    } else {
+        Err(HttpError::invalid("invalid_fields", "Some fields need your attention.", errors))
+    }
+}
+
+/// Makes the assistants now; one that is not there yet is absent from the answer.
+async fn assistants(admitted: &Admitted) -> Result<AssistantsOut, HttpError> {
+    let services = &admitted.state.services;
+    if let Err(error) = ensure::ensure_assistants(services, admitted.caller.org()).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, org = %admitted.caller.org(), "the assistants are not there yet");
+    }
+    let mut tx = admitted.caller.begin(services).await?;
+    let rows = agents::list(&mut tx).await?;
+    tx.commit().await?;
+    let id = |role: &str| rows.iter().find(|row| row.role == role).and_then(|row| row.vapi_assistant_id).map(|id| id.to_string());
+    Ok(AssistantsOut { inbound: id("inbound"), outbound: id("outbound") })
+}
+
+/// Tests what is stored and records what was found.
+#[utoipa::path(post, path = "/api/integrations/{provider}/verify", tag = "integrations",
+    params(("provider" = String, Path)), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
+pub async fn verify_stored(admitted: Admitted, Path(provider): Path<String>) -> Result<Json<ResultOut>, HttpError> {
+    let report = verify::verify(&admitted.state.services, &admitted.caller, provider_of(&provider)?).await?;
+    let success = report.outcome == Outcome::Accepted;
+    Ok(Json(result_out(report, success)))
+}
+
+/// Disconnects a provider. It can be restored for 30 days.
+#[utoipa::path(delete, path = "/api/integrations/{provider}", tag = "integrations",
+    params(("provider" = String, Path)), responses((status = 204), (status = 409, body = Problem)))]
+pub async fn remove(admitted: Admitted, Path(provider): Path<String>) -> Result<StatusCode, HttpError> {
+    use_disconnect::disconnect(&admitted.state.services, &admitted.caller, provider_of(&provider)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings the last credential back, after testing it.
+#[utoipa::path(post, path = "/api/integrations/{provider}/restore", tag = "integrations",
+    params(("provider" = String, Path)), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
+pub async fn restore(admitted: Admitted, Path(provider): Path<String>) -> Result<Json<ResultOut>, HttpError> {
+    let provider = provider_of(&provider)?;
+    let report = verify::restore(&admitted.state.services, &admitted.caller, provider, None).await?;
+    let success = report.outcome != Outcome::Refused;
+    let mut out = result_out(report, success);
+    if success && provider == ProviderId::Vapi {
+        out.assistants = Some(assistants(&admitted).await?);
+    }
+    Ok(Json(out))
+}

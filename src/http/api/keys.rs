@@ -1,0 +1,118 @@
+//! API keys of the clinic: made, listed, revoked. The key itself is shown once.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::integrations::rfc3339;
+use super::{Admitted, JsonBody};
+use crate::audit::Ended;
+use crate::auth::api_keys as auth;
+use crate::db::api_keys;
+use crate::domain::Role;
+use crate::http::error::{FieldError, HttpError, Problem};
+
+/// A key as lists show it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeyOut {
+    pub id: String,
+    pub name: String,
+    /// Its first characters.
+    pub prefix: String,
+    pub role: String,
+    pub created_at: String,
+    pub last_used_at: Option<String>,
+    pub revoked_at: Option<String>,
+}
+
+/// All keys of the clinic.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeysOut {
+    pub api_keys: Vec<ApiKeyOut>,
+}
+
+/// A key to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyIn {
+    pub name: String,
+    /// `admin` or `member`.
+    pub role: String,
+}
+
+/// A fresh key. `key` is never shown again.
+#[derive(Serialize, ToSchema)]
+pub struct NewApiKeyOut {
+    pub id: String,
+    pub key: String,
+}
+
+/// Lists the clinic's API keys.
+#[utoipa::path(get, path = "/api/api-keys", tag = "api-keys", responses((status = 200, body = ApiKeysOut), (status = 401, body = Problem)))]
+pub async fn list(admitted: Admitted) -> Result<Json<ApiKeysOut>, HttpError> {
+    let mut tx = admitted.caller.begin(&admitted.state.services).await?;
+    let rows = api_keys::list(&mut tx).await?;
+    tx.commit().await?;
+    let api_keys = rows
+        .into_iter()
+        .map(|row| ApiKeyOut {
+            id: row.id.to_string(),
+            name: row.name,
+            prefix: row.prefix,
+            role: row.role,
+            created_at: rfc3339(row.created_at),
+            last_used_at: row.last_used_at.map(rfc3339),
+            revoked_at: row.revoked_at.map(rfc3339),
+        })
+        .collect();
+    Ok(Json(ApiKeysOut { api_keys }))
+}
+
+/// Makes an API key. A key can never make a key that may do more than itself.
+#[utoipa::path(post, path = "/api/api-keys", tag = "api-keys", request_body = ApiKeyIn,
+    responses((status = 201, body = NewApiKeyOut), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    admitted: Admitted,
+    JsonBody(body): JsonBody<ApiKeyIn>,
+) -> Result<(StatusCode, Json<NewApiKeyOut>), HttpError> {
+    let services = &admitted.state.services;
+    admitted.caller.require_configure(services, "api_key.created", "api-keys").await?;
+    let invalid = |field: &str, message: &str| {
+        let error = FieldError { field: field.to_owned(), message: message.to_owned() };
+        HttpError::invalid("invalid_fields", message, vec![error])
+    };
+    let name = body.name.trim();
+    if !(1..=80).contains(&name.chars().count()) {
+        return Err(invalid("name", "Enter a name with 1 to 80 characters."));
+    }
+    let role = match body.role.parse::<Role>() {
+        Ok(role @ (Role::Admin | Role::Member)) => role,
+        _ => return Err(invalid("role", "An API key is an admin or a member.")),
+    };
+    let key = auth::generate().map_err(|error| HttpError::fault(&error))?;
+    let id = Uuid::now_v7();
+    let mut tx = admitted.caller.begin(services).await?;
+    api_keys::insert(&mut tx, id, name, &key.prefix, &key.hash, role, admitted.caller.user()).await?;
+    admitted.caller.record(&mut tx, services, "api_key.created", &key.prefix, Ended::Success, role.as_str()).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(NewApiKeyOut { id: id.to_string(), key: key.secret.expose().to_owned() })))
+}
+
+/// Revokes a key, at once.
+#[utoipa::path(delete, path = "/api/api-keys/{id}", tag = "api-keys", params(("id" = uuid::Uuid, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn revoke(admitted: Admitted, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
+    let services = &admitted.state.services;
+    admitted.caller.require_configure(services, "api_key.revoked", "api-keys").await?;
+    let id: Uuid = id.parse().map_err(|_| HttpError::not_found())?;
+    let mut tx = admitted.caller.begin(services).await?;
+    api_keys::revoke(&mut tx, id).await?;
+    admitted.caller.record(&mut tx, services, "api_key.revoked", &id.to_string(), Ended::Success, "").await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,112 @@
+//! The REST interface: one file per noun, described by OpenAPI from the same declarations.
+//!
+//! Takes a browser session or an API key. Handlers are declared once: `routes!` makes the route and
+//! its description together, so the two cannot differ.
+
+pub mod agents;
+pub mod credentials;
+pub mod events;
+pub mod integrations;
+pub mod keys;
+pub mod sms;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::{HttpError, Problem};
+use super::extract::Visitor;
+use crate::integrations::Caller;
+use crate::state::AppState;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Voxanne Integrations",
+        description = "Connect a clinic's own provider accounts, and see whether they work. Secrets go in and never come out.",
+        license(name = "MIT", identifier = "MIT")
+    ),
+    modifiers(&ApiKeyScheme),
+    security(("apiKey" = [])),
+    components(schemas(Problem))
+)]
+struct Description;
+
+struct ApiKeyScheme;
+
+impl Modify for ApiKeyScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key of the clinic, which begins with vxn_."))
+            .build();
+        document.components.get_or_insert_default().add_security_scheme("apiKey", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes of the interface and their description.
+pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(integrations::show_status))
+        .routes(routes!(integrations::save, integrations::remove))
+        .routes(routes!(integrations::verify_stored))
+        .routes(routes!(integrations::restore))
+        .routes(routes!(credentials::list))
+        .routes(routes!(credentials::save))
+        .routes(routes!(credentials::verify_one))
+        .routes(routes!(credentials::remove))
+        .routes(routes!(agents::show, agents::save, agents::remove))
+        .routes(routes!(sms::send_test))
+        .routes(routes!(events::list))
+        .routes(routes!(events::list_audit))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .split_for_parts()
+}
+
+/// A caller of the interface, admitted by the database.
+pub struct Admitted {
+    pub state: AppState,
+    pub caller: Caller,
+}
+
+impl FromRequestParts<AppState> for Admitted {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        let opened_for = parts.headers.get("x-organization").and_then(|value| value.to_str().ok()?.parse().ok());
+        let caller = visitor.caller(state, opened_for).await?;
+        Ok(Self { state: state.clone(), caller })
+    }
+}
+
+/// A JSON body; what is wrong with it is told as a problem document.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Self::Rejection> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(match rejection {
+                JsonRejection::MissingJsonContentType(_) => HttpError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    "Send the body as application/json.",
+                ),
+                JsonRejection::BytesRejection(_) => {
+                    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
+                }
+                _ => HttpError::new(StatusCode::BAD_REQUEST, "unparsable", "The body is not the JSON that this route takes."),
+            }),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Extractors: who asks, where from, and what they want back.
+//!
+//! A [`Visitor`] is only a claim: a cookie or a key. It becomes a `Caller` when the database says
+//! so, in the same round trip that begins the transaction. The address of a request is believed
+//! from `X-Forwarded-For` only where a trusted proxy wrote it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
+use axum::http::request::Parts;
+use tower_http::request_id::RequestId;
+use tower_sessions::Session;
+
+use super::error::HttpError;
+use crate::audit::Origin;
+use crate::auth::{api_keys, session};
+use crate::db::{Access, OrgTx, Scope};
+use crate::domain::OrgId;
+use crate::integrations::Caller;
+use crate::state::AppState;
+
+/// Somebody who brought a session cookie or an API key.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    access: Option<Access>,
+    pub origin: Origin,
+}
+
+impl Visitor {
+    /// Begins a transaction for the visitor's clinic: for pages, which only read.
+    pub async fn begin(&self, state: &AppState) -> Result<(OrgTx, Scope), HttpError> {
+        let access = self.access.as_ref().ok_or_else(HttpError::unauthenticated)?;
+        Ok(OrgTx::begin(&state.services.pool, access).await?)
+    }
+
+    /// Admits the visitor as a caller of use cases. `opened_for` is the clinic that the page was
+    /// opened for; where it is no longer the current one, nothing happens.
+    pub async fn caller(&self, state: &AppState, opened_for: Option<OrgId>) -> Result<Caller, HttpError> {
+        let access = match self.access.clone().ok_or_else(HttpError::unauthenticated)? {
+            Access::Session { hash, .. } => Access::Session { hash, expected: opened_for },
+            other => other,
+        };
+        Ok(Caller::admit(&state.services.pool, access, self.origin.clone()).await?)
+    }
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let origin = origin(parts, state);
+        let access = match bearer(&parts.headers)? {
+            Some(key) => Some(Access::ApiKey { hash: api_keys::hash(key) }),
+            None => parts
+                .extensions
+                .get::<Session>()
+                .and_then(Session::id)
+                .map(|id| Access::Session { hash: session::hash_id(id), expected: opened_for(&parts.headers) }),
+        };
+        Ok(Self { access, origin })
+    }
+}
+
+/// The key of an `Authorization: Bearer` header. Another scheme, or something that is no key of
+/// ours, is refused rather than ignored.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let key = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer") && key.starts_with(api_keys::PREFIX))
+        .map(|(_, key)| key.trim());
+    key.map(Some).ok_or_else(|| {
+        HttpError::new(
+            axum::http::StatusCode::UNAUTHORIZED,
+            "invalid_api_key",
+            "The Authorization header must be \"Bearer\" and an API key of this service, which begins with vxn_.",
+        )
+    })
+}
+
+/// The clinic that a program or an island says it means.
+fn opened_for(headers: &HeaderMap) -> Option<OrgId> {
+    headers.get("x-organization")?.to_str().ok()?.parse().ok()
+}
+
+impl FromRequestParts<AppState> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        Ok(origin(parts, state))
+    }
+}
+
+fn origin(parts: &Parts, state: &AppState) -> Origin {
+    let text = |value: Option<&axum::http::HeaderValue>| {
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    Origin {
+        address: client_address(peer, &parts.headers, &state.trusted_proxies).map(|ip| ip.to_string()).unwrap_or_default(),
+        user_agent: text(parts.headers.get(USER_AGENT)),
+        request_id: text(parts.extensions.get::<RequestId>().map(RequestId::header_value)),
+    }
+}
+
+/// The address of the client: the last one of `X-Forwarded-For` that is not itself a trusted
+/// proxy, and only where the peer is one.
+fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[ipnet::IpNet]) -> Option<IpAddr> {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(&ip.to_canonical()));
+    let peer = peer?.to_canonical();
+    if !is_trusted(&peer) {
+        return Some(peer);
+    }
+    let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
+    for hop in hops.iter().rev() {
+        match hop.parse::<IpAddr>() {
+            Ok(ip) if is_trusted(&ip) => {}
+            Ok(ip) => return Some(ip.to_canonical()),
+            Err(_) => return Some(peer),
+        }
+    }
+    Some(peer)
+}
+
+/// Whether the sender is a browser that wants a page, rather than a program or an island.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        client_address(peer.parse().ok(), &headers, &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(address("203.0.113.9", "198.51.100.1"), "203.0.113.9");
+        assert_eq!(address("10.0.0.1", "198.51.100.1"), "198.51.100.1");
+        assert_eq!(address("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2"), "198.51.100.1");
+        assert_eq!(address("10.0.0.1", "nonsense"), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", "10.0.0.3"), "10.0.0.1");
+    }
+}

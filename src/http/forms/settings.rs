@@ -1,0 +1,44 @@
+//! The form of the clinic's profile.
+
+use axum::response::Response;
+
+use super::Submission;
+use crate::audit::Ended;
+use crate::auth::accounts::is_time_zone;
+use crate::db::organizations;
+use crate::domain::card::Meaning;
+use crate::http::error::{FieldError, HttpError};
+use crate::http::flash::Said;
+use crate::integrations::IntegrationError;
+
+const HOME: &str = "/dashboard/settings";
+
+/// `POST /dashboard/settings/profile`
+pub async fn submit_profile(form: Submission) -> Result<Response, HttpError> {
+    let services = &form.state.services;
+    form.caller.require_configure(services, "clinic.changed", "profile").await?;
+    let (name, time_zone, country) =
+        (form.fields.text("name").trim(), form.fields.text("timeZone").trim(), form.fields.text("country").trim());
+    let mut errors = Vec::new();
+    let mut require = |is_good: bool, field: &str, message: &str| {
+        if !is_good {
+            errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
+        }
+    };
+    require((1..=120).contains(&name.chars().count()), "name", "Enter a name with 1 to 120 characters.");
+    require(is_time_zone(time_zone), "timeZone", "Enter a time zone such as Europe/Berlin.");
+    require(
+        country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        "country",
+        "Enter the two letters of the country, such as DE.",
+    );
+    if !errors.is_empty() {
+        let error = HttpError::invalid("invalid_fields", "Some fields need your attention.", errors);
+        return form.back(HOME, error, &["name", "timeZone", "country"], "profile").await;
+    }
+    let mut tx = form.caller.begin(services).await?;
+    organizations::update_profile(&mut tx, name, time_zone, &country.to_uppercase()).await?;
+    form.caller.record(&mut tx, services, "clinic.changed", "profile", Ended::Success, "").await?;
+    tx.commit().await.map_err(IntegrationError::from)?;
+    form.go(HOME, Said::message(Meaning::Works, "The clinic's profile is saved")).await
+}

@@ -1,0 +1,105 @@
+//! `/dashboard/integrations`: the cards, and the panel that is open over them.
+
+use axum::extract::Query;
+use axum::response::Html;
+use serde::Deserialize;
+
+use super::{Page, views};
+use crate::app::NavItem;
+use crate::app::pages::disconnect_panel::DisconnectPanelView;
+use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
+use crate::app::pages::sms_panel::{SmsPanelView, SmsResult};
+use crate::calls::messages::hot_lead_text;
+use crate::db::{agents, credentials, routes};
+use crate::domain::ProviderId;
+use crate::http::error::HttpError;
+use crate::integrations::cards::{self, Card};
+
+#[derive(Deserialize)]
+pub struct Shown {
+    panel: Option<String>,
+    confirm: Option<String>,
+    state: Option<String>,
+}
+
+/// The page.
+pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<String>, HttpError> {
+    let may_ask = page.may_ask().await?;
+    let services = page.state.services.clone();
+    let cards = cards::list(&mut page.tx, &services).await?;
+    let agents = agents::list(&mut page.tx).await?;
+    let org = page.scope.org;
+    let panel = match (shown.panel.as_deref(), page.can_configure()) {
+        (Some("sms"), true) => Some(Panel::Sms(sms_panel(&page, &cards))),
+        (Some(word), true) => {
+            let provider: ProviderId = word.parse().map_err(|()| HttpError::not_found())?;
+            Some(provider_panel(&mut page, provider, &cards, shown.confirm.is_some()).await?)
+        }
+        (Some(_), false) => return Err(HttpError::forbidden(may_ask.unwrap_or_default())),
+        (None, _) => None,
+    };
+    let can_configure = page.can_configure();
+    let view = IntegrationsView {
+        now: page.now(),
+        cards: cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect(),
+        filter: shown.state.as_deref().and_then(parse_filter),
+        panel,
+    };
+    page.draw("Integrations", NavItem::Integrations, || integrations_page(view)).await
+}
+
+async fn provider_panel(page: &mut Page, provider: ProviderId, cards: &[Card], confirm: bool) -> Result<Panel, HttpError> {
+    let card = cards.iter().find(|card| card.spec.id == provider).ok_or_else(HttpError::not_found)?;
+    let active = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
+    if confirm && active.is_some() {
+        let own = routes::list_own(&mut page.tx).await?;
+        let count = |kind: &str| own.iter().filter(|route| route.kind == kind).count();
+        let uses = match provider {
+            ProviderId::Vapi => vec![format!("{} assistants", count("assistant")), format!("{} phone numbers", count("phone_number"))],
+            ProviderId::Twilio => Vec::new(),
+        };
+        return Ok(Panel::Disconnect(DisconnectPanelView {
+            org: page.scope.org,
+            provider,
+            name: card.spec.name,
+            stops: card.spec.on_disconnect,
+            after: card.spec.after_disconnect,
+            console_url: card.spec.console_url,
+            uses,
+        }));
+    }
+    let draft = page.said.connect.as_ref().and_then(|answer| answer.draft.as_deref()?.parse().ok());
+    let draft = match draft {
+        Some(id) => credentials::find_draft(&mut page.tx, id).await?,
+        None => None,
+    };
+    let is_draft = draft.is_some();
+    let hints = draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
+    let view = views::connect_panel(page.scope.org, card.spec, hints.as_ref(), &page.said, is_draft);
+    Ok(Panel::Connect(Box::new(view)))
+}
+
+fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
+    let twilio = cards.iter().find(|card| card.spec.id == ProviderId::Twilio).and_then(|card| card.row.as_ref());
+    let hint = twilio.and_then(|row| row.hint.as_ref()).map(|hint| hint.0.clone()).unwrap_or_default();
+    let from = ["phoneNumber", "messagingServiceSid"].iter().find_map(|key| hint.get(*key)?.as_str()).map(str::to_owned);
+    SmsPanelView {
+        org: page.scope.org,
+        now: page.now(),
+        to: page.said.values.get("to").cloned().unwrap_or_default(),
+        from,
+        preview: hot_lead_text(SAMPLE_LEAD),
+        error: page.said.errors.first().map(|error| error.message.clone()),
+        result: page.said.sms.clone().map(|said| SmsResult {
+            ok: said.ok,
+            text: said.text,
+            sid: said.sid,
+            status: said.status,
+            at: said.at,
+            took_ms: Some(said.took_ms),
+        }),
+    }
+}
+
+/// The name in the test message.
+pub const SAMPLE_LEAD: &str = "Alex Example";

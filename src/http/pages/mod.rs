@@ -1,0 +1,120 @@
+//! Handlers of pages: extractor, one transaction, one query per view, HTML.
+
+pub mod agents;
+pub mod audit;
+pub mod events;
+pub mod integrations;
+pub mod overview;
+pub mod settings;
+pub mod sign_in;
+mod views;
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::response::Html;
+use leptos::IntoView;
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::error::HttpError;
+use super::extract::Visitor;
+use super::flash::Said;
+use super::middleware::security_headers::Nonce;
+use crate::app::relative::UnixMillis;
+use crate::app::{NavItem, Shell, UserNav, render};
+use crate::db::{ContextRole, OrgTx, Scope, users};
+use crate::domain::Role;
+use crate::state::AppState;
+
+/// What every page of the dashboard begins with: a transaction, and what to draw around the page.
+pub struct Page {
+    pub state: AppState,
+    pub tx: OrgTx,
+    pub scope: Scope,
+    pub said: Said,
+    nonce: String,
+}
+
+#[derive(Deserialize)]
+struct SaidQuery {
+    said: Option<String>,
+}
+
+impl FromRequestParts<AppState> for Page {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        let (tx, scope) = visitor.begin(state).await?;
+        let is_told = Query::<SaidQuery>::try_from_uri(&parts.uri).is_ok_and(|query| query.said.is_some());
+        let said = match parts.extensions.get::<Session>() {
+            Some(session) if is_told => Said::take(session).await?,
+            _ => Said::default(),
+        };
+        let nonce = Extension::<Nonce>::from_request_parts(parts, state).await.map(|nonce| nonce.0.0).unwrap_or_default();
+        Ok(Self { state: state.clone(), tx, scope, said, nonce })
+    }
+}
+
+impl Page {
+    pub fn now(&self) -> UnixMillis {
+        millis(self.state.services.clock.now())
+    }
+
+    pub const fn can_configure(&self) -> bool {
+        self.scope.role.may_configure()
+    }
+
+    /// Whom somebody can ask who may not set up providers.
+    pub async fn may_ask(&mut self) -> Result<Option<String>, HttpError> {
+        if self.can_configure() {
+            return Ok(None);
+        }
+        let names = users::list_configurers(&mut self.tx).await?;
+        Ok(Some(format!("Ask an owner or admin: {}", names.join(", "))))
+    }
+
+    /// Ends the transaction and draws the page.
+    pub async fn draw<V: IntoView>(
+        self,
+        title: &str,
+        active: NavItem,
+        page: impl FnOnce() -> V,
+    ) -> Result<Html<String>, HttpError> {
+        let Self { state, tx, scope, said, nonce } = self;
+        tx.commit().await?;
+        let role = match scope.role {
+            ContextRole::Person(role) => role,
+            ContextRole::Service => Role::Member,
+        };
+        let shell = Shell {
+            title: title.to_owned(),
+            nonce,
+            assets: state.assets.clone(),
+            user: Some(UserNav {
+                name: scope.user_name,
+                email: scope.user_email,
+                role,
+                org_id: scope.org,
+                org_name: scope.org_name,
+                organizations: scope.organizations,
+                is_staff: scope.is_staff,
+            }),
+            active,
+            sandbox: state.is_sandbox,
+            flash: said.flash(),
+        };
+        Ok(Html(render(shell, page)))
+    }
+}
+
+/// Unix time in milliseconds, as views take it.
+pub fn millis(at: time::OffsetDateTime) -> UnixMillis {
+    (at.unix_timestamp_nanos() / 1_000_000) as UnixMillis
+}
+
+/// Both assistants, as an answer to a form shows them.
+pub fn views_assistants(agents: &[crate::db::agents::AgentRow]) -> Vec<crate::app::wire::AssistantLine> {
+    views::assistants(agents)
+}

@@ -1,0 +1,52 @@
+//! `/dashboard/settings`: the clinic's profile and a table of every credential.
+
+use axum::response::Html;
+
+use super::{Page, millis, views};
+use crate::app::NavItem;
+use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
+use crate::db::organizations;
+use crate::domain::CredentialId;
+use crate::http::error::HttpError;
+use crate::integrations::cards::{self, Card};
+
+/// The page.
+pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
+    let may_ask = page.may_ask().await?;
+    let services = page.state.services.clone();
+    let stored = organizations::find(&mut page.tx).await?;
+    let cards = cards::list(&mut page.tx, &services).await?;
+    let typed = |key: &str, stored: String| {
+        page.said.values.get(key).filter(|_| page.said.form == "profile").cloned().unwrap_or(stored)
+    };
+    let profile = ProfileForm {
+        name: typed("name", stored.name),
+        time_zone: typed("timeZone", stored.time_zone),
+        country: typed("country", stored.country),
+        errors: if page.said.form == "profile" { page.said.errors.clone() } else { Vec::new() },
+    };
+    let view = SettingsView {
+        org: page.scope.org,
+        now: page.now(),
+        can_configure: page.can_configure(),
+        may_ask,
+        profile,
+        credentials: cards.iter().filter_map(credential).collect(),
+    };
+    page.draw("Settings", NavItem::Settings, || settings_page(view)).await
+}
+
+fn credential(card: &Card) -> Option<CredentialRow> {
+    let row = card.row.as_ref().filter(|row| row.version_count > 0)?;
+    Some(CredentialRow {
+        provider: card.spec.id,
+        provider_name: card.spec.name,
+        label: row.label.clone(),
+        state: card.state,
+        hints: views::hints(card.spec, row.hint.as_ref().map(|hint| &hint.0)),
+        verified_at: row.last_verified_at.map(millis),
+        versions: u32::try_from(row.version_count).unwrap_or(0),
+        has_credential: row.active_credential_id.is_some(),
+        restorable: row.restorable_id.map(CredentialId),
+    })
+}

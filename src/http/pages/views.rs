@@ -1,0 +1,125 @@
+//! From what the use cases know to what cards and panels show.
+
+use serde_json::Value;
+
+use super::millis;
+use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
+use crate::app::components::field::{FieldView, SavedHint};
+use crate::app::pages::connect_panel::ConnectPanelView;
+use crate::app::wire::{AssistantLine, ConnectAnswer, FieldError};
+use crate::db::agents::AgentRow;
+use crate::domain::card::CardState;
+use crate::domain::provider::ProviderSpec;
+use crate::domain::{CredentialId, OrgId, ProviderId};
+use crate::http::flash::Said;
+use crate::integrations::cards::Card;
+
+/// A card, as its page shows it.
+pub fn card(org: OrgId, card: &Card, agents: &[AgentRow], can_configure: bool, may_ask: Option<&String>) -> CardView {
+    let row = card.row.as_ref();
+    let spec = card.spec;
+    let is_connected = row.is_some_and(|row| row.active_credential_id.is_some());
+    let is_usable = matches!(card.state, CardState::Connected | CardState::ConnectedLimited | CardState::CannotCheck);
+    CardView {
+        org,
+        provider: spec.id,
+        name: spec.name,
+        category: spec.category,
+        purpose: spec.purpose,
+        state: card.state,
+        proof: Proof {
+            checked_at: row.filter(|_| is_connected).and_then(|row| row.last_verified_at).map(millis),
+            checked_by: None,
+            used_at: row.and_then(|row| row.last_success_at).map(millis),
+            used_by: Some("a call".to_owned()),
+        },
+        identity_name: row.filter(|_| is_connected).and_then(|row| row.identity_name.clone()),
+        capabilities: row.filter(|_| is_connected).map(|row| row.capabilities.0.clone()).unwrap_or_default(),
+        error: error(card),
+        hints: row.filter(|_| is_connected).map(|row| hints(spec, row.hint.as_ref().map(|hint| &hint.0))).unwrap_or_default(),
+        assistants: if spec.id == ProviderId::Vapi && is_connected { assistants(agents) } else { Vec::new() },
+        can_configure,
+        may_ask: may_ask.cloned(),
+        has_credential: is_connected,
+        restorable: row.and_then(|row| row.restorable_id).filter(|_| !is_connected).map(CredentialId),
+        can_send_test: spec.id == ProviderId::Twilio && is_usable,
+    }
+}
+
+fn error(card: &Card) -> Option<ErrorView> {
+    let row = card.row.as_ref()?;
+    if card.state == CardState::Unreadable {
+        return Some(ErrorView {
+            headline: "The stored credential cannot be read with the keys that this service has.".to_owned(),
+            fix: Some("Enter it again, or ask support to bring the missing key back.".to_owned()),
+            fix_url: None,
+            reference: row.kek_id.map(|id| format!("key {id}")),
+        });
+    }
+    let headline = row.verification_error.clone()?;
+    Some(ErrorView { headline, fix: row.fix_hint.clone(), fix_url: row.fix_url.clone(), reference: None })
+}
+
+/// The masked forms of a credential, in the order of the form.
+pub fn hints(spec: &ProviderSpec, stored: Option<&Value>) -> Vec<HintRow> {
+    let stored = stored.cloned().unwrap_or_default();
+    spec.fields
+        .iter()
+        .filter_map(|field| {
+            let value = stored.get(field.key)?.as_str()?;
+            Some(HintRow { label: field.label.to_owned(), value: value.to_owned() })
+        })
+        .collect()
+}
+
+/// Both assistants, with what their absence means.
+pub fn assistants(agents: &[AgentRow]) -> Vec<AssistantLine> {
+    agents
+        .iter()
+        .map(|agent| AssistantLine {
+            role: agent.role.clone(),
+            id: agent.vapi_assistant_id.map(|id| id.to_string()),
+            note: match agent.vapi_state.as_str() {
+                "ready" => None,
+                "deleted" => Some("Deleted here. Save the agent to make it again.".to_owned()),
+                "failed" | "pending" => agent.vapi_error.clone(),
+                _ => Some("Being made.".to_owned()),
+            },
+        })
+        .collect()
+}
+
+/// The connect panel: the form with what is stored or was typed, and what the last try said.
+pub fn connect_panel(org: OrgId, spec: &'static ProviderSpec, stored: Option<&Value>, said: &Said, is_draft: bool) -> ConnectPanelView {
+    let answer = said.connect.clone().filter(|_| said.form == spec.id.as_str()).unwrap_or_default();
+    let typed = (said.form == spec.id.as_str()).then_some(&said.values);
+    let fields = spec
+        .fields
+        .iter()
+        .map(|field| {
+            let kept = stored.and_then(|stored| stored.get(field.key)?.as_str()).map(str::to_owned);
+            let value = typed.and_then(|values| values.get(field.key)).cloned().or_else(|| kept.clone());
+            let saved = kept.filter(|_| field.secret).map(|masked| SavedHint { masked, from_draft: is_draft });
+            FieldView {
+                error: FieldError::find(&answer.field_errors, field.key).map(str::to_owned),
+                ..FieldView::of_provider(field, value.unwrap_or_default(), saved)
+            }
+        })
+        .collect();
+    let ConnectAnswer { report, draft, save_anyway, success, message, .. } = answer;
+    ConnectPanelView {
+        org,
+        provider: spec.id,
+        name: spec.name,
+        purpose: spec.purpose,
+        checks: spec.capabilities.iter().map(|capability| capability.label.to_owned()).collect(),
+        fields,
+        draft,
+        report,
+        save_anyway,
+        success,
+        message,
+        permissions: spec.permissions.iter().map(|text| (*text).to_owned()).collect(),
+        console_url: spec.console_url,
+    }
+}

@@ -1,0 +1,195 @@
+//! Every route on one screen, and the layers around them.
+//!
+//! Webhooks stand outside of session and CSRF: their senders have neither, and prove themselves by
+//! signature. Everything else is behind both.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, middleware};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::{Expiry, SessionManagerLayer};
+use uuid::Uuid;
+
+use super::error::HttpError;
+use super::middleware::html_errors::html_errors;
+use super::middleware::security_headers::security_headers;
+use super::pages::{self, sign_in};
+use super::{api, forms, webhooks};
+use crate::auth::session::PgSessionStore;
+use crate::db::{DbError, installation};
+use crate::state::AppState;
+
+/// Longer than any use case: a provider's deadline always comes first.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The whole server.
+pub fn router(state: AppState) -> Router {
+    let (api_routes, description) = api::router();
+
+    let browser = Router::new()
+        .route("/", get(|| async { Redirect::to("/dashboard") }))
+        .route("/login", get(sign_in::show_login).post(forms::people::submit_login))
+        .route("/logout", post(forms::people::submit_logout))
+        .route("/switch", post(forms::people::submit_switch))
+        .route("/setup", get(sign_in::show_setup).post(forms::people::submit_setup))
+        .route("/dashboard", get(pages::overview::show))
+        .route("/dashboard/integrations", get(pages::integrations::show))
+        .route("/dashboard/integrations/{provider}/connect", post(forms::integrations::submit_connect))
+        .route("/dashboard/integrations/{provider}/verify", post(forms::integrations::submit_verify))
+        .route("/dashboard/integrations/{provider}/restore", post(forms::integrations::submit_restore))
+        .route("/dashboard/integrations/{provider}/disconnect", post(forms::integrations::submit_disconnect))
+        .route("/dashboard/sms/test", post(forms::integrations::submit_test_sms))
+        .route("/dashboard/agents", get(pages::agents::show))
+        .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))
+        .route("/dashboard/agents/{role}/delete", post(forms::agents::submit_delete))
+        .route("/dashboard/events", get(pages::events::show))
+        .route("/dashboard/audit", get(pages::audit::show))
+        .route("/dashboard/settings", get(pages::settings::show))
+        .route("/dashboard/settings/profile", post(forms::settings::submit_profile))
+        .merge(api_routes)
+        .layer(session_layer(&state))
+        .layer(middleware::from_fn(refuse_cross_site))
+        .layer(CsrfLayer::new())
+        .layer(DefaultBodyLimit::max(64 * 1024));
+
+    let webhooks = Router::new()
+        .route("/api/webhooks/vapi", post(webhooks::receive_vapi))
+        .route("/webhooks/vapi", post(webhooks::receive_vapi))
+        .layer(DefaultBodyLimit::max(webhooks::BODY_LIMIT));
+
+    let document = serde_json::to_value(&description).unwrap_or_default();
+    let public = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(readiness))
+        .route("/api/openapi.json", get(move || async move { Json(document) }));
+
+    Router::new()
+        .merge(browser)
+        .merge(webhooks)
+        .merge(public)
+        .fallback_service(static_files(&state))
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
+                .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+                .layer(middleware::from_fn(trace_request))
+                .layer(middleware::from_fn_with_state(state.clone(), security_headers))
+                .layer(middleware::from_fn_with_state(state.clone(), html_errors))
+                .layer(CatchPanicLayer::custom(panicked))
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
+        )
+        .with_state(state)
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Makes an id for every request; what a client sends is not believed.
+#[derive(Clone, Copy)]
+struct OurRequestId;
+
+impl MakeRequestId for OurRequestId {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&Uuid::now_v7().simple().to_string()).ok().map(RequestId::new)
+    }
+}
+
+/// One line per request, without query strings or bodies.
+async fn trace_request(request: Request, next: middleware::Next) -> Response {
+    use tracing::Instrument;
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    async move {
+        let started = std::time::Instant::now();
+        let response = next.run(request).await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(status = response.status().as_u16(), micros, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Browsers say where a request comes from. A form that carries neither header, or a body that a
+/// foreign page could send without asking, does not change anything here.
+async fn refuse_cross_site(request: Request, next: middleware::Next) -> Result<Response, HttpError> {
+    let headers = request.headers();
+    let has_session = headers.get(header::COOKIE).is_some() && headers.get(header::AUTHORIZATION).is_none();
+    let says_origin = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+    if has_session && !says_origin && !request.method().is_safe() {
+        let sentence = "This request does not say which page it comes from. Please use a current browser, or an API key.";
+        return Err(HttpError::new(StatusCode::FORBIDDEN, "cross_site", sentence));
+    }
+    Ok(next.run(request).await)
+}
+
+fn session_layer(state: &AppState) -> SessionManagerLayer<PgSessionStore> {
+    let store =
+        PgSessionStore::new(state.services.pool.clone(), state.session_idle_seconds, state.session_absolute_seconds);
+    let is_https = state.services.public_url.scheme() == "https";
+    // A `__Host-` cookie is accepted only with Secure, Path=/ and without Domain; plain http on
+    // loopback cannot have it.
+    SessionManagerLayer::new(store)
+        .with_name(if is_https { "__Host-voxanne" } else { "voxanne" })
+        .with_secure(is_https)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// The built files. Their names carry a hash of their content, so they never change.
+fn static_files(state: &AppState) -> Router {
+    let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let hour = HeaderValue::from_static("public, max-age=3600");
+    let pkg = ServeDir::new(state.site_dir.join("pkg")).precompressed_br().precompressed_gzip();
+    let rest = ServeDir::new(&state.site_dir).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let not_found = || async { HttpError::not_found() };
+    Router::new()
+        .nest_service(
+            "/pkg",
+            ServiceBuilder::new()
+                .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, move |response: &axum::http::Response<_>| {
+                    response.status().is_success().then(|| immutable.clone())
+                }))
+                .service(pkg.fallback(get(not_found))),
+        )
+        .fallback_service(
+            ServiceBuilder::new()
+                .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, move |response: &axum::http::Response<_>| {
+                    response.status().is_success().then(|| hour.clone())
+                }))
+                .service(rest.fallback(get(not_found))),
+        )
+}
+
+/// Ready means: the database answers, and every key that it needs is here.
+async fn readiness(State(state): State<AppState>) -> Result<&'static str, HttpError> {
+    let services = &state.services;
+    let look = installation::exists(&services.pool);
+    match tokio::time::timeout(Duration::from_secs(2), look).await {
+        Ok(Ok(true)) if services.vault.unknown_kek().is_none() => Ok("ready"),
+        Ok(Ok(_)) => Err(HttpError::unavailable(&DbError::NotFound)),
+        Ok(Err(error)) => Err(error.into()),
+        Err(elapsed) => Err(HttpError::unavailable(&elapsed)),
+    }
+}
+
+/// A panic is our fault and nobody else's business. The panic hook has logged where it was.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    #[derive(Debug, thiserror::Error)]
+    #[error("a handler panicked")]
+    struct Panicked;
+    HttpError::fault(&Panicked).into_response()
+}

@@ -1,0 +1,100 @@
+//! `POST /api/webhooks/vapi`: body as bytes, then resolve, verify, store, answer.
+//!
+//! 200 is sent after the commit and never before. Tool calls get their results within the budget of
+//! `calls::tools`; what else there is to do comes after the answer.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::error::HttpError;
+use crate::audit::machines::Cause;
+use crate::calls::tools;
+use crate::db::{OrgTx, inbound};
+use crate::domain::{EventId, OrgId};
+use crate::state::{AppState, Services};
+use crate::webhooks::envelope::Envelope;
+use crate::webhooks::inbound::{InboundError, Incoming, authenticate, is_answered_now, prepare};
+use crate::webhooks::inbox::Stored;
+
+/// The largest body that is taken, in bytes.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Receives a message of Vapi.
+pub async fn receive_vapi(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, HttpError> {
+    let started = Instant::now();
+    let services = &state.services;
+    let envelope = Envelope::parse(&body).map_err(InboundError::from)?;
+    let url = format!("{}{}", services.public_url.as_str().trim_end_matches('/'), uri.path());
+    let incoming = Incoming { headers: &headers, body: &body, url: &url, now: services.clock.unix() };
+    let verified = match authenticate(&services.resolver, &services.vault, &envelope, &incoming).await {
+        Ok(verified) => verified,
+        Err(error) => {
+            if let InboundError::Refused { org: Some(org) } = &error {
+                services.counts.count(*org, Cause::WebhookRefused, services.clock.now());
+            }
+            return Err(error.into());
+        }
+    };
+    let org = verified.org();
+    let span = tracing::info_span!("webhook", %org, kind = %envelope.kind);
+    async {
+        if let Some(assistant) = verified.assistant() {
+            services.uses.assistant(assistant);
+        }
+        let (event, payload) = prepare(&services.vault, &verified, &envelope, &body, micros(started)).await?;
+        let (event_id, call_id) = (EventId(event.id), event.call_id.clone().unwrap_or_default());
+        let stored = services.inbox.store(&verified, event).await.map_err(InboundError::from)?;
+        if stored == Stored::Duplicate {
+            services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
+        }
+        if !is_answered_now(&envelope.kind) {
+            return Ok(StatusCode::OK.into_response());
+        }
+        let stored_us = micros(started);
+        let answer = match envelope.kind.as_ref() {
+            "tool-calls" => json!({ "results": tools::answer(services, org, &call_id, payload.message()).await }),
+            // Which assistant answers is the phone number's own setting; we have nothing to add yet.
+            _ => json!({ "error": "This clinic can not take the call right now. Please call again later." }),
+        };
+        if stored == Stored::New {
+            let stages = json!([{ "stage": "stored", "us": stored_us }, { "stage": "answered", "us": micros(started) }]);
+            finish_later(services.clone(), org, event_id, stages);
+        }
+        Ok(Json(answer).into_response())
+    }
+    .instrument(span)
+    .await
+}
+
+/// Ends the event after the answer: nobody waits for it, and a worker does it where this is lost.
+fn finish_later(services: std::sync::Arc<Services>, org: OrgId, event: EventId, stages: Value) {
+    tokio::spawn(
+        async move {
+            let finish = async {
+                let mut tx = OrgTx::service(&services.pool, org).await?;
+                inbound::finish(&mut tx, event, None, &stages).await?;
+                tx.commit().await
+            };
+            if let Err(error) = finish.await {
+                tracing::warn!(error = &error as &dyn std::error::Error, %event, "an event is left to the worker");
+            }
+        }
+        .in_current_span(),
+    );
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,88 @@
+//! Who asks for a use case: the right, what the database said about it, and where it came from.
+
+use sqlx::PgPool;
+
+use crate::audit::{self, Ended, Entry, Origin};
+use crate::db::{Access, BeginError, ContextRole, OrgTx, Scope};
+use crate::domain::{OrgId, UserId};
+use crate::state::Services;
+
+use super::IntegrationError;
+
+/// Somebody whom the database has let in, for one organization.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub access: Access,
+    pub scope: Scope,
+    pub origin: Origin,
+}
+
+impl Caller {
+    /// Asks the database who this is. Each later transaction asks again, so that removing a member
+    /// works at once.
+    pub async fn admit(pool: &PgPool, access: Access, origin: Origin) -> Result<Self, BeginError> {
+        let (tx, scope) = OrgTx::begin(pool, &access).await?;
+        tx.commit().await?;
+        Ok(Self { access, scope, origin })
+    }
+
+    /// The service itself, acting for an organization.
+    pub fn service(org: OrgId) -> Self {
+        let access = Access::Service(org);
+        let scope = Scope {
+            org,
+            org_name: String::new(),
+            user: None,
+            user_name: "service".to_owned(),
+            user_email: String::new(),
+            role: ContextRole::Service,
+            is_staff: false,
+            organizations: Vec::new(),
+        };
+        Self { access, scope, origin: Origin::default() }
+    }
+
+    pub const fn org(&self) -> OrgId {
+        self.scope.org
+    }
+
+    pub const fn user(&self) -> Option<UserId> {
+        self.scope.user
+    }
+
+    /// A transaction for this caller's organization.
+    pub async fn begin(&self, services: &Services) -> Result<OrgTx, IntegrationError> {
+        Ok(OrgTx::begin(&services.pool, &self.access).await?.0)
+    }
+
+    /// How the trail names this caller.
+    pub fn actor(&self) -> String {
+        if self.scope.user_email.is_empty() { self.scope.user_name.clone() } else { self.scope.user_email.clone() }
+    }
+
+    /// Lets only those on who may set up providers; a refusal is recorded.
+    pub async fn require_configure(&self, services: &Services, action: &'static str, target: &str) -> Result<(), IntegrationError> {
+        if self.scope.role.may_configure() {
+            return Ok(());
+        }
+        let mut tx = self.begin(services).await?;
+        self.record(&mut tx, services, action, target, Ended::Denied, "").await?;
+        tx.commit().await?;
+        Err(IntegrationError::MayNot)
+    }
+
+    /// Appends a row to the clinic's trail; the last statement of a transaction.
+    pub async fn record(
+        &self,
+        tx: &mut OrgTx,
+        services: &Services,
+        action: &'static str,
+        target: &str,
+        ended: Ended,
+        details: &str,
+    ) -> Result<(), IntegrationError> {
+        let entry =
+            Entry { actor: self.actor(), action, target: target.to_owned(), ended, details: details.to_owned() };
+        Ok(audit::append(tx, &services.vault, &services.clock, &self.origin, entry).await?)
+    }
+}

@@ -1,0 +1,159 @@
+//! Connecting a provider: check, test, then save, or keep a draft and say why not.
+//!
+//! Only a refusal by the provider blocks. Where nobody could tell (an outage, a timeout), what was
+//! typed is kept as a draft and may be saved anyway.
+
+use super::fields::{Submitted, has_typed_secret, merge};
+use super::save::{self, is_other_account, save_active, save_draft};
+use super::{Caller, IntegrationError, Problem};
+use crate::db::credentials;
+use crate::db::integrations::{self, PRIMARY};
+use crate::domain::{CapabilityResult, CredentialId, Outcome, ProviderId};
+use crate::providers::egress::{BulkheadKey, Deadline};
+use crate::providers::{Provider, TestContext, TestReport, catalogue};
+use crate::state::Services;
+use crate::vault::SecretFields;
+use tokio::sync::mpsc;
+
+/// What somebody asks for when they connect a provider.
+#[derive(Debug, Default)]
+pub struct ConnectRequest {
+    pub fields: Vec<(String, Submitted)>,
+    /// What was typed before, kept under this id.
+    pub draft: Option<CredentialId>,
+    /// Save what could not be tested. Only where the draft's test was undetermined.
+    pub save_anyway: bool,
+    /// Yes, this is meant to be another account.
+    pub switch_account: bool,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum Connected {
+    Saved { report: TestReport, credential: CredentialId },
+    /// Fields are not right; nothing was asked of the provider.
+    Invalid { problems: Vec<Problem>, draft: Option<CredentialId> },
+    /// The provider refused, or nobody could tell, or it is another account.
+    NotSaved { report: TestReport, draft: CredentialId, is_other_account: bool },
+}
+
+/// How long a test may take altogether.
+const TEST_SECONDS: u64 = 20;
+
+/// Connects a provider for the caller's clinic.
+///
+/// `progress` gets each line of the test as it is known.
+pub async fn connect(
+    services: &Services,
+    caller: &Caller,
+    provider: ProviderId,
+    request: ConnectRequest,
+    progress: Option<mpsc::Sender<CapabilityResult>>,
+) -> Result<Connected, IntegrationError> {
+    caller.require_configure(services, "integration.connected", provider.as_str()).await?;
+    let provider = catalogue::find(provider);
+    let spec = provider.spec();
+    let stored = load_base(services, caller, provider, request.draft).await?;
+    let fields = merge(spec, stored.fields.as_ref(), &request.fields);
+
+    if request.save_anyway {
+        let is_untouched = !has_typed_secret(spec, &request.fields);
+        let report = stored.report.filter(|report| is_untouched && report.outcome == Outcome::Undetermined);
+        let report = report.ok_or(IntegrationError::DraftGone)?;
+        let credential =
+            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account).await?;
+        return Ok(Connected::Saved { report, credential });
+    }
+
+    let problems = check(provider, &fields);
+    if !problems.is_empty() {
+        let draft = if has_typed_secret(spec, &request.fields) || request.draft.is_some() {
+            Some(save_draft(services, caller, provider, &fields, None, request.draft).await?)
+        } else {
+            None
+        };
+        return Ok(Connected::Invalid { problems, draft });
+    }
+
+    let report = run_test(services, caller, provider, &fields, progress).await;
+    if report.outcome == Outcome::Accepted {
+        let saved =
+            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account).await;
+        match saved {
+            Ok(credential) => return Ok(Connected::Saved { report, credential }),
+            Err(IntegrationError::OtherAccount { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let is_other_account = report.outcome == Outcome::Accepted || is_other_account(stored.identity.as_deref(), &report);
+    let draft = save_draft(services, caller, provider, &fields, Some(&report), request.draft).await?;
+    Ok(Connected::NotSaved { report, draft, is_other_account })
+}
+
+/// What the submitted fields are put over.
+struct Base {
+    fields: Option<SecretFields>,
+    report: Option<TestReport>,
+    identity: Option<String>,
+}
+
+/// The draft, where one is named; else what is stored. A stored credential that cannot be read is
+/// no obstacle to entering a new one.
+async fn load_base(
+    services: &Services,
+    caller: &Caller,
+    provider: &dyn Provider,
+    draft: Option<CredentialId>,
+) -> Result<Base, IntegrationError> {
+    let id = provider.spec().id;
+    let mut tx = caller.begin(services).await?;
+    let card = integrations::lock(&mut tx, id, PRIMARY).await?;
+    let row = match (draft, &card) {
+        (Some(draft), _) => Some(credentials::find_draft(&mut tx, draft).await?.ok_or(IntegrationError::DraftGone)?),
+        (None, Some(card)) => credentials::find_active(&mut tx, card.id).await?,
+        (None, None) => None,
+    };
+    tx.commit().await?;
+    let identity = card.and_then(|card| card.active_credential_id.and(card.identity));
+    let Some(row) = row else { return Ok(Base { fields: None, report: None, identity }) };
+    if row.provider != id.as_str() {
+        return Err(IntegrationError::DraftGone);
+    }
+    let report = row.report.and_then(|json| serde_json::from_value(json.0).ok());
+    match save::open(services, caller.org(), id, row.id, row.sealed).await {
+        Ok(fields) => Ok(Base { fields: Some(fields), report, identity }),
+        Err(IntegrationError::Vault(error)) if !error.is_transient() && draft.is_none() => {
+            tracing::error!(error = &error as &dyn std::error::Error, org = %caller.org(), "a stored credential does not open");
+            Ok(Base { fields: None, report: None, identity })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn check(provider: &dyn Provider, fields: &SecretFields) -> Vec<Problem> {
+    let problems = provider.check(fields).err().unwrap_or_default();
+    problems.into_iter().map(|p| Problem { field: p.field.to_owned(), message: p.message }).collect()
+}
+
+/// Tests fields against the provider. Changes nothing anywhere.
+pub async fn run_test(
+    services: &Services,
+    caller: &Caller,
+    provider: &dyn Provider,
+    fields: &SecretFields,
+    progress: Option<mpsc::Sender<CapabilityResult>>,
+) -> TestReport {
+    let context = TestContext {
+        egress: &services.egress,
+        bases: &services.bases,
+        bulkhead: bulkhead(caller.org(), provider.spec().id),
+        deadline: Deadline::after(std::time::Duration::from_secs(TEST_SECONDS)),
+        progress,
+    };
+    provider.test(&context, fields).await
+}
+
+/// One clinic's failing provider must not slow another clinic's.
+pub fn bulkhead(org: crate::domain::OrgId, provider: ProviderId) -> BulkheadKey {
+    BulkheadKey(org.0.as_u128() ^ (provider as u128))
+}

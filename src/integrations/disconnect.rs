@@ -1,0 +1,39 @@
+//! Disconnecting a provider: at once for calls, undoable for 30 days.
+
+use super::{Caller, IntegrationError};
+use crate::audit::Ended;
+use crate::db::integrations::{self, PRIMARY};
+use crate::db::{agents, changes, credentials, jobs, routes};
+use crate::domain::ProviderId;
+use crate::state::Services;
+
+use super::save::ENSURE_ASSISTANTS;
+
+/// Takes a provider's credential out of use. Disconnecting what is not connected is an error that
+/// says so, and harms nothing.
+pub async fn disconnect(services: &Services, caller: &Caller, provider: ProviderId) -> Result<(), IntegrationError> {
+    caller.require_configure(services, "integration.disconnected", provider.as_str()).await?;
+    let mut tx = caller.begin(services).await?;
+    let card = integrations::lock(&mut tx, provider, PRIMARY).await?;
+    let active = card.and_then(|card| card.active_credential_id.map(|credential| (card.id, credential)));
+    let Some((card, credential)) = active else {
+        caller.record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Failure, "not connected").await?;
+        tx.commit().await?;
+        return Err(IntegrationError::NotConnected(provider));
+    };
+    credentials::mark_disconnected(&mut tx, credential).await?;
+    integrations::deactivate(&mut tx, card, caller.user()).await?;
+    if provider == ProviderId::Vapi {
+        // Somebody else may claim the assistants now, with a key that can read them.
+        routes::release_all(&mut tx).await?;
+        for role in ["inbound", "outbound"] {
+            agents::mark_state(&mut tx, role, "missing", None).await?;
+        }
+        jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
+    }
+    changes::announce(&mut tx).await?;
+    caller.record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Success, "").await?;
+    tx.commit().await?;
+    services.evict(caller.org());
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! Both assistants of a clinic at Vapi: there, ours, up to date, and never more than two.
+//!
+//! Look up by our own metadata, then GET, PATCH or POST, then claim: under a lease, so that any
+//! number of processes and people asking at once do it once; found again by metadata, so that a
+//! process killed between Vapi's answer and our commit leaves nothing behind that a retry would
+//! double. The job row stays until all of it is done.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::connect::bulkhead;
+use super::{Caller, IntegrationError};
+use crate::audit::Ended;
+use crate::db::agents::{self, AgentRow};
+use crate::db::webhook_secrets::{self, NewWebhookSecret};
+use crate::db::{OrgTx, changes, jobs, routes};
+use crate::domain::{OrgId, ProviderId};
+use crate::providers::egress::Deadline;
+use crate::providers::vapi::assistant::{self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice};
+use crate::providers::vapi::{self, AssistantRecord, VapiClient, VapiCredentials, VapiError};
+use crate::state::Services;
+use crate::vault::{SecretText, VaultError};
+use crate::webhooks::resolver::RouteSecret;
+use crate::webhooks::signature::{HmacPlan, Scheme};
+
+pub use super::save::ENSURE_ASSISTANTS;
+
+/// Headers of the signature that we ask Vapi for; `HmacPlan::ours` reads the same.
+const SIGNATURE_HEADER: &str = "x-vapi-signature";
+const TIMESTAMP_HEADER: &str = "x-vapi-timestamp";
+
+/// The two roles of every clinic.
+pub const ROLES: [&str; 2] = ["inbound", "outbound"];
+/// Longer than all requests of one run may take together.
+const LEASE_SECONDS: f64 = 60.0;
+const RUN: Duration = Duration::from_secs(45);
+/// How long somebody waits for a run that another process has begun.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Makes sure that both assistants exist and are up to date. Returns the agents as they are then.
+///
+/// # Errors
+/// [`IntegrationError::Busy`] where another process is still at it, a provider's sentence where
+/// Vapi refuses or does not answer. The job row stays then.
+pub async fn ensure_assistants(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, IntegrationError> {
+    let holder = Uuid::now_v7();
+    let until = tokio::time::Instant::now() + WAIT;
+    while !take_lease(services, org, holder).await? {
+        if tokio::time::Instant::now() > until {
+            return Err(IntegrationError::Busy);
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    let result = run(services, org).await;
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    jobs::release_lease(&mut tx, ENSURE_ASSISTANTS, holder).await?;
+    match &result {
+        Ok(_) => jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?,
+        Err(error) => {
+            let sentence = error.sentence();
+            for role in ROLES {
+                agents::mark_unfinished(&mut tx, role, if error.is_passing() { "pending" } else { "failed" }, &sentence).await?;
+            }
+            if matches!(error, IntegrationError::Vault(VaultError::NotConnected { .. })) {
+                jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
+            }
+        }
+    }
+    tx.commit().await?;
+    services.evict(org);
+    result
+}
+
+async fn take_lease(services: &Services, org: OrgId, holder: Uuid) -> Result<bool, IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let taken = jobs::take_lease(&mut tx, ENSURE_ASSISTANTS, holder, LEASE_SECONDS).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, IntegrationError> {
+    let opened = services.vault.open::<VapiCredentials>(org).await?;
+    let client = client(services, org, &opened.credentials);
+    let auth = ensure_secret(services, org, &client).await?;
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let rows = agents::list(&mut tx).await?;
+    tx.commit().await?;
+    for row in rows.iter().filter(|row| row.vapi_state != "deleted") {
+        ensure_one(services, org, &client, row, &auth).await?;
+    }
+    claim_numbers(services, org, &client).await?;
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let rows = agents::list(&mut tx).await?;
+    changes::announce(&mut tx).await?;
+    tx.commit().await?;
+    services.uses.integration(org, opened.integration_id);
+    Ok(rows)
+}
+
+/// A client of Vapi with the clinic's own key.
+pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCredentials) -> VapiClient<'a> {
+    VapiClient {
+        egress: &services.egress,
+        base: &services.bases.vapi,
+        key: &credentials.private_key,
+        bulkhead: bulkhead(org, ProviderId::Vapi),
+        deadline: Deadline::after(RUN),
+    }
+}
+
+/// The secret that Vapi signs with: an HMAC credential where Vapi takes one, else a header.
+async fn ensure_secret(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<ServerAuth, IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let live = webhook_secrets::list_live(&mut tx, "vapi").await?;
+    tx.commit().await?;
+    if let Some(row) = live.iter().find(|row| row.not_after.is_none()) {
+        if let Some(id) = row.provider_credential_id.as_deref().and_then(|id| id.parse().ok()) {
+            return Ok(ServerAuth::Credential(id));
+        }
+        let sealed = crate::vault::Sealed::parse(row.sealed.clone())?;
+        let opened = services.vault.open_at(&RouteSecret::place(org, row.id), &sealed).await?;
+        let secret = String::from_utf8(opened.expose().to_vec()).map_err(|_| VaultError::UnreadableFields)?;
+        return Ok(ServerAuth::Bearer(SecretText::new(secret)));
+    }
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(VaultError::Random)?;
+    let secret = SecretText::new(hex::encode(bytes));
+    let at_vapi = vapi::HmacPlan {
+        name: format!("Voxanne {}", &org.to_string()[24..]),
+        secret: secret.clone(),
+        signature_header: SIGNATURE_HEADER,
+        timestamp_header: TIMESTAMP_HEADER,
+    };
+    let (auth, scheme, provider_id) = match client.create_credential(&at_vapi).await {
+        Ok(id) => (ServerAuth::Credential(id), Scheme::Hmac(HmacPlan::ours()), Some(id.to_string())),
+        Err(VapiError::Unsupported) => {
+            // What `ServerAuth::Bearer` puts into the header.
+            let scheme = Scheme::Bearer { header: "authorization".to_owned(), with_prefix: true };
+            (ServerAuth::Bearer(secret.clone()), scheme, None)
+        }
+        Err(failure) => return Err(provider_error(&failure)),
+    };
+    let id = Uuid::now_v7();
+    let sealed = services.vault.seal(&RouteSecret::place(org, id), secret.expose().as_bytes()).await?;
+    let (scheme, params) = scheme.to_stored();
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    webhook_secrets::insert(
+        &mut tx,
+        &NewWebhookSecret {
+            id,
+            source: "vapi",
+            scheme,
+            params: &params,
+            sealed: sealed.as_bytes(),
+            key_version: sealed.key_version(),
+            provider_credential_id: provider_id.as_deref(),
+        },
+    )
+    .await?;
+    changes::announce(&mut tx).await?;
+    tx.commit().await?;
+    services.evict(org);
+    Ok(auth)
+}
+
+async fn ensure_one(
+    services: &Services,
+    org: OrgId,
+    client: &VapiClient<'_>,
+    row: &AgentRow,
+    auth: &ServerAuth,
+) -> Result<(), IntegrationError> {
+    let body = assistant::body(&plan(services, org, row, auth));
+    let ours = find_ours(services, org, client, row).await?;
+    let record = match ours.split_first() {
+        None => client.create_assistant(&body).await.map_err(|error| provider_error(&error))?,
+        Some((first, doubles)) => {
+            for double in doubles {
+                client.delete_assistant(double.id).await.map_err(|error| provider_error(&error))?;
+            }
+            // Unchanged on both sides since our last write: nothing to say.
+            if row.vapi_synced_hash.as_deref() == Some(synced_hash(&body, first).as_str()) {
+                first.clone()
+            } else {
+                client.patch_assistant(first.id, &body).await.map_err(|error| provider_error(&error))?
+            }
+        }
+    };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    if let Some(old) = row.vapi_assistant_id.filter(|old| *old != record.id) {
+        routes::release_assistant(&mut tx, old).await?;
+    }
+    if !routes::claim_assistant(&mut tx, record.id, &row.role, &row.name).await? {
+        return Err(IntegrationError::Provider {
+            code: Some("assistant_claimed"),
+            sentence: "This assistant is already connected to another clinic. Ask support to move it.".to_owned(),
+            is_passing: false,
+        });
+    }
+    agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Assistants that carry our marks for this role: the one we know by id first, then the oldest.
+async fn find_ours(
+    services: &Services,
+    org: OrgId,
+    client: &VapiClient<'_>,
+    row: &AgentRow,
+) -> Result<Vec<AssistantRecord>, IntegrationError> {
+    let found = client.find_assistants(&services.installation.to_string(), &org.to_string()).await;
+    let mut ours = found.map_err(|error| provider_error(&error))?;
+    ours.retain(|found| found.metadata.as_ref().and_then(|marks| marks.voxanne_role.as_deref()) == Some(&row.role));
+    ours.sort_by_key(|found| Some(found.id) != row.vapi_assistant_id);
+    Ok(ours)
+}
+
+fn plan(services: &Services, org: OrgId, row: &AgentRow, auth: &ServerAuth) -> AssistantPlan {
+    AssistantPlan {
+        name: row.name.clone(),
+        first_message: row.first_message.clone(),
+        system_prompt: row.system_prompt.clone(),
+        model: ModelChoice { provider: row.model_provider.clone(), model: row.model.clone() },
+        voice: VoiceChoice { provider: row.voice_provider.clone(), voice_id: row.voice_id.clone() },
+        language: row.language.clone(),
+        max_duration_seconds: u32::try_from(row.max_duration_seconds).unwrap_or(600),
+        tools: row.tools.iter().filter_map(|name| tool(name)).collect(),
+        server: ServerPlan { url: services.vapi_webhook_url(), auth: auth.clone() },
+        ownership: Ownership {
+            installation: services.installation.to_string(),
+            organization: org.to_string(),
+            role: row.role.clone(),
+        },
+    }
+}
+
+/// The tools that an agent may be given.
+fn tool(name: &str) -> Option<ToolPlan> {
+    (name == "send_sms").then(|| ToolPlan {
+        name: "send_sms".to_owned(),
+        description: "Sends a text message to the caller, or to a number that the caller names.".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "message": { "type": "string", "description": "What the text message says" },
+                "to": { "type": "string", "description": "Number with country code; the caller's own where it is left out" },
+            },
+            "required": ["message"],
+        }),
+    })
+}
+
+/// Lists the phone numbers of the account and claims them, so that calls without an assistant find
+/// their clinic. A number that another clinic has stays there.
+async fn claim_numbers(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<(), IntegrationError> {
+    let numbers = match client.list_phone_numbers().await {
+        Ok(numbers) => numbers,
+        // A key that may not read numbers is a limited one; its card says so.
+        Err(error) if !error.is_undetermined() => return Ok(()),
+        Err(error) => return Err(provider_error(&error)),
+    };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    for number in &numbers {
+        let text = number.number.as_deref().unwrap_or("unknown");
+        if !routes::claim_phone_number(&mut tx, number.id, text).await? {
+            tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Deletes the assistant of a role at Vapi; keeps our row and frees its route.
+pub async fn delete_assistant(services: &Services, caller: &Caller, role: &str) -> Result<(), IntegrationError> {
+    caller.require_configure(services, "assistant.deleted", role).await?;
+    let mut tx = caller.begin(services).await?;
+    let row = agents::find(&mut tx, role).await?.ok_or(crate::db::DbError::NotFound)?;
+    tx.commit().await?;
+    if let Some(id) = row.vapi_assistant_id {
+        let opened = services.vault.open::<VapiCredentials>(caller.org()).await?;
+        client(services, caller.org(), &opened.credentials).delete_assistant(id).await.map_err(|error| provider_error(&error))?;
+    }
+    let mut tx = caller.begin(services).await?;
+    if let Some(id) = row.vapi_assistant_id {
+        routes::release_assistant(&mut tx, id).await?;
+    }
+    agents::mark_state(&mut tx, role, "deleted", None).await?;
+    changes::announce(&mut tx).await?;
+    caller.record(&mut tx, services, "assistant.deleted", role, Ended::Success, "").await?;
+    tx.commit().await?;
+    services.evict(caller.org());
+    Ok(())
+}
+
+fn provider_error(error: &VapiError) -> IntegrationError {
+    let is_passing = error.is_undetermined();
+    let explanation = error.explain();
+    IntegrationError::Provider {
+        code: Some(if is_passing { "provider_unavailable" } else { "provider_refused" }),
+        sentence: format!("{} {}", explanation.sentence, explanation.fix).trim().to_owned(),
+        is_passing,
+    }
+}
+
+/// What an assistant was made from and when Vapi last changed it: equal means in step.
+fn synced_hash(body: &Value, record: &AssistantRecord) -> String {
+    let digest = Sha256::digest(body.to_string().as_bytes());
+    format!("{}@{}", hex::encode(&digest[..16]), record.updated_at.as_deref().unwrap_or("?"))
+}

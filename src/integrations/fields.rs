@@ -1,0 +1,62 @@
+//! Fields on their way from a form into a credential: cleaned, merged with what is stored, masked.
+
+use serde_json::{Map, Value};
+
+use crate::domain::mask;
+use crate::domain::pattern::clean_paste;
+use crate::domain::provider::ProviderSpec;
+use crate::vault::{SecretFields, SecretText};
+
+/// What somebody submitted for one field.
+#[derive(Clone, Debug)]
+pub enum Submitted {
+    /// A value; empty means "unchanged" for a secret and "cleared" for anything else.
+    Value(SecretText),
+    /// Explicitly cleared (`null` in JSON).
+    Cleared,
+}
+
+/// Puts what was submitted over what is stored. Absent fields stay as they are.
+pub fn merge(spec: &ProviderSpec, stored: Option<&SecretFields>, submitted: &[(String, Submitted)]) -> SecretFields {
+    let mut merged = SecretFields::new();
+    for field in spec.fields {
+        let kept = stored.and_then(|fields| fields.find(field.key)).cloned();
+        let given = submitted.iter().find(|(key, _)| key == field.key).map(|(_, value)| value);
+        let value = match given {
+            None => kept,
+            Some(Submitted::Cleared) => None,
+            Some(Submitted::Value(text)) => {
+                let cleaned = clean_paste(text.expose());
+                match (cleaned.is_empty(), field.secret) {
+                    (true, true) => kept,
+                    (true, false) => None,
+                    (false, _) => Some(SecretText::new(cleaned)),
+                }
+            }
+        };
+        if let Some(value) = value {
+            merged.insert(field.key, value);
+        }
+    }
+    merged
+}
+
+/// The masked forms that may be shown: secrets masked, everything else as it is.
+pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
+    let mut hints = Map::new();
+    for field in spec.fields {
+        if let Some(value) = fields.find(field.key) {
+            let shown = if field.secret { mask::hint(value.expose()) } else { value.expose().to_owned() };
+            hints.insert(field.key.to_owned(), Value::String(shown));
+        }
+    }
+    Value::Object(hints)
+}
+
+/// Whether anything secret was typed: only then is a draft worth keeping.
+pub fn has_typed_secret(spec: &ProviderSpec, submitted: &[(String, Submitted)]) -> bool {
+    submitted.iter().any(|(key, value)| {
+        spec.field(key).is_some_and(|field| field.secret)
+            && matches!(value, Submitted::Value(text) if !text.expose().trim().is_empty())
+    })
+}

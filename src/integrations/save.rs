@@ -1,0 +1,143 @@
+//! Storing what was tested: as the active version of a card, or as a draft.
+
+use serde_json::json;
+
+use super::fields::hints;
+use super::{Caller, IntegrationError};
+use crate::audit::Ended;
+use crate::db::credentials::{self, NewCredential};
+use crate::db::integrations::{self, Findings, PRIMARY};
+use crate::db::{changes, fresh_id, jobs};
+use crate::domain::card::Verification;
+use crate::domain::{CredentialId, OrgId, Outcome, ProviderId};
+use crate::providers::{Provider, TestReport};
+use crate::state::Services;
+use crate::vault::{Place, Sealed, SecretFields};
+
+/// The job that makes the assistants at Vapi.
+pub const ENSURE_ASSISTANTS: &str = "ensure_assistants";
+
+/// The place that a credential's secret is bound to.
+pub const fn place(org: OrgId, provider: ProviderId, id: CredentialId) -> Place<'static> {
+    Place { org: Some(org), table: "org_credentials", column: "sealed", provider: provider.as_str(), row: id.0 }
+}
+
+/// What a test found, as the card keeps it.
+pub fn findings(report: &TestReport) -> Findings<'_> {
+    Findings {
+        status: match report.outcome {
+            Outcome::Accepted => Verification::Verified,
+            Outcome::Refused => Verification::Failed,
+            Outcome::Undetermined => Verification::Undetermined,
+        },
+        capabilities: &report.capabilities,
+        identity: report.identity.as_deref(),
+        identity_name: report.identity_name.as_deref(),
+        error: (report.outcome != Outcome::Accepted).then_some(report.headline.as_str()),
+        fix: report.fix.as_ref().map(|fix| (&*fix.text, &*fix.url)),
+    }
+}
+
+/// Makes tested fields the active version of the card. Everything that follows from it (news to
+/// other processes, the job for the assistants, the row of the trail) is in the same transaction.
+pub async fn save_active(
+    services: &Services,
+    caller: &Caller,
+    provider: &dyn Provider,
+    fields: &SecretFields,
+    report: &TestReport,
+    used_draft: Option<CredentialId>,
+    allow_other_account: bool,
+) -> Result<CredentialId, IntegrationError> {
+    let spec = provider.spec();
+    let id: CredentialId = fresh_id();
+    let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
+    let mut tx = caller.begin(services).await?;
+    let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
+    if !allow_other_account && card.active_credential_id.is_some() && is_other_account(card.identity.as_deref(), report) {
+        return Err(IntegrationError::OtherAccount { provider: spec.id });
+    }
+    if let Some(old) = card.active_credential_id {
+        credentials::mark_superseded(&mut tx, old).await?;
+    }
+    credentials::insert(
+        &mut tx,
+        &NewCredential {
+            id,
+            integration: card.id,
+            provider: spec.id.as_str(),
+            sealed: sealed.as_bytes(),
+            key_version: sealed.key_version(),
+            hint: &hints(spec, fields),
+            report: &json!(report),
+            is_draft: false,
+            by: caller.user(),
+        },
+    )
+    .await?;
+    integrations::activate(&mut tx, card.id, id, &findings(report), caller.user()).await?;
+    credentials::delete_drafts(&mut tx, used_draft).await?;
+    if spec.id == ProviderId::Vapi {
+        jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
+    }
+    changes::announce(&mut tx).await?;
+    let action = if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };
+    caller.record(&mut tx, services, action, spec.id.as_str(), Ended::Success, report.outcome.as_str()).await?;
+    tx.commit().await?;
+    services.evict(caller.org());
+    Ok(id)
+}
+
+/// True where a report names another account than the one that the card is pinned to.
+pub fn is_other_account(pinned: Option<&str>, report: &TestReport) -> bool {
+    matches!((pinned, report.identity.as_deref()), (Some(old), Some(new)) if old != new)
+}
+
+/// Keeps what somebody typed, sealed, for 15 minutes and one use. The test's report goes with it.
+pub async fn save_draft(
+    services: &Services,
+    caller: &Caller,
+    provider: &dyn Provider,
+    fields: &SecretFields,
+    report: Option<&TestReport>,
+    replaces: Option<CredentialId>,
+) -> Result<CredentialId, IntegrationError> {
+    let spec = provider.spec();
+    let id: CredentialId = fresh_id();
+    let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
+    let mut tx = caller.begin(services).await?;
+    let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
+    credentials::delete_drafts(&mut tx, replaces).await?;
+    credentials::insert(
+        &mut tx,
+        &NewCredential {
+            id,
+            integration: card.id,
+            provider: spec.id.as_str(),
+            sealed: sealed.as_bytes(),
+            key_version: sealed.key_version(),
+            hint: &hints(spec, fields),
+            report: &json!(report),
+            is_draft: true,
+            by: caller.user(),
+        },
+    )
+    .await?;
+    let outcome = report.map_or("invalid", |report| report.outcome.as_str());
+    caller.record(&mut tx, services, "integration.tested", spec.id.as_str(), Ended::Failure, outcome).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Opens a stored version or draft.
+pub async fn open(
+    services: &Services,
+    org: OrgId,
+    provider: ProviderId,
+    id: CredentialId,
+    sealed: Vec<u8>,
+) -> Result<SecretFields, IntegrationError> {
+    let sealed = Sealed::parse(sealed)?;
+    Ok(services.vault.open_fields(&place(org, provider, id), &sealed).await?)
+}
+

@@ -1,0 +1,83 @@
+//! Reading answers that should be JSON and sometimes are not.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::egress::Reply;
+
+/// An answer with a good status that can not be taken at its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unexpected {
+    /// A web page: a proxy, a captive portal, a status page.
+    #[error("a web page instead of JSON")]
+    Html,
+    #[error("no valid JSON")]
+    NotJson,
+    #[error("JSON of another shape")]
+    OtherShape,
+    /// A success by its status, an error by its body.
+    #[error("a success with an error inside")]
+    ErrorInside,
+}
+
+impl Unexpected {
+    /// One sentence for people. `who` is the provider's name.
+    pub fn sentence(self, who: &str) -> String {
+        match self {
+            Unexpected::Html => format!(
+                "A web page came back instead of an answer from {who}: something between us and {who} answered."
+            ),
+            Unexpected::NotJson => format!("{who} sent an answer that can not be read."),
+            Unexpected::OtherShape => format!("{who} sent an answer of an unknown form."),
+            Unexpected::ErrorInside => format!("{who} reported an error inside of a successful answer."),
+        }
+    }
+}
+
+/// Reads the body of a successful answer.
+pub fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Unexpected> {
+    let value: Value = serde_json::from_slice(&reply.body).map_err(|_| {
+        let is_page = reply.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+        if is_page { Unexpected::Html } else { Unexpected::NotJson }
+    })?;
+    let has_error_status =
+        ["statusCode", "status"].iter().any(|key| value.get(key).and_then(Value::as_u64) >= Some(400));
+    if has_error_status {
+        return Err(Unexpected::ErrorInside);
+    }
+    serde_json::from_value(value).map_err(|_| Unexpected::OtherShape)
+}
+
+/// A provider's own words, cut to a length that fits a sentence and without control characters.
+pub fn quote(text: &str) -> String {
+    const MOST: usize = 200;
+    let mut words: String = text.chars().filter(|c| !c.is_control()).take(MOST).collect();
+    if text.chars().count() > MOST {
+        words.push('\u{2026}');
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(body: &'static str) -> Reply {
+        Reply { status: 200, retry_after: None, body: body.into() }
+    }
+
+    #[test]
+    fn each_unreadable_answer_has_its_own_name() {
+        assert_eq!(read::<Value>(&reply(" <html></html>")).err(), Some(Unexpected::Html));
+        assert_eq!(read::<Value>(&reply("{\"a\":")).err(), Some(Unexpected::NotJson));
+        assert_eq!(read::<Vec<u8>>(&reply("{}")).err(), Some(Unexpected::OtherShape));
+        assert_eq!(read::<Value>(&reply("{\"statusCode\":401}")).err(), Some(Unexpected::ErrorInside));
+        assert_eq!(read::<Value>(&reply("{\"status\":\"active\"}")).map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn quotes_are_short_and_plain() {
+        assert_eq!(quote("a\r\nb"), "ab");
+        assert_eq!(quote(&"x".repeat(300)).chars().count(), 201);
+    }
+}

@@ -1,0 +1,76 @@
+//! Checks of a form that hold for every provider: what is missing, what can not be right.
+//!
+//! Shapes are judged loosely. Only what no provider could accept is a problem; a doubtful value is
+//! the provider's to judge.
+
+use crate::domain::mask::is_mask;
+use crate::domain::pattern::{MAX_VALUE_BYTES, Pattern, looks_like};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::provider::{FieldSpec, ProviderSpec};
+use crate::vault::SecretFields;
+
+use super::FieldProblem;
+
+/// The value of a field, unless it is missing or empty.
+pub(super) fn filled<'a>(fields: &'a SecretFields, key: &str) -> Option<&'a str> {
+    fields.find(key).map(|value| value.expose()).filter(|value| !value.is_empty())
+}
+
+/// Checks every field of the form by itself.
+pub(super) fn each_field(spec: &'static ProviderSpec, fields: &SecretFields) -> Vec<FieldProblem> {
+    spec.fields
+        .iter()
+        .filter_map(|field| {
+            let message = match filled(fields, field.key) {
+                None if field.required => Some(format!("Enter the {}.", field.label)),
+                None => None,
+                Some(value) => problem_of(field, value),
+            };
+            message.map(|message| FieldProblem { field: field.key, message })
+        })
+        .collect()
+}
+
+fn problem_of(field: &FieldSpec, value: &str) -> Option<String> {
+    if is_mask(value) {
+        return Some(
+            "This is the hidden form of a saved value. Enter the real one, or leave the field empty to keep it."
+                .to_owned(),
+        );
+    }
+    let most = match field.pattern {
+        Pattern::Text { max } => max,
+        _ => MAX_VALUE_BYTES,
+    };
+    if value.len() > MAX_VALUE_BYTES || value.chars().count() > most {
+        return Some(format!("This is too long: {most} characters at most."));
+    }
+    if let Pattern::Text { .. } = field.pattern
+        && !field.secret
+    {
+        return None;
+    }
+    if field.pattern == Pattern::Phone {
+        return PhoneNumber::parse(value).err().map(|error| format!("{}.", error.sentence()));
+    }
+    if field.pattern.matches(value) {
+        return None;
+    }
+    if let Some(kind) = looks_like(value) {
+        return Some(format!(
+            "This looks like {kind}. Enter the {}, for example {}.",
+            field.label, field.example
+        ));
+    }
+    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(format!("The {} has no spaces and no special characters.", field.label));
+    }
+    // Prefixes of identifiers are documented; all other shapes are only observed.
+    match field.pattern {
+        Pattern::PrefixedHex { prefix, digits } if !prefix.is_empty() => Some(format!(
+            "The {} starts with {prefix} and has {digits} more characters (0-9, a-f).",
+            field.label
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,450 @@
+//! The providers against the stand-ins, over real HTTP: what each failure becomes, and what each
+//! credential is found to be.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::twilio::{Channel, SendFailure, TwilioClient, TwilioCredentials, send_message};
+use super::vapi::assistant::{
+    AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice, body,
+};
+use super::vapi::{Deletion, HmacPlan, VapiClient, VapiError};
+use super::*;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::{Answer, Outcome, ProviderId};
+use crate::sandbox::{AccountStatus, DEMO_TWILIO, DEMO_VAPI, Fault, Sandbox, SandboxOptions};
+use crate::vault::{Credential, SecretText};
+
+const PATIENT: &str = "+15550100199";
+
+struct Bench {
+    sandbox: Sandbox,
+    egress: Egress,
+    bases: ProviderBases,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await.expect("the stand-ins start");
+        let options = EgressOptions { allowed: sandbox.allowed(), ..EgressOptions::default() };
+        let egress = Egress::new(options).expect("a client");
+        Self { bases: sandbox.bases(), sandbox, egress }
+    }
+
+    async fn test(&self, provider: ProviderId, fields: &SecretFields) -> TestReport {
+        self.test_within(provider, fields, Duration::from_secs(8)).await
+    }
+
+    async fn test_within(&self, provider: ProviderId, fields: &SecretFields, time: Duration) -> TestReport {
+        let context = TestContext {
+            egress: &self.egress,
+            bases: &self.bases,
+            // A bulkhead for each test, so that no breaker carries over.
+            bulkhead: BulkheadKey(Uuid::new_v4().as_u128()),
+            deadline: Deadline::after(time),
+            progress: None,
+        };
+        catalogue::find(provider).test(&context, fields).await
+    }
+
+    fn vapi<'a>(&'a self, key: &'a SecretText) -> VapiClient<'a> {
+        VapiClient {
+            egress: &self.egress,
+            base: &self.bases.vapi,
+            key,
+            bulkhead: BulkheadKey(1),
+            deadline: Deadline::after(Duration::from_secs(8)),
+        }
+    }
+
+    async fn send(
+        &self,
+        fields: &SecretFields,
+        to: &str,
+        time: Duration,
+    ) -> Result<twilio::SentMessage, twilio::SendError> {
+        let credentials = TwilioCredentials::from_fields(fields).expect("complete fields");
+        let client = TwilioClient {
+            egress: &self.egress,
+            base: &self.bases.twilio,
+            credentials: &credentials,
+            bulkhead: BulkheadKey(Uuid::new_v4().as_u128()),
+            deadline: Deadline::after(time),
+        };
+        let to = PhoneNumber::parse(to).expect(to);
+        send_message(&client, &to, "Hello", Channel::Sms, None).await
+    }
+}
+
+fn fields(pairs: &[(&str, &str)]) -> SecretFields {
+    let mut fields = SecretFields::new();
+    for (key, value) in pairs {
+        fields.insert(key, SecretText::new((*value).to_owned()));
+    }
+    fields
+}
+
+fn vapi_fields() -> SecretFields {
+    fields(&[("apiKey", DEMO_VAPI[0].private_key)])
+}
+
+fn twilio_fields() -> SecretFields {
+    let demo = &DEMO_TWILIO[0];
+    fields(&[("accountSid", demo.account_sid), ("authToken", demo.auth_token), ("phoneNumber", demo.number)])
+}
+
+fn answer(report: &TestReport, capability: &str) -> Answer {
+    report.capabilities.iter().find(|line| line.capability == capability).expect(capability).answer
+}
+
+#[tokio::test]
+async fn every_failure_has_its_outcome_at_both_providers() {
+    let bench = Bench::start().await;
+    let short = Duration::from_millis(400);
+    let long = Duration::from_secs(9);
+    let table = [
+        (Fault::None, Outcome::Accepted, long),
+        (Fault::Unauthorized, Outcome::Refused, long),
+        (Fault::Forbidden, Outcome::Refused, long),
+        (Fault::Suspended, Outcome::Refused, long),
+        (Fault::Throttled, Outcome::Undetermined, long),
+        (Fault::ServerError, Outcome::Undetermined, long),
+        (Fault::Hang, Outcome::Undetermined, short),
+        (Fault::Reset, Outcome::Undetermined, long),
+        (Fault::LostAnswer, Outcome::Undetermined, long),
+        (Fault::Html, Outcome::Undetermined, long),
+        (Fault::InvalidJson, Outcome::Undetermined, long),
+        (Fault::ErrorInside, Outcome::Undetermined, long),
+        (Fault::Slow, Outcome::Undetermined, short),
+    ];
+    assert_eq!(table.len(), Fault::ALL.len());
+    for (provider, fields) in [(ProviderId::Vapi, vapi_fields()), (ProviderId::Twilio, twilio_fields())] {
+        let mut headlines = Vec::new();
+        for (fault, outcome, time) in table {
+            bench.sandbox.faults().set(provider, fault);
+            let report = bench.test_within(provider, &fields, time).await;
+            assert_eq!(report.outcome, outcome, "{provider:?} {fault:?}: {report:?}");
+            let spec = catalogue::find(provider).spec();
+            assert!(report.headline.contains(spec.name), "{}", report.headline);
+            assert_eq!(report.capabilities.len(), spec.capabilities.len(), "{fault:?}");
+            let has_no = report.capabilities.iter().any(|line| line.answer == Answer::No);
+            assert_eq!(has_no, outcome == Outcome::Refused, "{provider:?} {fault:?}");
+            assert_eq!(report.fix.is_some(), outcome != Outcome::Accepted, "{provider:?} {fault:?}");
+            headlines.push(report.headline);
+        }
+        bench.sandbox.faults().set(provider, Fault::None);
+        headlines.sort();
+        headlines.dedup();
+        assert!(headlines.len() >= 9, "the sentences do not tell the failures apart: {headlines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_test_says_how_long_to_wait() {
+    let bench = Bench::start().await;
+    bench.sandbox.faults().set(ProviderId::Twilio, Fault::Throttled);
+    let report = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+    assert_eq!((report.retry_after_seconds, report.reference.as_deref()), (Some(7), Some("20429")));
+}
+
+#[tokio::test]
+async fn a_vapi_key_is_pinned_to_its_organization_and_a_test_changes_nothing() {
+    let bench = Bench::start().await;
+    let report = bench.test(ProviderId::Vapi, &vapi_fields()).await;
+    assert_eq!(report.identity, Some(DEMO_VAPI[0].org_id.to_string()));
+    assert_eq!(answer(&report, "read_assistants"), Answer::Yes);
+    assert_eq!(answer(&report, "manage_assistants"), Answer::NotTestable);
+    assert_eq!(answer(&report, "phone_numbers"), Answer::Yes);
+    assert!(bench.sandbox.requests(ProviderId::Vapi).iter().all(|seen| seen.method == "GET"));
+}
+
+#[tokio::test]
+async fn a_public_key_is_refused_with_the_sentence_that_names_both_causes() {
+    let bench = Bench::start().await;
+    let report = bench.test(ProviderId::Vapi, &fields(&[("apiKey", DEMO_VAPI[0].public_key)])).await;
+    assert_eq!((report.outcome, report.field), (Outcome::Refused, Some("apiKey")));
+    assert!(report.headline.contains("public key"), "{}", report.headline);
+    assert_eq!(report.reference.as_deref(), Some("401"));
+}
+
+#[tokio::test]
+async fn lines_of_a_test_arrive_while_it_runs() {
+    let bench = Bench::start().await;
+    let (sender, mut receiver) = mpsc::channel(16);
+    let context = TestContext {
+        egress: &bench.egress,
+        bases: &bench.bases,
+        bulkhead: BulkheadKey(1),
+        deadline: Deadline::after(Duration::from_secs(8)),
+        progress: Some(sender),
+    };
+    let report = catalogue::find(ProviderId::Twilio).test(&context, &twilio_fields()).await;
+    drop(context);
+    let mut lines = Vec::new();
+    while let Some(line) = receiver.recv().await {
+        lines.push(line);
+    }
+    assert_eq!(lines, report.capabilities);
+}
+
+#[tokio::test]
+async fn an_auth_token_can_do_everything_and_an_api_key_all_but_reports() {
+    let bench = Bench::start().await;
+    let demo = &DEMO_TWILIO[0];
+    let whole = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+    assert_eq!(whole.outcome, Outcome::Accepted);
+    assert_eq!(whole.identity.as_deref(), Some(demo.account_sid));
+    assert_eq!(whole.identity_name.as_deref(), Some(demo.name));
+    assert_eq!(answer(&whole, "delivery_reports"), Answer::Yes);
+    assert_eq!(answer(&whole, "send_whatsapp"), Answer::NotSetUp);
+
+    let by_key = fields(&[
+        ("accountSid", demo.account_sid),
+        ("apiKeySid", demo.api_key_sid),
+        ("apiKeySecret", demo.api_key_secret),
+        ("messagingServiceSid", demo.messaging_service_sid),
+        ("whatsappNumber", demo.number),
+    ]);
+    let limited = bench.test(ProviderId::Twilio, &by_key).await;
+    assert_eq!(limited.outcome, Outcome::Accepted, "{limited:?}");
+    assert_eq!(answer(&limited, "send_sms"), Answer::Yes);
+    assert_eq!(answer(&limited, "delivery_reports"), Answer::No);
+    assert_eq!(answer(&limited, "send_whatsapp"), Answer::NotTestable);
+    assert!(limited.notes.iter().any(|note| note.contains("delivery reports need the Auth Token")));
+}
+
+#[tokio::test]
+async fn each_wrong_value_of_twilio_is_refused_at_its_field() {
+    let bench = Bench::start().await;
+    let (own, other) = (&DEMO_TWILIO[0], &DEMO_TWILIO[1]);
+    let base = [("accountSid", own.account_sid), ("authToken", own.auth_token), ("phoneNumber", own.number)];
+    let with = |changes: &[(&str, &str)]| {
+        let mut all = fields(&base);
+        for (key, value) in changes {
+            all.insert(key, SecretText::new((*value).to_owned()));
+        }
+        all
+    };
+    let table = [
+        (with(&[("authToken", other.auth_token)]), "authToken", "20003"),
+        (with(&[("accountSid", other.account_sid)]), "authToken", "20003"),
+        (with(&[("phoneNumber", other.number)]), "phoneNumber", "21606"),
+        (with(&[("messagingServiceSid", other.messaging_service_sid)]), "messagingServiceSid", "20404"),
+        (
+            with(&[
+                ("authToken", ""),
+                ("apiKeySid", own.api_key_sid),
+                ("apiKeySecret", other.api_key_secret),
+            ]),
+            "apiKeySecret",
+            "20003",
+        ),
+    ];
+    for (fields, field, reference) in table {
+        let report = bench.test(ProviderId::Twilio, &fields).await;
+        assert_eq!(report.outcome, Outcome::Refused, "{field}: {report:?}");
+        assert_eq!((report.field, report.reference.as_deref()), (Some(field), Some(reference)));
+    }
+    // A number that only contains the wanted one is another number.
+    let part = bench.test(ProviderId::Twilio, &with(&[("phoneNumber", "+1555010010")])).await;
+    assert_eq!((part.outcome, part.field), (Outcome::Refused, Some("phoneNumber")));
+}
+
+#[tokio::test]
+async fn closed_suspended_and_mute_accounts_are_refused_and_a_trial_is_noted() {
+    let bench = Bench::start().await;
+    let sid = DEMO_TWILIO[0].account_sid;
+    bench.sandbox.twilio().change(sid, |account| account.status = AccountStatus::Closed);
+    let closed = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+    assert_eq!((closed.outcome, closed.headline.contains("closed")), (Outcome::Refused, true));
+    bench.sandbox.twilio().change(sid, |account| account.status = AccountStatus::Suspended);
+    let suspended = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+    assert_eq!((suspended.outcome, suspended.headline.contains("suspended")), (Outcome::Refused, true));
+    bench.sandbox.twilio().change(sid, |account| {
+        account.status = AccountStatus::Active;
+        account.numbers[0].sms = false;
+    });
+    let mute = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+    assert_eq!((mute.outcome, mute.field), (Outcome::Refused, Some("phoneNumber")));
+    assert_eq!(answer(&mute, "account"), Answer::Yes);
+
+    let demo = &DEMO_TWILIO[2];
+    let trial = fields(&[
+        ("accountSid", demo.account_sid),
+        ("authToken", demo.auth_token),
+        ("phoneNumber", demo.number),
+    ]);
+    let report = bench.test(ProviderId::Twilio, &trial).await;
+    assert_eq!(report.outcome, Outcome::Accepted);
+    assert!(report.notes[0].contains("Trial"), "{:?}", report.notes);
+}
+
+#[tokio::test]
+async fn no_report_and_no_error_holds_a_secret() {
+    let bench = Bench::start().await;
+    for fault in [Fault::None, Fault::Unauthorized, Fault::Reset, Fault::ErrorInside] {
+        bench.sandbox.faults().set(ProviderId::Twilio, fault);
+        let report = bench.test(ProviderId::Twilio, &twilio_fields()).await;
+        let text = format!("{report:?} {}", serde_json::to_string(&report).expect("JSON"));
+        assert!(!text.contains(DEMO_TWILIO[0].auth_token), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_out_by_the_own_account_only() {
+    let bench = Bench::start().await;
+    let sent = bench.send(&twilio_fields(), PATIENT, Duration::from_secs(5)).await.expect("sent");
+    let log = bench.sandbox.phone_log();
+    assert_eq!((log.len(), &log[0].sid, log[0].to.as_str()), (1, &sent.sid, PATIENT));
+    assert_eq!(log[0].account_sid, DEMO_TWILIO[0].account_sid);
+    let seen = bench.sandbox.requests(ProviderId::Twilio);
+    assert!(seen.iter().all(|request| request.account.as_deref() == Some(DEMO_TWILIO[0].name)));
+}
+
+#[tokio::test]
+async fn each_refused_message_has_its_code() {
+    let bench = Bench::start().await;
+    for (to, code) in [
+        ("+15005550001", 21211),
+        ("+15005550002", 21612),
+        ("+15005550003", 21408),
+        ("+15005550004", 21610),
+        ("+15005550009", 21614),
+    ] {
+        let error = bench.send(&twilio_fields(), to, Duration::from_secs(5)).await.expect_err(to);
+        assert_eq!((error.kind, error.code), (SendFailure::Refused, Some(code)), "{error:?}");
+    }
+    let demo = &DEMO_TWILIO[2];
+    let trial = fields(&[
+        ("accountSid", demo.account_sid),
+        ("authToken", demo.auth_token),
+        ("phoneNumber", demo.number),
+    ]);
+    let unverified = bench.send(&trial, PATIENT, Duration::from_secs(5)).await.expect_err("unverified");
+    assert_eq!(unverified.code, Some(21608));
+    assert!(bench.send(&trial, demo.verified[0], Duration::from_secs(5)).await.is_ok());
+    assert_eq!(bench.sandbox.phone_log().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_undetermined_and_the_message_was_sent() {
+    let bench = Bench::start().await;
+    bench.sandbox.faults().set(ProviderId::Twilio, Fault::LostAnswer);
+    let error = bench.send(&twilio_fields(), PATIENT, Duration::from_secs(5)).await.expect_err("lost");
+    assert_eq!(error.kind, SendFailure::Undetermined);
+    assert_eq!(bench.sandbox.phone_log().len(), 1);
+    bench.sandbox.faults().set(ProviderId::Twilio, Fault::Hang);
+    let error = bench.send(&twilio_fields(), PATIENT, Duration::from_millis(200)).await.expect_err("hangs");
+    assert_eq!(error.kind, SendFailure::Undetermined);
+    bench.sandbox.faults().set(ProviderId::Twilio, Fault::Throttled);
+    let error = bench.send(&twilio_fields(), PATIENT, Duration::from_secs(5)).await.expect_err("throttled");
+    assert_eq!((error.kind, error.retry_after), (SendFailure::NotSent, Some(Duration::from_secs(7))));
+}
+
+fn plan(organization: &str, role: &str, credential: Uuid) -> AssistantPlan {
+    AssistantPlan {
+        name: format!("{role} receptionist"),
+        first_message: "Hello.".into(),
+        system_prompt: "You are a receptionist.".into(),
+        model: ModelChoice { provider: "openai".into(), model: "gpt-4o".into() },
+        voice: VoiceChoice { provider: "11labs".into(), voice_id: "sarah".into() },
+        language: "en".into(),
+        max_duration_seconds: 600,
+        tools: vec![ToolPlan {
+            name: "send_sms".into(),
+            description: "Sends a text message.".into(),
+            parameters: serde_json::json!({ "type": "object", "properties": {} }),
+        }],
+        server: ServerPlan {
+            url: "https://clinic.example.com/api/webhooks/vapi".into(),
+            auth: ServerAuth::Credential(credential),
+        },
+        ownership: Ownership {
+            installation: "test".into(),
+            organization: organization.into(),
+            role: role.into(),
+        },
+    }
+}
+
+fn hmac_plan() -> HmacPlan {
+    HmacPlan {
+        name: "Voxanne".into(),
+        secret: SecretText::new("whsec".into()),
+        signature_header: "x-vapi-signature",
+        timestamp_header: "x-vapi-timestamp",
+    }
+}
+
+#[tokio::test]
+async fn an_assistant_is_made_found_changed_and_deleted() {
+    let bench = Bench::start().await;
+    let key = SecretText::new(DEMO_VAPI[0].private_key.into());
+    let vapi = bench.vapi(&key);
+    let credential = vapi.create_credential(&hmac_plan()).await.expect("a credential");
+    let made = vapi.create_assistant(&body(&plan("a", "inbound", credential))).await.expect("made");
+    vapi.create_assistant(&body(&plan("b", "inbound", credential))).await.expect("made");
+
+    let found = vapi.find_assistants("test", "a").await.expect("found");
+    assert_eq!(found.iter().map(|assistant| assistant.id).collect::<Vec<_>>(), [made.id]);
+    assert!(vapi.find_assistants("another", "a").await.expect("found").is_empty());
+    let owner = Ownership { installation: "test".into(), organization: "a".into(), role: "outbound".into() };
+    assert_eq!(vapi.find_assistant_of(&owner).await, Ok(None));
+
+    let mut changed = plan("a", "inbound", credential);
+    changed.name = "New name".into();
+    let patched = vapi.patch_assistant(made.id, &body(&changed)).await.expect("patched");
+    assert_eq!(patched.name.as_deref(), Some("New name"));
+
+    let other_key = SecretText::new(DEMO_VAPI[1].private_key.into());
+    let other = bench.vapi(&other_key);
+    assert_eq!(other.find_assistant(made.id).await, Ok(None));
+    assert_eq!(other.patch_assistant(made.id, &body(&changed)).await.err(), Some(VapiError::NotFound));
+    assert_eq!(other.delete_assistant(made.id).await, Ok(Deletion::AlreadyGone));
+
+    assert_eq!(vapi.delete_assistant(made.id).await, Ok(Deletion::Deleted));
+    assert_eq!(vapi.delete_assistant(made.id).await, Ok(Deletion::AlreadyGone));
+    assert_eq!(vapi.delete_credential(credential).await, Ok(Deletion::Deleted));
+}
+
+#[tokio::test]
+async fn lists_of_several_pages_are_read_to_the_end() {
+    let bench = Bench::start().await;
+    let key = SecretText::new(DEMO_VAPI[0].private_key.into());
+    let vapi = bench.vapi(&key);
+    let credential = vapi.create_credential(&hmac_plan()).await.expect("a credential");
+    for at in 0..230 {
+        vapi.create_assistant(&body(&plan(&format!("{}", at % 2), "inbound", credential)))
+            .await
+            .expect("made");
+    }
+    assert_eq!(vapi.list_assistants().await.expect("listed").len(), 230);
+    assert_eq!(vapi.find_assistants("test", "1").await.expect("found").len(), 115);
+}
+
+#[tokio::test]
+async fn a_vapi_without_the_credential_path_is_unsupported_not_broken() {
+    let bench = Bench::start().await;
+    bench.sandbox.faults().refuse_credentials(true);
+    let key = SecretText::new(DEMO_VAPI[0].private_key.into());
+    assert_eq!(bench.vapi(&key).create_credential(&hmac_plan()).await, Err(VapiError::Unsupported));
+    let wrong = SecretText::new("no key".into());
+    assert_eq!(bench.vapi(&wrong).create_credential(&hmac_plan()).await, Err(VapiError::KeyRejected));
+}
+
+#[tokio::test]
+async fn phone_numbers_are_listed_and_assigned() {
+    let bench = Bench::start().await;
+    let key = SecretText::new(DEMO_VAPI[0].private_key.into());
+    let vapi = bench.vapi(&key);
+    let credential = vapi.create_credential(&hmac_plan()).await.expect("a credential");
+    let assistant = vapi.create_assistant(&body(&plan("a", "inbound", credential))).await.expect("made");
+    let numbers = vapi.list_phone_numbers().await.expect("listed");
+    assert_eq!(numbers[0].number.as_deref(), Some(DEMO_VAPI[0].phone_number));
+    let assigned = vapi.assign_phone_number(numbers[0].id, Some(assistant.id)).await.expect("assigned");
+    assert_eq!(assigned.assistant_id, Some(assistant.id));
+    let freed = vapi.assign_phone_number(numbers[0].id, None).await.expect("freed");
+    assert_eq!(freed.assistant_id, None);
+}

@@ -1,0 +1,260 @@
+//! A call with an assistant of the Vapi stand-in: the server messages of a conversation, sent to
+//! the assistant's server as Vapi sends them.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::signing;
+use super::state::{Shared, Stored, now_iso};
+
+/// How long the stand-in waits for an answer, as Vapi does unless an assistant says otherwise.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much of an answer is kept for the page.
+const MOST_ANSWER: usize = 64 * 1024;
+
+/// What happens in a call.
+#[derive(Clone, Debug)]
+pub struct CallScript {
+    /// The patient's number.
+    pub customer: String,
+    /// What the assistant does during the conversation, in this order.
+    pub tools: Vec<ToolUse>,
+    /// What was said, as (role, text) with the roles `user` and `bot`.
+    pub transcript: Vec<(String, String)>,
+    pub summary: String,
+    pub ended_reason: String,
+}
+
+/// One use of a tool.
+#[derive(Clone, Debug)]
+pub struct ToolUse {
+    pub name: String,
+    /// A JSON object.
+    pub arguments: Value,
+}
+
+impl Default for CallScript {
+    fn default() -> Self {
+        let say = |role: &str, text: &str| (role.to_owned(), text.to_owned());
+        Self {
+            customer: "+15550100199".to_owned(),
+            tools: Vec::new(),
+            transcript: vec![
+                say("bot", "Thank you for calling. How can I help?"),
+                say("user", "I would like to book a cleaning for next week, and please text me the details."),
+            ],
+            summary: "The caller wants to book a cleaning and asked for the details by text message."
+                .to_owned(),
+            ended_reason: "customer-ended-call".to_owned(),
+        }
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallTranscript {
+    pub call_id: Uuid,
+    pub steps: Vec<CallStep>,
+}
+
+/// One server message and its answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallStep {
+    /// The message's type: `tool-calls`.
+    pub message: String,
+    /// None where no answer came.
+    pub status: Option<u16>,
+    pub millis: u128,
+    /// The answer's body, or why there is none.
+    pub answer: String,
+}
+
+impl CallTranscript {
+    /// The steps of one type.
+    pub fn of(&self, message: &str) -> Vec<&CallStep> {
+        self.steps.iter().filter(|step| step.message == message).collect()
+    }
+}
+
+/// Why a call was not placed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceCallError {
+    #[error("there is no assistant {0}")]
+    NoAssistant(Uuid),
+    #[error("the assistant has no server URL")]
+    NoServer,
+    #[error("the HTTP client could not be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+/// An assistant with what is needed to call its server.
+struct Line {
+    assistant: Stored,
+    phone_number: Option<Value>,
+    plan: Option<Value>,
+    url: String,
+    http: reqwest::Client,
+    call_id: Uuid,
+    started_at: String,
+    customer: String,
+}
+
+pub(super) async fn place(
+    shared: &Shared,
+    assistant: Uuid,
+    script: &CallScript,
+) -> Result<CallTranscript, PlaceCallError> {
+    let line = pick_up(shared, assistant, script)?;
+    let mut steps = Vec::new();
+    steps.push(line.send(json!({ "type": "status-update", "status": "in-progress" }), "in-progress").await);
+    for tool in &script.tools {
+        steps.push(line.send(tool_calls(&line.assistant, tool), "in-progress").await);
+    }
+    let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
+    steps.push(line.send(ended, "ended").await);
+    steps.push(line.send(report(script, &line.started_at), "ended").await);
+    Ok(CallTranscript { call_id: line.call_id, steps })
+}
+
+fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, PlaceCallError> {
+    let (assistant, phone_number, plan) = shared
+        .read(|world| {
+            let assistant = world.vapi.assistants.iter().find(|stored| stored.id == id)?.clone();
+            let is_own = |stored: &&Stored| stored.org_id == assistant.org_id;
+            let mut numbers = world.vapi.phone_numbers.iter().filter(is_own);
+            let phone_number =
+                numbers.find(|number| number.body["assistantId"] == id.to_string()).map(Stored::shown);
+            let wanted = assistant.body["server"]["credentialId"].as_str();
+            let mut credentials = world.vapi.credentials.iter().filter(is_own);
+            let plan = wanted
+                .and_then(|wanted| credentials.find(|credential| credential.id.to_string() == wanted))
+                .map(|credential| credential.body["authenticationPlan"].clone());
+            Some((assistant, phone_number, plan))
+        })
+        .ok_or(PlaceCallError::NoAssistant(id))?;
+    let url = assistant.body["server"]["url"].as_str().ok_or(PlaceCallError::NoServer)?.to_owned();
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(ANSWER_TIMEOUT)
+        .build()
+        .map_err(PlaceCallError::Client)?;
+    Ok(Line {
+        assistant,
+        phone_number,
+        plan,
+        url,
+        http,
+        call_id: Uuid::new_v4(),
+        started_at: now_iso(),
+        customer: script.customer.clone(),
+    })
+}
+
+impl Line {
+    /// Sends one message with everything that Vapi adds to each of them.
+    async fn send(&self, mut message: Value, call_status: &str) -> CallStep {
+        let kind = message["type"].as_str().unwrap_or_default().to_owned();
+        let customer = json!({ "number": self.customer });
+        message["timestamp"] = json!(unix_millis());
+        message["customer"] = customer.clone();
+        message["phoneNumber"] = self.phone_number.clone().unwrap_or(Value::Null);
+        message["assistant"] = json!({
+            "name": self.assistant.body["name"],
+            "metadata": self.assistant.body["metadata"],
+        });
+        message["call"] = json!({
+            "id": self.call_id,
+            "orgId": self.assistant.org_id,
+            "type": "inboundPhoneCall",
+            "status": call_status,
+            "assistantId": self.assistant.id,
+            "phoneNumberId": self.phone_number.as_ref().map(|number| &number["id"]),
+            "customer": customer,
+            "createdAt": self.started_at,
+            "updatedAt": now_iso(),
+        });
+        self.post(kind, json!({ "message": message }).to_string()).await
+    }
+
+    async fn post(&self, message: String, body: String) -> CallStep {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let mut headers = match &self.plan {
+            Some(plan) => signing::headers(plan, &body, &self.url, now),
+            None => Vec::new(),
+        };
+        if let Some(plain) = self.assistant.body["server"]["headers"].as_object() {
+            headers.extend(
+                plain.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))),
+            );
+        }
+        let mut request = self.http.post(&self.url).header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                request = request.header(name, value);
+            }
+        }
+        let started = Instant::now();
+        let result = request.body(body).send().await;
+        let (status, answer) = match result {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                (Some(status), response.text().await.unwrap_or_else(|error| error.without_url().to_string()))
+            }
+            Err(error) => (None, error.without_url().to_string()),
+        };
+        let answer = answer.chars().take(MOST_ANSWER).collect();
+        CallStep { message, status, millis: started.elapsed().as_millis(), answer }
+    }
+}
+
+fn unix_millis() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+/// The same call in the three lists in which Vapi repeats it.
+fn tool_calls(assistant: &Stored, tool: &ToolUse) -> Value {
+    let call = json!({
+        "id": format!("call_{}", Uuid::new_v4().simple()),
+        "type": "function",
+        "function": { "name": tool.name, "arguments": tool.arguments },
+    });
+    let definition = assistant.body["model"]["tools"]
+        .as_array()
+        .and_then(|tools| tools.iter().find(|known| known["function"]["name"] == tool.name.as_str()));
+    let mut with_call = definition.cloned().unwrap_or_else(|| json!({ "type": "function" }));
+    with_call["toolCall"] = call.clone();
+    json!({
+        "type": "tool-calls",
+        "toolCalls": [call],
+        "toolCallList": [call],
+        "toolWithToolCallList": [with_call],
+        "artifact": { "messages": [], "messagesOpenAIFormatted": [] },
+    })
+}
+
+fn report(script: &CallScript, started_at: &str) -> Value {
+    let messages: Vec<Value> = script
+        .transcript
+        .iter()
+        .enumerate()
+        .map(|(at, (role, text))| json!({ "role": role, "message": text, "secondsFromStart": at * 4 }))
+        .collect();
+    let speaker = |role: &str| if role == "user" { "User" } else { "AI" };
+    let lines: Vec<String> =
+        script.transcript.iter().map(|(role, text)| format!("{}: {text}", speaker(role))).collect();
+    json!({
+        "type": "end-of-call-report",
+        "endedReason": script.ended_reason,
+        "startedAt": started_at,
+        "endedAt": now_iso(),
+        "cost": 0.05,
+        "analysis": { "summary": script.summary, "successEvaluation": "true" },
+        "artifact": { "messages": messages, "transcript": lines.join("\n") },
+    })
+}

@@ -1,0 +1,137 @@
+//! The switches: how a stand-in fails while one is on.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ProviderId;
+
+/// One way to fail. It holds for every request to the provider until it is switched off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Fault {
+    #[default]
+    None,
+    /// 401, whatever the credential.
+    Unauthorized,
+    /// 403: the credential lacks a permission.
+    Forbidden,
+    /// 429 with `Retry-After: 7`.
+    Throttled,
+    /// 500.
+    ServerError,
+    /// No answer at all.
+    Hang,
+    /// The connection breaks before the request is looked at.
+    Reset,
+    /// The request does its work, then the connection breaks.
+    LostAnswer,
+    /// A web page with status 200.
+    Html,
+    /// Half an object with status 200.
+    InvalidJson,
+    /// Status 200 with an error in the body.
+    ErrorInside,
+    /// The right answer after three seconds.
+    Slow,
+    /// Twilio: every account is suspended, which Twilio says as 401 with code 20003.
+    Suspended,
+}
+
+impl Fault {
+    pub const ALL: [Fault; 13] = [
+        Fault::None,
+        Fault::Unauthorized,
+        Fault::Forbidden,
+        Fault::Throttled,
+        Fault::ServerError,
+        Fault::Hang,
+        Fault::Reset,
+        Fault::LostAnswer,
+        Fault::Html,
+        Fault::InvalidJson,
+        Fault::ErrorInside,
+        Fault::Slow,
+        Fault::Suspended,
+    ];
+
+    /// The word in the page's form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Fault::None => "none",
+            Fault::Unauthorized => "unauthorized",
+            Fault::Forbidden => "forbidden",
+            Fault::Throttled => "throttled",
+            Fault::ServerError => "server_error",
+            Fault::Hang => "hang",
+            Fault::Reset => "reset",
+            Fault::LostAnswer => "lost_answer",
+            Fault::Html => "html",
+            Fault::InvalidJson => "invalid_json",
+            Fault::ErrorInside => "error_inside",
+            Fault::Slow => "slow",
+            Fault::Suspended => "suspended",
+        }
+    }
+
+    /// The words on the page.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Fault::None => "Works",
+            Fault::Unauthorized => "401: key rejected",
+            Fault::Forbidden => "403: permission missing",
+            Fault::Throttled => "429: slow down (Retry-After 7 s)",
+            Fault::ServerError => "500: own problem",
+            Fault::Hang => "No answer",
+            Fault::Reset => "Connection breaks",
+            Fault::LostAnswer => "Does it, then the connection breaks",
+            Fault::Html => "A web page instead of JSON",
+            Fault::InvalidJson => "Invalid JSON",
+            Fault::ErrorInside => "200 with an error inside",
+            Fault::Slow => "Slow (3 s)",
+            Fault::Suspended => "Account suspended (Twilio)",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.as_str() == word)
+    }
+}
+
+/// The switches of all stand-ins.
+#[derive(Debug, Default)]
+pub struct Faults {
+    vapi: AtomicU8,
+    twilio: AtomicU8,
+    refuse_credentials: AtomicBool,
+}
+
+impl Faults {
+    /// Switches a fault on; [`Fault::None`] switches it off.
+    pub fn set(&self, provider: ProviderId, fault: Fault) {
+        self.switch(provider).store(fault as u8, Ordering::Release);
+    }
+
+    /// The fault that is on.
+    pub fn of(&self, provider: ProviderId) -> Fault {
+        let at = usize::from(self.switch(provider).load(Ordering::Acquire));
+        Fault::ALL.get(at).copied().unwrap_or_default()
+    }
+
+    /// Lets Vapi refuse `POST /credential`, which it documents in prose only.
+    pub fn refuse_credentials(&self, refuse: bool) {
+        self.refuse_credentials.store(refuse, Ordering::Release);
+    }
+
+    pub fn refuses_credentials(&self) -> bool {
+        self.refuse_credentials.load(Ordering::Acquire)
+    }
+
+    fn switch(&self, provider: ProviderId) -> &AtomicU8 {
+        match provider {
+            ProviderId::Vapi => &self.vapi,
+            ProviderId::Twilio => &self.twilio,
+        }
+    }
+}

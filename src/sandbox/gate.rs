@@ -1,0 +1,150 @@
+//! What every request to a stand-in passes through: it is written down, and it meets the fault that
+//! is switched on.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::domain::ProviderId;
+
+use super::faults::Fault;
+use super::listener::Cut;
+use super::state::Shared;
+
+/// Requests that are kept; older ones are forgotten.
+const MOST_SEEN: usize = 20_000;
+
+/// A request that a stand-in has seen. The credential itself is not kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct SeenRequest {
+    pub at: OffsetDateTime,
+    pub provider: ProviderId,
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Name of the account that the credential belongs to; none for an unknown one.
+    pub account: Option<String>,
+    /// First 12 hexadecimal digits of the SHA-256 of the `Authorization` header; empty without one.
+    pub credential_fingerprint: String,
+    /// 0 while, or where, no answer was given.
+    pub status: u16,
+}
+
+/// The requests seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<(u64, VecDeque<(u64, SeenRequest)>)>);
+
+impl Seen {
+    pub(super) fn list(&self, provider: ProviderId) -> Vec<SeenRequest> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.1.iter().filter(|(_, seen)| seen.provider == provider).map(|(_, seen)| seen.clone()).collect()
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+    }
+
+    fn add(&self, request: SeenRequest) -> u64 {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.0 += 1;
+        let ticket = inner.0;
+        if inner.1.len() == MOST_SEEN {
+            inner.1.pop_front();
+        }
+        inner.1.push_back((ticket, request));
+        ticket
+    }
+
+    fn answered(&self, ticket: u64, status: u16) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, seen)) = inner.1.iter_mut().rev().find(|(known, _)| *known == ticket) {
+            seen.status = status;
+        }
+    }
+}
+
+/// Who a stand-in is, for the gate.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) provider: ProviderId,
+    pub(super) shared: Arc<Shared>,
+    /// The name of the account that a request signs in to.
+    pub(super) account_name: fn(&Shared, &HeaderMap) -> Option<String>,
+    /// The provider's own form of an error.
+    pub(super) error: fn(Fault) -> Response,
+}
+
+/// Writes the request down, lets it meet the fault, writes the answer's status down.
+pub(super) async fn pass(
+    State(gate): State<Gate>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let authorization = request.headers().get(AUTHORIZATION);
+    let fingerprint = authorization
+        .map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned())
+        .unwrap_or_default();
+    let ticket = gate.shared.seen.add(SeenRequest {
+        at: OffsetDateTime::now_utc(),
+        provider: gate.provider,
+        method: request.method().to_string(),
+        path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+        account: (gate.account_name)(&gate.shared, request.headers()),
+        credential_fingerprint: fingerprint,
+        status: 0,
+    });
+    let response = match gate.shared.faults.of(gate.provider) {
+        Fault::None => next.run(request).await,
+        Fault::Slow => {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            next.run(request).await
+        }
+        Fault::LostAnswer => {
+            next.run(request).await;
+            cut.cut();
+            return StatusCode::OK.into_response();
+        }
+        Fault::Reset => {
+            cut.cut();
+            return StatusCode::OK.into_response();
+        }
+        Fault::Hang => return std::future::pending().await,
+        Fault::Html => page(),
+        Fault::InvalidJson => json_text("{\"id\":\"0000"),
+        fault @ (Fault::Unauthorized
+        | Fault::Forbidden
+        | Fault::Throttled
+        | Fault::ServerError
+        | Fault::ErrorInside
+        | Fault::Suspended) => with_retry_after(fault, (gate.error)(fault)),
+    };
+    gate.shared.seen.answered(ticket, response.status().as_u16());
+    response
+}
+
+fn page() -> Response {
+    ([(CONTENT_TYPE, "text/html")], "<!doctype html><title>Welcome</title><p>Please sign in to this network.")
+        .into_response()
+}
+
+fn json_text(text: &'static str) -> Response {
+    ([(CONTENT_TYPE, "application/json")], Body::from(text)).into_response()
+}
+
+fn with_retry_after(fault: Fault, mut response: Response) -> Response {
+    if fault == Fault::Throttled {
+        response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("7"));
+    }
+    response
+}

@@ -1,0 +1,127 @@
+//! The seal budget: how many blobs each data key may still seal.
+//!
+//! AES-GCM with random nonces is safe for a limited number of seals per key. Seals are reserved in
+//! the store in blocks before they are made, so a crash can only over-count; at the limit the next
+//! version of the data key takes over by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use tokio::sync::Mutex;
+
+use super::envelope::{self, WrappedKey};
+use super::error::VaultError;
+use super::keyring::Keyring;
+use super::source::SealedSource;
+use crate::domain::OrgId;
+
+/// The highest seal limit: half of what NIST SP 800-38D allows for one key.
+pub const MAX_SEALS: i64 = 1 << 31;
+
+/// How often a refill may meet a data key without seals left, made by somebody else meanwhile.
+const ATTEMPTS: usize = 16;
+
+/// What this process has reserved and not used yet, per organization.
+pub(super) struct Seals {
+    allotments: Cache<(Option<OrgId>, u64), Arc<Mutex<Option<Allotment>>>>,
+    block: i64,
+    limit: i64,
+}
+
+struct Allotment {
+    key: WrappedKey,
+    left: i64,
+}
+
+impl Seals {
+    /// How many organizations keep an allotment; what others had left over is lost.
+    const ORGANIZATIONS: u64 = 100_000;
+
+    /// A `block` over the `limit` is cut to it, a `limit` over [`MAX_SEALS`] to that. The age of an
+    /// allotment is bounded by `ttl`, so that a new version made elsewhere is taken up by then.
+    pub(super) fn new(block: i64, limit: i64, ttl: Duration) -> Self {
+        let limit = limit.clamp(1, MAX_SEALS);
+        let allotments = Cache::builder().max_capacity(Self::ORGANIZATIONS).time_to_live(ttl).build();
+        Self { allotments, block: block.clamp(1, limit), limit }
+    }
+
+    /// Takes one seal of the organization's current data key, which is made when there is none.
+    pub(super) async fn take(
+        &self,
+        org: Option<OrgId>,
+        generation: u64,
+        keyring: &Keyring,
+        source: &dyn SealedSource,
+    ) -> Result<WrappedKey, VaultError> {
+        let slot = self.allotments.get_with((org, generation), async { Arc::default() }).await;
+        // Held across the refill: whoever comes meanwhile needs its result.
+        let mut slot = slot.lock().await;
+        let allotment = match slot.as_mut().filter(|allotment| allotment.left > 0) {
+            Some(allotment) => allotment,
+            None => slot.insert(self.reserve(org, keyring, source).await?),
+        };
+        allotment.left -= 1;
+        Ok(allotment.key.clone())
+    }
+
+    /// Forgets all allotments; the seals in them stay counted as used.
+    pub(super) fn clear(&self) {
+        self.allotments.invalidate_all();
+    }
+
+    async fn reserve(
+        &self,
+        org: Option<OrgId>,
+        keyring: &Keyring,
+        source: &dyn SealedSource,
+    ) -> Result<Allotment, VaultError> {
+        let mut key = find_or_insert_first(org, keyring, source).await?;
+        for _ in 0..ATTEMPTS {
+            if key.seals_reserved < self.limit {
+                let total = source.reserve_seals(org, key.version, self.block).await?;
+                // Ours are the last `block` of `total`; those beyond the limit are not to be used.
+                let left = self.block.min(self.limit.saturating_sub(total.saturating_sub(self.block)));
+                if left > 0 {
+                    return Ok(Allotment { key, left });
+                }
+            }
+            key = insert_next(org, &key, keyring, source).await?;
+        }
+        Err(VaultError::NoSealsLeft)
+    }
+}
+
+/// The current data key, or a first one.
+pub(super) async fn find_or_insert_first(
+    org: Option<OrgId>,
+    keyring: &Keyring,
+    source: &dyn SealedSource,
+) -> Result<WrappedKey, VaultError> {
+    match source.find_data_key(org, None).await? {
+        Some(key) => Ok(key),
+        None => insert(org, 1, keyring, source).await,
+    }
+}
+
+/// Makes the version after `key`, or finds that somebody has.
+pub(super) async fn insert_next(
+    org: Option<OrgId>,
+    key: &WrappedKey,
+    keyring: &Keyring,
+    source: &dyn SealedSource,
+) -> Result<WrappedKey, VaultError> {
+    let version = key.version.checked_add(1).ok_or(VaultError::NoSealsLeft)?;
+    insert(org, version, keyring, source).await
+}
+
+pub(super) async fn insert(
+    org: Option<OrgId>,
+    version: i32,
+    keyring: &Keyring,
+    source: &dyn SealedSource,
+) -> Result<WrappedKey, VaultError> {
+    let kek = keyring.current();
+    let key = envelope::new_data_key(kek.id(), kek.cipher(), org, version)?;
+    Ok(source.insert_data_key(org, &key).await?)
+}

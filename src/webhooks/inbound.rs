@@ -1,0 +1,133 @@
+//! From the bytes of a request to a verified, sealed event: resolve, verify, seal.
+//!
+//! Unknown, foreign, forged and missing ids give the same refusal after the same work; only our own
+//! counters know the difference.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::envelope::{Envelope, EnvelopeError};
+use super::payload::Payload;
+use super::resolver::{ResolveError, Resolver, Route, RouteSecret};
+use super::signature::{HmacPlan, Scheme, Signed, verify};
+use super::{dedupe, inbox::InboxError};
+use crate::db::inbound::NewEvent;
+use crate::domain::OrgId;
+use crate::vault::{Place, Vault, VaultError};
+
+/// Proof that a request came from an organization's own Vapi account. Only [`authenticate`] makes
+/// one, and the inbox opens to nothing else.
+#[derive(Clone)]
+pub struct Verified {
+    route: Arc<Route>,
+}
+
+impl Verified {
+    pub fn org(&self) -> OrgId {
+        self.route.org
+    }
+
+    /// The assistant that the message named, where it named one.
+    pub fn assistant(&self) -> Option<Uuid> {
+        self.route.assistant
+    }
+}
+
+/// Why a webhook is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    #[error(transparent)]
+    Unparsable(#[from] EnvelopeError),
+    /// Not believed. The organization is known only where the id was; it is for counters alone.
+    #[error("the webhook is not authentic")]
+    Refused { org: Option<OrgId> },
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    #[error("the route could not be looked up")]
+    Resolve(#[source] ResolveError),
+    #[error("the event could not be sealed")]
+    Vault(#[from] VaultError),
+}
+
+/// A request as it came in.
+pub struct Incoming<'a> {
+    pub headers: &'a HeaderMap,
+    pub body: &'a [u8],
+    pub url: &'a str,
+    /// Unix time in seconds.
+    pub now: i64,
+}
+
+/// Finds the clinic and verifies the signature with that clinic's own secrets.
+pub async fn authenticate(
+    resolver: &Resolver,
+    vault: &Vault,
+    envelope: &Envelope<'_>,
+    incoming: &Incoming<'_>,
+) -> Result<Verified, InboundError> {
+    let route = resolver.resolve(envelope.assistant, envelope.phone_number).await.map_err(InboundError::Resolve)?;
+    let signed = Signed { headers: incoming.headers, body: incoming.body, method: "POST", url: incoming.url };
+    let Some(route) = route else {
+        spend_the_same_time(&signed, incoming.now);
+        return Err(InboundError::Refused { org: None });
+    };
+    if route.secrets.is_empty() {
+        spend_the_same_time(&signed, incoming.now);
+    }
+    for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now)) {
+        let key = vault.open_with_key(&RouteSecret::place(route.org, secret.id), &secret.sealed, &secret.key)?;
+        if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
+            return Ok(Verified { route });
+        }
+    }
+    Err(InboundError::Refused { org: Some(route.org) })
+}
+
+/// Verifies against a secret that nobody has.
+fn spend_the_same_time(signed: &Signed<'_>, now: i64) {
+    let plan = Scheme::Hmac(HmacPlan::ours());
+    let _ = std::hint::black_box(verify(&plan, b"a secret that no clinic has ever had", signed, now));
+}
+
+/// Kinds of messages that are answered while the caller waits.
+pub fn is_answered_now(kind: &str) -> bool {
+    matches!(kind, "tool-calls" | "assistant-request")
+}
+
+/// Seals a verified message into the event that the inbox stores.
+///
+/// `verified_after_us` is counted from the arrival of the request, for the trace.
+pub async fn prepare(
+    vault: &Vault,
+    verified: &Verified,
+    envelope: &Envelope<'_>,
+    body: &[u8],
+    verified_after_us: u64,
+) -> Result<(NewEvent, Payload), InboundError> {
+    let payload = Payload::parse(body, verified.route.keep_transcripts)?;
+    let id = Uuid::now_v7();
+    let org = verified.org();
+    let sealed = vault.seal(&payload_place(org, id), &payload.to_bytes()).await?;
+    let event = NewEvent {
+        org,
+        id,
+        source: "vapi",
+        kind: envelope.kind.to_string(),
+        call_id: envelope.call_id.as_deref().map(str::to_owned),
+        dedupe_key: dedupe::key("vapi", envelope, body),
+        key_version: sealed.key_version(),
+        sealed_payload: sealed.as_bytes().to_vec(),
+        summary: payload.summary().to_string(),
+        trace: json!([{ "stage": "received", "us": 0 }, { "stage": "verified", "us": verified_after_us }]).to_string(),
+        status: if is_answered_now(&envelope.kind) { "received" } else { "processed" },
+    };
+    Ok((event, payload))
+}
+
+/// The place that an event's payload is bound to.
+pub const fn payload_place(org: OrgId, event: Uuid) -> Place<'static> {
+    Place { org: Some(org), table: "inbound_events", column: "sealed_payload", provider: "vapi", row: event }
+}

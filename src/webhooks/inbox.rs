@@ -1,0 +1,147 @@
+//! The durable inbox: verified events are stored in shared commits.
+//!
+//! What arrived while the last commit ran goes into the next one; there is no timer. The queue is
+//! bounded, and one organization gets at most a quarter of it. A sender is told "accepted" after the
+//! commit, never before. Only [`Verified`] opens the inbox.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+
+use super::inbound::Verified;
+use crate::db::inbound::{self, NewEvent};
+use crate::db::DbError;
+use crate::domain::OrgId;
+
+/// Events that may wait.
+const QUEUE: usize = 4096;
+/// Events in one statement at most.
+const BATCH: usize = 512;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    New,
+    /// It was there before.
+    Duplicate,
+}
+
+/// Why an event was not stored. Nothing of it was kept; the sender may try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InboxError {
+    #[error("too many events are waiting")]
+    Full,
+    #[error("the database is not available")]
+    Unavailable,
+    #[error("the database refused the event")]
+    Refused,
+}
+
+struct Waiting {
+    event: NewEvent,
+    answer: oneshot::Sender<Result<Stored, InboxError>>,
+}
+
+/// The sending side of the inbox.
+#[derive(Clone)]
+pub struct Inbox {
+    queue: mpsc::Sender<Waiting>,
+    by_org: Arc<Mutex<HashMap<OrgId, usize>>>,
+}
+
+impl Inbox {
+    /// Starts the writer; it ends when the last clone of the inbox is dropped and the queue is
+    /// empty.
+    pub fn start(pool: PgPool) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(write_batches(pool, waiting));
+        Self { queue, by_org: Arc::default() }
+    }
+
+    /// Stores an event and says so after the commit.
+    pub async fn store(&self, verified: &Verified, event: NewEvent) -> Result<Stored, InboxError> {
+        debug_assert_eq!(verified.org(), event.org);
+        let _share = self.take_share(event.org)?;
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Waiting { event, answer }).map_err(|_| InboxError::Full)?;
+        answered.await.unwrap_or(Err(InboxError::Unavailable))
+    }
+
+    fn take_share(&self, org: OrgId) -> Result<Share<'_>, InboxError> {
+        let mut by_org = self.by_org.lock().map_err(|_| InboxError::Unavailable)?;
+        let count = by_org.entry(org).or_default();
+        if *count >= QUEUE / 4 {
+            return Err(InboxError::Full);
+        }
+        *count += 1;
+        Ok(Share { inbox: self, org })
+    }
+}
+
+/// An organization's place in the queue, given back when the event is stored or given up.
+struct Share<'a> {
+    inbox: &'a Inbox,
+    org: OrgId,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let Ok(mut by_org) = self.inbox.by_org.lock() else { return };
+        if let Some(count) = by_org.get_mut(&self.org) {
+            *count -= 1;
+            if *count == 0 {
+                by_org.remove(&self.org);
+            }
+        }
+    }
+}
+
+async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let (events, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|waiting| (waiting.event, waiting.answer)).unzip();
+        match inbound::accept(&pool, &events).await {
+            Ok(new) => {
+                let new: HashSet<_> = new.into_iter().collect();
+                for (event, answer) in events.iter().zip(answers) {
+                    let stored = if new.contains(&event.id) { Stored::New } else { Stored::Duplicate };
+                    // Nobody waits any more where the caller has gone away; the event is safe.
+                    let _ = answer.send(Ok(stored));
+                }
+            }
+            // One bad row must not fail its batch.
+            Err(error) if events.len() > 1 && !matches!(error, DbError::Unavailable(_)) => {
+                for (event, answer) in events.into_iter().zip(answers) {
+                    let _ = answer.send(write_one(&pool, event).await);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, events = events.len(), "the inbox could not store");
+                for answer in answers {
+                    let _ = answer.send(Err(reason(&error)));
+                }
+            }
+        }
+    }
+}
+
+async fn write_one(pool: &PgPool, event: NewEvent) -> Result<Stored, InboxError> {
+    match inbound::accept(pool, std::slice::from_ref(&event)).await {
+        Ok(new) if new.is_empty() => Ok(Stored::Duplicate),
+        Ok(_) => Ok(Stored::New),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, org = %event.org, "the inbox refused an event");
+            Err(reason(&error))
+        }
+    }
+}
+
+const fn reason(error: &DbError) -> InboxError {
+    match error {
+        DbError::Unavailable(_) => InboxError::Unavailable,
+        _ => InboxError::Refused,
+    }
+}

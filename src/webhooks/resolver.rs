@@ -1,0 +1,178 @@
+//! Which clinic a webhook is for: one cached entry with all that verification needs, sealed.
+//!
+//! Unknown ids have a cache of their own, small and short-lived, and misses share a few permits, so
+//! that somebody who sends random ids can neither fill the cache nor drain the database.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use moka::future::Cache;
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::signature::Scheme;
+use crate::db::routes::{self, ResolvedRow};
+use crate::db::DbError;
+use crate::domain::OrgId;
+use crate::vault::{Place, Sealed, WrappedKey};
+
+/// Lookups of unknown ids that may run at once.
+const MISSES_AT_ONCE: usize = 4;
+
+/// A live verification secret, sealed.
+pub struct RouteSecret {
+    pub id: Uuid,
+    pub scheme: Scheme,
+    pub sealed: Sealed,
+    pub key: WrappedKey,
+    /// Unix time after which it verifies no more.
+    pub not_after: Option<i64>,
+}
+
+impl RouteSecret {
+    /// The place that the secret is bound to.
+    pub const fn place(org: OrgId, id: Uuid) -> Place<'static> {
+        Place { org: Some(org), table: "webhook_secrets", column: "sealed", provider: "vapi", row: id }
+    }
+}
+
+/// The clinic of an assistant, with its live secrets.
+pub struct Route {
+    pub org: OrgId,
+    pub assistant: Option<Uuid>,
+    pub secrets: Vec<RouteSecret>,
+    pub keep_transcripts: bool,
+    /// The generation in which loading began; see [`Resolver::evict`].
+    generation: u64,
+}
+
+type Key = (Option<Uuid>, Option<Uuid>);
+
+/// Finds routes, through two caches.
+pub struct Resolver {
+    pool: PgPool,
+    known: Cache<Key, Arc<Route>>,
+    unknown: Cache<Key, ()>,
+    misses: Semaphore,
+    generation: AtomicU64,
+    evicted: RwLock<Evicted>,
+}
+
+#[derive(Default)]
+struct Evicted {
+    all: u64,
+    by_org: HashMap<OrgId, u64>,
+}
+
+/// Why a lookup gave nothing certain.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ResolveError {
+    #[error("the route could not be looked up")]
+    Db(#[source] Arc<DbError>),
+    #[error("the route does not exist")]
+    Unknown,
+    #[error("a stored webhook secret is unreadable")]
+    Unreadable,
+}
+
+impl Resolver {
+    /// `bytes` bounds the cache of known routes; an entry is about one kilobyte.
+    pub fn new(pool: PgPool, ttl: Duration, bytes: u64) -> Self {
+        let known = Cache::builder()
+            .max_capacity(bytes)
+            .weigher(|_, route: &Arc<Route>| u32::try_from(256 + route.secrets.len() * 512).unwrap_or(u32::MAX))
+            .time_to_live(ttl)
+            .build();
+        let unknown = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(10)).build();
+        Self {
+            pool,
+            known,
+            unknown,
+            misses: Semaphore::new(MISSES_AT_ONCE),
+            generation: AtomicU64::new(1),
+            evicted: RwLock::default(),
+        }
+    }
+
+    /// The route of an assistant, or else of a phone number; `None` where nobody has claimed it.
+    pub async fn resolve(&self, assistant: Option<Uuid>, phone_number: Option<Uuid>) -> Result<Option<Arc<Route>>, ResolveError> {
+        if assistant.is_none() && phone_number.is_none() {
+            return Ok(None);
+        }
+        let key = (assistant, phone_number);
+        if let Some(route) = self.known.get(&key).await {
+            if self.is_current(&route) {
+                return Ok(Some(route));
+            }
+            self.known.invalidate(&key).await;
+        }
+        if self.unknown.get(&key).await.is_some() {
+            return Ok(None);
+        }
+        match self.known.try_get_with(key, self.load(key)).await {
+            Ok(route) => Ok(Some(route)),
+            Err(error) => match error.as_ref() {
+                ResolveError::Unknown => {
+                    self.unknown.insert(key, ()).await;
+                    Ok(None)
+                }
+                other => Err(other.clone()),
+            },
+        }
+    }
+
+    async fn load(&self, key: Key) -> Result<Arc<Route>, ResolveError> {
+        let _permit = self.misses.acquire().await.map_err(|_| ResolveError::Unknown)?;
+        let generation = self.generation.load(Ordering::Acquire);
+        let rows = routes::resolve_vapi(&self.pool, key.0, key.1).await.map_err(|e| ResolveError::Db(Arc::new(e)))?;
+        let first = rows.first().ok_or(ResolveError::Unknown)?;
+        let (org, keep_transcripts) = (OrgId(first.org_id), first.keep_transcripts);
+        let secrets = rows.into_iter().filter_map(read_secret).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Route { org, assistant: key.0, secrets, keep_transcripts, generation }))
+    }
+
+    /// Forgets what is cached about an organization. An entry whose loading began before this
+    /// counts as a miss, so a slow read cannot bring an old secret back.
+    pub fn evict(&self, org: OrgId) {
+        let now = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Ok(mut evicted) = self.evicted.write() {
+            evicted.by_org.insert(org, now);
+        }
+        self.unknown.invalidate_all();
+    }
+
+    /// Forgets everything: news may have been lost.
+    pub fn evict_all(&self) {
+        let now = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Ok(mut evicted) = self.evicted.write() {
+            *evicted = Evicted { all: now, by_org: HashMap::new() };
+        }
+        self.known.invalidate_all();
+        self.unknown.invalidate_all();
+    }
+
+    fn is_current(&self, route: &Route) -> bool {
+        self.evicted.read().is_ok_and(|evicted| {
+            route.generation >= evicted.all
+                && evicted.by_org.get(&route.org).is_none_or(|since| route.generation >= *since)
+        })
+    }
+}
+
+fn read_secret(row: ResolvedRow) -> Option<Result<RouteSecret, ResolveError>> {
+    let id = row.secret_id?;
+    let read = || {
+        Some(RouteSecret {
+            id,
+            scheme: Scheme::from_stored(row.scheme.as_deref()?, &row.params?.0)?,
+            sealed: Sealed::parse(row.sealed?).ok()?,
+            key: WrappedKey { version: row.key_version?, kek_id: row.kek_id?, bytes: row.wrapped?.into(), seals_reserved: 0 },
+            not_after: row.not_after.map(|at| at.unix_timestamp()),
+        })
+    };
+    Some(read().ok_or(ResolveError::Unreadable))
+}
+
