@@ -22,7 +22,8 @@ const GATE: &str = "voxanne_gate";
 const BACKUP: &str = "voxanne_backup";
 
 /// Tables that belong to no single organization. All others must be tenant tables.
-pub const GLOBAL_TABLES: [&str; 13] = [
+pub const GLOBAL_TABLES: [&str; 14] = [
+    "installation",
     "organizations",
     "users",
     "platform_admins",
