@@ -137,6 +137,23 @@ async fn a_cluster_of_another_major_version_is_one_sentence() {
 }
 
 #[tokio::test]
+async fn a_data_folder_that_the_servers_user_can_not_enter_works_all_the_same() {
+    use std::os::unix::fs::PermissionsExt;
+    let closed = scratch_folder("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let data = closed.join("data");
+    let _janitor = janitor(&data);
+    for _ in 0..2 {
+        let embedded = Embedded::start(&data, quick()).await.unwrap();
+        assert!(answers(&embedded).await);
+        embedded.stop().await.unwrap();
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    assert_eq!(data.join("postgres").is_symlink(), is_root, "only root needs another place");
+    let _closed = janitor(&closed);
+}
+
+#[tokio::test]
 async fn only_this_user_may_come_near_the_socket() {
     use std::os::unix::fs::PermissionsExt;
     let data = scratch_folder("socket");

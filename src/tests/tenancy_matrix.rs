@@ -348,7 +348,8 @@ async fn no_statement_crosses_organizations() {
     // A few at a time: each has a database and several connections of its own.
     for some in names.chunks(3) {
         let mut running = tokio::task::JoinSet::new();
-        for name in some.to_vec() {
+        for name in some {
+            let name = name.clone();
             running.spawn(async move { differences(TestDb::create().await, &name, cases()).await });
         }
         found.extend(running.join_all().await.concat());

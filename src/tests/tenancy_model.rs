@@ -114,7 +114,7 @@ impl Model {
     ) {
         let wanted = if table.key.is_empty() { 1 } else { 2 };
         for org in orgs {
-            while self.of(*org).len() < wanted {
+            while self.keys_of(*org).take(wanted).count() < wanted {
                 let values = pool.row(dice, table, *org);
                 let id = (*org, key_of(table, &values));
                 if !self.contains(&id) {
@@ -127,7 +127,11 @@ impl Model {
 
     /// The keys of one organization's rows.
     pub fn of(&self, org: Uuid) -> BTreeSet<Id> {
-        self.rows.keys().filter(|(owner, _)| *owner == org).cloned().collect()
+        self.keys_of(org).cloned().collect()
+    }
+
+    fn keys_of(&self, org: Uuid) -> impl Iterator<Item = &Id> {
+        self.rows.range((org, String::new())..).map(|(id, _)| id).take_while(move |(owner, _)| *owner == org)
     }
 
     pub fn contains(&self, id: &Id) -> bool {
@@ -135,8 +139,8 @@ impl Model {
     }
 
     pub fn any_key(&self, dice: &mut Dice, org: Uuid) -> Id {
-        let keys: Vec<Id> = self.of(org).into_iter().collect();
-        dice.pick(&keys).clone()
+        let at = dice.below(self.keys_of(org).count());
+        self.keys_of(org).nth(at).unwrap().clone()
     }
 
     pub fn apply(&mut self, outcome: Outcome) {

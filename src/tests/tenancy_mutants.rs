@@ -50,6 +50,11 @@ fn broken(
 async fn every_broken_policy_is_found() {
     let db = TestDb::create().await;
     let mut connection = db.superuser.acquire().await.unwrap();
+    assert_eq!(
+        schema_findings(&mut connection).await.unwrap(),
+        Vec::<String>::new(),
+        "nothing is broken yet"
+    );
     let query = format!(
         "{RECREATE}, p.polrelid::regclass::text, p.polname::text, pg_get_expr(p.polqual, p.polrelid),
                 pg_get_expr(p.polwithcheck, p.polrelid)

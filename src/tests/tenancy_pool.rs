@@ -91,7 +91,7 @@ async fn request(pool: PgPool, clinic: Clinic, access: Access, end: End) -> Resu
     assert_eq!(scope.org, OrgId(clinic.org));
     let labels: Vec<String> =
         integrations::list(&mut tx, 30).await?.into_iter().map(|row| row.label).collect();
-    assert_eq!(labels, [clinic.name.clone()]);
+    assert_eq!(labels, std::slice::from_ref(&clinic.name));
     assert_eq!(organizations::find(&mut tx).await?.name, clinic.name);
     if matches!(access, Access::Session { .. }) {
         organizations::update_profile(&mut tx, &clinic.name, "UTC", "US").await?;
@@ -123,7 +123,7 @@ async fn loses_its_backend(pool: &PgPool, superuser: &PgPool, db: &str, access: 
     organizations::find(&mut tx).await.map(|_| ()).unwrap_err();
 }
 
-/// What the next user of the connection finds. Asked as a simple query: inside of a transaction now()
+/// What the next user of the connection finds. Asked as a simple query: inside of a transaction `now()`
 /// would be older than the statement, and inside of an aborted one there would be no answer.
 async fn assert_clean(pool: &PgPool, after: &str) {
     let question = "select coalesce(current_setting('app.org_id', true), ''), coalesce(current_setting('app.role', true), ''),

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
 use uuid::Uuid;
 use voxanne::db::catalogue::GLOBAL_TABLES;
 
-/// Numbers that are the same in every run (SplitMix64, a public-domain generator by S. Vigna).
+/// Numbers that are the same in every run (`SplitMix64`, a public-domain generator by S. Vigna).
 pub struct Dice(u64);
 
 impl Dice {

@@ -26,7 +26,7 @@ impl Lock {
         File::options()
             .read(true)
             .open(path)
-            .or_else(|_| File::options().read(true).write(true).create(true).mode(0o644).open(path))
+            .or_else(|_| File::options().read(true).append(true).create(true).mode(0o644).open(path))
             .map_err(EmbeddedError::file("open the lock file", path))
     }
 

@@ -19,7 +19,7 @@ use crate::integrations::cards::{self, Card};
 pub struct Shown {
     panel: Option<String>,
     confirm: Option<String>,
-    state: Option<String>,
+    show: Option<String>,
 }
 
 /// The page.
@@ -42,7 +42,7 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let view = IntegrationsView {
         now: page.now(),
         cards: cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect(),
-        filter: shown.state.as_deref().and_then(parse_filter),
+        filter: shown.show.as_deref().and_then(parse_filter),
         panel,
     };
     page.draw("Integrations", NavItem::Integrations, || integrations_page(view)).await

@@ -24,7 +24,7 @@ struct Cluster {
     app: PgConnectOptions,
     superuser: PgConnectOptions,
     /// Its standard input is the pipe; it must not be closed before the process ends.
-    _janitor: Child,
+    _janitor: Janitor,
 }
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
@@ -62,9 +62,12 @@ async fn start() -> (Embedded, Cluster) {
     (embedded, cluster)
 }
 
+/// The shell that cleans up. Dropping it lets it begin; nobody waits for it.
+pub struct Janitor(#[expect(dead_code, reason = "holds the pipe open")] Child);
+
 /// Ends whatever server runs below `folder` when this process ends, and removes the folder. To be
 /// called before the server is started. In a process group of its own, for Ctrl-C would end it first.
-pub fn janitor(folder: &Path) -> Child {
+pub fn janitor(folder: &Path) -> Janitor {
     use std::os::unix::process::CommandExt;
     Command::new("/bin/sh")
         .args(["-c", JANITOR, "janitor"])
@@ -74,20 +77,22 @@ pub fn janitor(folder: &Path) -> Child {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
+        .map(Janitor)
         .unwrap()
 }
 
 /// Signals a process only if its command line names the cluster: numbers are used again.
 const JANITOR: &str = r#"
 read _
-cluster="$1/postgres/cluster"
+home=$(readlink -f "$1/postgres")
+cluster="$home/cluster"
 pid=$(sed -n 1p "$cluster/postmaster.pid")
 socket=$(sed -n 5p "$cluster/postmaster.pid")
 runs() { ps -o args= -p "$pid" | grep -qF -- "-D $cluster"; }
 runs && kill -QUIT "$pid"
 while runs; do sleep 0.05; done
 case "$socket" in */voxanne-*) rm -rf "$socket" ;; esac
-rm -rf "$1"
+rm -rf "$home" "$1"
 "#;
 
 /// A new folder that nobody else uses.
