@@ -32,6 +32,13 @@ begin
 end
 $$;
 
+-- Only these may connect, where the owner of the database keeps everybody else out.
+do $$
+begin
+  execute pg_catalog.format('grant connect on database %I to voxanne_app, voxanne_backup', pg_catalog.current_database());
+end
+$$;
+
 revoke all on schema public from public;
 grant usage on schema public to voxanne_app, voxanne_gate, voxanne_backup;
 

@@ -67,8 +67,8 @@ pub async fn list(admitted: Admitted) -> Result<Json<CredentialsOut>, HttpError>
 }
 
 /// Tests and stores a credential, as `POST /api/integrations/{provider}` does.
-#[utoipa::path(post, path = "/api/organization/credentials/{provider}", tag = "credentials",
-    params(("provider" = String, Path)), request_body = Object,
+#[utoipa::path(post, path = "/api/organization/credentials/{target}", tag = "credentials",
+    params(("target" = String, Path, description = "Provider: `vapi` or `twilio`")), request_body = Object,
     responses((status = 200, body = ResultOut), (status = 422, body = Problem)))]
 pub async fn save(
     admitted: Admitted,
@@ -79,8 +79,8 @@ pub async fn save(
 }
 
 /// Tests the active credential of an id and records what was found.
-#[utoipa::path(post, path = "/api/organization/credentials/{id}/verify", tag = "credentials",
-    params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ResultOut), (status = 404, body = Problem)))]
+#[utoipa::path(post, path = "/api/organization/credentials/{target}/verify", tag = "credentials",
+    params(("target" = String, Path, description = "Id of the credential")), responses((status = 200, body = ResultOut), (status = 404, body = Problem)))]
 pub async fn verify_one(admitted: Admitted, Path(id): Path<String>) -> Result<Json<ResultOut>, HttpError> {
     let (row, provider) = find(&admitted, &id).await?;
     if !row.is_active {
@@ -93,8 +93,8 @@ pub async fn verify_one(admitted: Admitted, Path(id): Path<String>) -> Result<Js
 }
 
 /// Disconnects the provider whose active credential has this id.
-#[utoipa::path(delete, path = "/api/organization/credentials/{id}", tag = "credentials",
-    params(("id" = uuid::Uuid, Path)), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+#[utoipa::path(delete, path = "/api/organization/credentials/{target}", tag = "credentials",
+    params(("target" = String, Path, description = "Id of the credential")), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn remove(admitted: Admitted, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
     let (row, provider) = find(&admitted, &id).await?;
     if !row.is_active {
