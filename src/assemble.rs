@@ -17,8 +17,8 @@ use crate::clock::Clock;
 use crate::db::keys::{self, KeyCheckRow};
 use crate::db::sealed_source::PgSource;
 use crate::db::{DbError, installation};
-use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};
 use crate::providers::ProviderBases;
+use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};
 use crate::state::{App, Services, Uses};
 use crate::vault::{KeyCheck, Keyring, KeyringError, Vault, VaultOptions};
 use crate::webhooks::inbox::Inbox;
@@ -64,7 +64,18 @@ pub struct Parts {
 
 /// Checks the keys against the database and makes the services. Writes nothing before the keys fit.
 pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
-    let Parts { pool, keyring, clock, bases, allowed, public_url, is_sandbox, restore_days, cache_ttl, cache_bytes } = parts;
+    let Parts {
+        pool,
+        keyring,
+        clock,
+        bases,
+        allowed,
+        public_url,
+        is_sandbox,
+        restore_days,
+        cache_ttl,
+        cache_bytes,
+    } = parts;
     check_keys(&pool, &keyring).await?;
     let known = installation::find_or_insert(&pool, Uuid::now_v7(), is_sandbox, public_url.as_str()).await?;
     if known.is_sandbox != is_sandbox {
@@ -97,7 +108,9 @@ async fn check_keys(pool: &PgPool, keyring: &Keyring) -> Result<(), AssembleErro
     let stored = keys::list_checks(pool).await?;
     let stored: Vec<KeyCheck> = stored
         .into_iter()
-        .filter_map(|row| Some(KeyCheck { kek_id: row.kek_id, state: row.state.parse().ok()?, sealed: row.sealed.into() }))
+        .filter_map(|row| {
+            Some(KeyCheck { kek_id: row.kek_id, state: row.state.parse().ok()?, sealed: row.sealed.into() })
+        })
         .collect();
     for check in keyring.check(&stored)? {
         let row = KeyCheckRow {
@@ -139,7 +152,10 @@ pub fn app(services: Arc<Services>, parts: AppParts) -> Arc<App> {
 fn assets(site_dir: &Path) -> Assets {
     let hashes = std::fs::read_to_string(site_dir.join("hash.txt")).unwrap_or_default();
     let find = |kind: &str| {
-        hashes.lines().find_map(|line| line.strip_prefix(kind)?.strip_prefix(':')).map(|hash| hash.trim().to_owned())
+        hashes
+            .lines()
+            .find_map(|line| line.strip_prefix(kind)?.strip_prefix(':'))
+            .map(|hash| hash.trim().to_owned())
     };
     let name = |kind: &str| find(kind).map(|hash| format!("/pkg/voxanne.{hash}.{kind}"));
     let (js_href, wasm_href) = match (name("js"), name("wasm")) {

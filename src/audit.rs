@@ -83,7 +83,13 @@ pub async fn start_platform(pool: &PgPool, vault: &Vault) -> Result<(), AuditErr
 }
 
 /// Appends a row to the chain of the transaction's organization, as its last statement.
-pub async fn append(tx: &mut OrgTx, vault: &Vault, clock: &Clock, origin: &Origin, entry: Entry) -> Result<(), AuditError> {
+pub async fn append(
+    tx: &mut OrgTx,
+    vault: &Vault,
+    clock: &Clock,
+    origin: &Origin,
+    entry: Entry,
+) -> Result<(), AuditError> {
     let org = tx.org();
     let head = db::audit::lock_head(tx).await?.ok_or(AuditError::NoHead)?;
     let row = next_row(vault, Some(org), &head, clock.now(), origin, entry)?;
@@ -91,7 +97,13 @@ pub async fn append(tx: &mut OrgTx, vault: &Vault, clock: &Clock, origin: &Origi
 }
 
 /// Appends a row to the platform's chain: what happens outside of any clinic.
-pub async fn append_platform(pool: &PgPool, vault: &Vault, clock: &Clock, origin: &Origin, entry: Entry) -> Result<(), AuditError> {
+pub async fn append_platform(
+    pool: &PgPool,
+    vault: &Vault,
+    clock: &Clock,
+    origin: &Origin,
+    entry: Entry,
+) -> Result<(), AuditError> {
     let mut tx = pool.begin().await.map_err(DbError::from)?;
     let head = db::audit::lock_platform_head(&mut tx).await?.ok_or(AuditError::NoHead)?;
     let row = next_row(vault, None, &head, clock.now(), origin, entry)?;
@@ -103,10 +115,17 @@ pub async fn append_platform(pool: &PgPool, vault: &Vault, clock: &Clock, origin
 /// The first row of a chain that does not fit, or the number of rows that do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainState {
-    Intact { rows: i64 },
-    Broken { seq: i64 },
+    Intact {
+        rows: i64,
+    },
+    Broken {
+        seq: i64,
+    },
     /// The rows end before the head does: the end was cut off.
-    Truncated { rows: i64, head: i64 },
+    Truncated {
+        rows: i64,
+        head: i64,
+    },
 }
 
 /// Recomputes the whole chain of an organization.
@@ -190,7 +209,12 @@ fn row_hash(key: &SecretBytes, org: Option<OrgId>, row: &AuditRow) -> Result<Vec
 
 fn open_key(vault: &Vault, org: Option<OrgId>, head: &AuditHead) -> Result<SecretBytes, AuditError> {
     let sealed = Sealed::parse(head.sealed_key.clone())?;
-    let key = WrappedKey { version: head.version, kek_id: head.kek_id, bytes: head.wrapped.clone().into(), seals_reserved: 0 };
+    let key = WrappedKey {
+        version: head.version,
+        kek_id: head.kek_id,
+        bytes: head.wrapped.clone().into(),
+        seals_reserved: 0,
+    };
     Ok(vault.open_with_key(&head_place(org), &sealed, &key)?)
 }
 

@@ -18,8 +18,15 @@ pub struct Findings {
 /// Environment variables that hold a provider's master key in older set-ups. Here each clinic
 /// brings its own, and these are never read.
 const MASTER_KEYS: &[&str] = &[
-    "VAPI_API_KEY", "VAPI_PRIVATE_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "RESEND_API_KEY", "ELEVENLABS_API_KEY",
-    "WHATSAPP_TOKEN", "VONAGE_API_SECRET", "AWS_SECRET_ACCESS_KEY",
+    "VAPI_API_KEY",
+    "VAPI_PRIVATE_KEY",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "RESEND_API_KEY",
+    "ELEVENLABS_API_KEY",
+    "WHATSAPP_TOKEN",
+    "VONAGE_API_SECRET",
+    "AWS_SECRET_ACCESS_KEY",
 ];
 
 /// Looks at the database as the server's own login sees it, and at the environment.
@@ -43,13 +50,17 @@ async fn login_faults(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
         faults.push(format!("PostgreSQL {} is too old: version 15 or newer is needed.", version / 10_000));
     }
     if is_super {
-        faults.push(format!("The login {name} is a superuser, so row-level security would not hold. Log in as voxanne_app."));
+        faults.push(format!(
+            "The login {name} is a superuser, so row-level security would not hold. Log in as voxanne_app."
+        ));
     }
     if bypasses {
         faults.push(format!("The login {name} bypasses row-level security. Log in as voxanne_app."));
     }
     if owns {
-        faults.push(format!("The login {name} owns tables. Log in as voxanne_app; the owner is for migrations only."));
+        faults.push(format!(
+            "The login {name} owns tables. Log in as voxanne_app; the owner is for migrations only."
+        ));
     }
     Ok(faults)
 }
@@ -58,6 +69,10 @@ fn environment_warnings() -> Vec<String> {
     MASTER_KEYS
         .iter()
         .filter(|name| std::env::var_os(name).is_some())
-        .map(|name| format!("{name} is set in the environment. It is not read here: each clinic connects its own account."))
+        .map(|name| {
+            format!(
+                "{name} is set in the environment. It is not read here: each clinic connects its own account."
+            )
+        })
         .collect()
 }

@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Ended, Entry, Origin};
-use crate::db::{DbError, OrgTx, changes, counters, inbound, integrations, jobs, messages, routes, sessions, tool_calls};
+use crate::db::{
+    DbError, OrgTx, changes, counters, inbound, integrations, jobs, messages, routes, sessions, tool_calls,
+};
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::state::Services;
 
@@ -22,7 +24,11 @@ const LEASE_SECONDS: i32 = 90;
 const ABANDONED_SECONDS: i32 = 60;
 
 /// Starts what every process does: news of changes and the writing of counters.
-pub fn start_housekeeping(services: &Arc<Services>, listen: PgConnectOptions, stop: &CancellationToken) -> JoinSet<()> {
+pub fn start_housekeeping(
+    services: &Arc<Services>,
+    listen: PgConnectOptions,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(listen_for_changes(services.clone(), listen, stop.clone()));
     tasks.spawn(poll_for_changes(services.clone(), stop.clone()));
@@ -34,13 +40,24 @@ pub fn start_housekeeping(services: &Arc<Services>, listen: PgConnectOptions, st
 pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
-    tasks.spawn(every(Duration::from_secs(5), services.clone(), stop.clone(), "events", end_abandoned_events));
+    tasks.spawn(every(
+        Duration::from_secs(5),
+        services.clone(),
+        stop.clone(),
+        "events",
+        end_abandoned_events,
+    ));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", tidy));
     tasks
 }
 
-async fn every<F, R>(period: Duration, services: Arc<Services>, stop: CancellationToken, name: &'static str, work: F)
-where
+async fn every<F, R>(
+    period: Duration,
+    services: Arc<Services>,
+    stop: CancellationToken,
+    name: &'static str,
+    work: F,
+) where
     F: Fn(Arc<Services>) -> R,
     R: Future<Output = Result<(), DbError>>,
 {
@@ -52,7 +69,11 @@ where
             _ = ticks.tick() => {}
         }
         if let Err(error) = work(services.clone()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, task = name, "background work failed and is tried again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                task = name,
+                "background work failed and is tried again"
+            );
         }
     }
 }
@@ -83,11 +104,13 @@ pub async fn end_abandoned_events(services: Arc<Services>) -> Result<(), DbError
         let parked = tool_calls::park_abandoned(&mut tx, ABANDONED_SECONDS).await?
             + messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
         if parked > 0 {
-            let error = "The service stopped while it answered. Somebody should look whether a message went out.";
+            let error =
+                "The service stopped while it answered. Somebody should look whether a message went out.";
             inbound::put_off(&mut tx, event, error, None).await?;
         } else {
             let note = "ended by the worker: the answer was not recorded";
-            inbound::finish(&mut tx, event, None, &json!([{ "stage": "recovered", "us": 0, "note": note }])).await?;
+            inbound::finish(&mut tx, event, None, &json!([{ "stage": "recovered", "us": 0, "note": note }]))
+                .await?;
         }
         tx.commit().await?;
     }
@@ -122,7 +145,9 @@ pub async fn flush(services: Arc<Services>) -> Result<(), DbError> {
         let mut tx = OrgTx::service(&services.pool, flood.org).await?;
         match audit::append(&mut tx, &services.vault, &services.clock, &Origin::default(), entry).await {
             Ok(()) => tx.commit().await?,
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a flood was not recorded"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a flood was not recorded")
+            }
         }
     }
     Ok(())
@@ -156,7 +181,10 @@ async fn listen_for_changes(services: Arc<Services>, options: PgConnectOptions, 
 }
 
 async fn listen_until_lost(services: &Services, options: PgConnectOptions) -> Result<(), sqlx::Error> {
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.application_name("voxanne-listen")).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.application_name("voxanne-listen"))
+        .await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(changes::CHANNEL).await?;
     services.evict_all();
@@ -189,7 +217,9 @@ async fn poll_for_changes(services: Arc<Services>, stop: CancellationToken) {
                 orgs.into_iter().for_each(|org| services.evict(org));
                 seen = Some(newest);
             }
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the changes could not be read"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the changes could not be read")
+            }
         }
     }
 }

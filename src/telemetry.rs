@@ -19,12 +19,15 @@ pub enum TelemetryError {
 
 /// Sends log lines to standard error: `text` for people, `json` for machines. `RUST_LOG` filters.
 pub fn start_logs(format: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_sessions=warn,hyper=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_sessions=warn,hyper=warn"));
     let registry = tracing_subscriber::registry().with(filter);
     if format == "json" {
         registry.with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr)).try_init()?;
     } else {
-        registry.with(tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr)).try_init()?;
+        registry
+            .with(tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr))
+            .try_init()?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use hydration_context::SsrSharedContext;
 use leptos::prelude::*;
 
 use super::components::flash::FlashBox;
-use crate::app::icons::{Icon, IconName};
 use super::components::textarea::PageTitle;
 use super::islands::relative_time::LiveTimes;
+use crate::app::icons::{Icon, IconName};
 use crate::domain::card::Meaning;
 use crate::domain::{OrgId, Role};
 

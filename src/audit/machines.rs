@@ -64,7 +64,8 @@ impl MachineCounts {
         let minute = now.unix_timestamp().div_euclid(60);
         let Ok(mut gathered) = self.0.lock() else { return };
         *gathered.counts.entry((org, cause, minute)).or_default() += 1;
-        let flood = gathered.floods.entry((org, cause)).or_insert(Flood { minute, in_minute: 0, total: None });
+        let flood =
+            gathered.floods.entry((org, cause)).or_insert(Flood { minute, in_minute: 0, total: None });
         if flood.minute != minute {
             flood.minute = minute;
             flood.in_minute = 0;
@@ -125,7 +126,10 @@ mod tests {
         counts.count(org, Cause::WebhookRefused, start);
         assert_eq!(counts.drain(start).1, []);
         let later = start + time::Duration::minutes(5);
-        assert_eq!(counts.drain(later).1, [FloodNews { org, cause: Cause::WebhookRefused, total: Some(251) }]);
+        assert_eq!(
+            counts.drain(later).1,
+            [FloodNews { org, cause: Cause::WebhookRefused, total: Some(251) }]
+        );
         assert_eq!(counts.drain(later), (Vec::new(), Vec::new()));
     }
 

@@ -34,11 +34,19 @@ impl AccountError {
     pub fn field_and_sentence(&self) -> (&'static str, String) {
         match self {
             AccountError::EmailTaken => ("email", "Somebody already uses this e-mail address.".to_owned()),
-            AccountError::EmailInvalid => ("email", "Enter an e-mail address, such as anna@clinic.example.".to_owned()),
+            AccountError::EmailInvalid => {
+                ("email", "Enter an e-mail address, such as anna@clinic.example.".to_owned())
+            }
             AccountError::NameInvalid => ("name", "Enter a name with 1 to 120 characters.".to_owned()),
-            AccountError::ClinicInvalid => ("clinic", "Enter the clinic's name, with 1 to 120 characters.".to_owned()),
-            AccountError::SlugTaken => ("clinic", "A clinic with this name exists already. Add the town, for example.".to_owned()),
-            AccountError::TimeZoneInvalid => ("timeZone", "Enter a time zone such as Europe/Berlin.".to_owned()),
+            AccountError::ClinicInvalid => {
+                ("clinic", "Enter the clinic's name, with 1 to 120 characters.".to_owned())
+            }
+            AccountError::SlugTaken => {
+                ("clinic", "A clinic with this name exists already. Add the town, for example.".to_owned())
+            }
+            AccountError::TimeZoneInvalid => {
+                ("timeZone", "Enter a time zone such as Europe/Berlin.".to_owned())
+            }
             AccountError::Password(error) => ("password", error.sentence()),
             AccountError::Db(_) => ("", "This could not be stored. Please try again in a minute.".to_owned()),
         }
@@ -53,7 +61,11 @@ pub struct NewUser<'a> {
 }
 
 /// Makes a person. They belong to no clinic yet.
-pub async fn create_user(pool: &PgPool, passwords: &Passwords, new: NewUser<'_>) -> Result<UserId, AccountError> {
+pub async fn create_user(
+    pool: &PgPool,
+    passwords: &Passwords,
+    new: NewUser<'_>,
+) -> Result<UserId, AccountError> {
     let email = normalize_email(new.email);
     if !is_email(&email) {
         return Err(AccountError::EmailInvalid);
@@ -66,19 +78,28 @@ pub async fn create_user(pool: &PgPool, passwords: &Passwords, new: NewUser<'_>)
     let id: UserId = fresh_id();
     match users::insert(pool, id, &email, name, &hash).await {
         Ok(()) => Ok(id),
-        Err(DbError::Constraint { constraint }) if constraint == "users_email_key" => Err(AccountError::EmailTaken),
+        Err(DbError::Constraint { constraint }) if constraint == "users_email_key" => {
+            Err(AccountError::EmailTaken)
+        }
         Err(error) => Err(AccountError::Db(error)),
     }
 }
 
 /// Makes a clinic. What it starts with (agents, keys, audit chain) is `integrations::onboard`'s.
-pub async fn create_organization(pool: &PgPool, name: &str, time_zone: &str, country: &str) -> Result<OrgId, AccountError> {
+pub async fn create_organization(
+    pool: &PgPool,
+    name: &str,
+    time_zone: &str,
+    country: &str,
+) -> Result<OrgId, AccountError> {
     check_organization(name, time_zone)?;
     let name = name.trim();
     let id: OrgId = fresh_id();
     match organizations::create(pool, id, name, &slug(name), time_zone, country).await {
         Ok(()) => Ok(id),
-        Err(DbError::Constraint { constraint }) if constraint == "organizations_slug_key" => Err(AccountError::SlugTaken),
+        Err(DbError::Constraint { constraint }) if constraint == "organizations_slug_key" => {
+            Err(AccountError::SlugTaken)
+        }
         Err(error) => Err(AccountError::Db(error)),
     }
 }
@@ -122,7 +143,9 @@ fn is_email(text: &str) -> bool {
         && host.contains('.')
         && !host.starts_with('.')
         && !host.ends_with('.')
-        && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"'))
+        && text
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"'))
 }
 
 #[cfg(test)]

@@ -22,7 +22,11 @@ pub fn generate() -> Result<PlainKey, getrandom::Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
     let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
-    Ok(PlainKey { prefix: text[..PREFIX.len() + 6].to_owned(), hash: hash(&text), secret: SecretText::new(text) })
+    Ok(PlainKey {
+        prefix: text[..PREFIX.len() + 6].to_owned(),
+        hash: hash(&text),
+        secret: SecretText::new(text),
+    })
 }
 
 /// What the database knows of a key. A plain hash is enough: there is nothing to guess.

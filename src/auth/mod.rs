@@ -3,8 +3,8 @@
 //! What somebody may do is not decided here: the database says it when a transaction begins
 //! (`db::OrgTx`), and the extractors in `http` carry its answer.
 
-pub mod api_keys;
 pub mod accounts;
+pub mod api_keys;
 pub mod password;
 pub mod session;
 pub mod sign_in;

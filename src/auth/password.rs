@@ -38,7 +38,9 @@ impl PasswordError {
         match self {
             PasswordError::TooShort => format!("Choose a password with at least {MIN_LENGTH} characters."),
             PasswordError::TooLong => format!("Choose a password with at most {MAX_LENGTH} characters."),
-            PasswordError::TooCommon => "This password is one of the first that anybody would try. Choose another.".to_owned(),
+            PasswordError::TooCommon => {
+                "This password is one of the first that anybody would try. Choose another.".to_owned()
+            }
             PasswordError::Hashing => "The password could not be stored. Please try again.".to_owned(),
         }
     }
@@ -60,7 +62,10 @@ impl Passwords {
     pub async fn hash(&self, password: SecretText) -> Result<String, PasswordError> {
         check_rules(password.expose())?;
         self.blocking(move || {
-            hasher()?.hash_password(password.expose().as_bytes()).map(|hash| hash.to_string()).map_err(|_| PasswordError::Hashing)
+            hasher()?
+                .hash_password(password.expose().as_bytes())
+                .map(|hash| hash.to_string())
+                .map_err(|_| PasswordError::Hashing)
         })
         .await?
     }
@@ -81,7 +86,10 @@ impl Passwords {
         .await
     }
 
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
         let _permit = self.permits.clone().acquire_owned().await.map_err(|_| PasswordError::Hashing)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Hashing)
     }
@@ -131,8 +139,15 @@ mod tests {
         let passwords = Passwords::new(1);
         let hash = passwords.hash(SecretText::new("correct horse battery".to_owned())).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{hash}");
-        assert!(passwords.verify(SecretText::new("correct horse battery".to_owned()), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify(SecretText::new("correct horse batterY".to_owned()), Some(hash)).await.unwrap());
+        assert!(
+            passwords
+                .verify(SecretText::new("correct horse battery".to_owned()), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords.verify(SecretText::new("correct horse batterY".to_owned()), Some(hash)).await.unwrap()
+        );
         assert!(!passwords.verify(SecretText::new("correct horse battery".to_owned()), None).await.unwrap());
     }
 

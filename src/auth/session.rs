@@ -7,9 +7,9 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
+use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
-use tower_sessions::SessionStore;
 
 use crate::db::{DbError, sessions};
 use crate::domain::{OrgId, UserId};
@@ -41,7 +41,9 @@ pub fn hash_id(id: Id) -> [u8; 32] {
 }
 
 fn columns(record: &Record) -> (Option<UserId>, Option<OrgId>) {
-    let id = |name: &str| record.data.get(name).and_then(|value| value.as_str()).and_then(|text| text.parse().ok());
+    let id = |name: &str| {
+        record.data.get(name).and_then(|value| value.as_str()).and_then(|text| text.parse().ok())
+    };
     (id(key::USER).map(UserId), id(key::ORG).map(OrgId))
 }
 
@@ -76,12 +78,16 @@ impl SessionStore for PgSessionStore {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let (user, org) = columns(record);
-        sessions::update(&self.pool, &hash_id(record.id), user, org, &encode(record)?).await.map_err(backend)?;
+        sessions::update(&self.pool, &hash_id(record.id), user, org, &encode(record)?)
+            .await
+            .map_err(backend)?;
         Ok(())
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some(row) = sessions::find(&self.pool, &hash_id(*id)).await.map_err(backend)? else { return Ok(None) };
+        let Some(row) = sessions::find(&self.pool, &hash_id(*id)).await.map_err(backend)? else {
+            return Ok(None);
+        };
         let data = serde_json::from_slice(&row.data).map_err(|error| Error::Decode(error.to_string()))?;
         Ok(Some(Record { id: *id, data, expiry_date: row.idle_expires_at }))
     }

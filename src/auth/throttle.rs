@@ -28,7 +28,9 @@ const KNOWN_ADDRESS: Limit = Limit { name: "known", hits: i32::MAX, seconds: 30.
 pub enum Attempt {
     Allowed,
     /// Too many; try again after this many seconds at most.
-    Throttled { seconds: u32 },
+    Throttled {
+        seconds: u32,
+    },
 }
 
 /// Counts an attempt to sign in.

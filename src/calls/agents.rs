@@ -15,7 +15,8 @@ pub async fn find(tx: &mut OrgTx, role: &str) -> Result<AgentRow, CallError> {
 
 /// Checks what somebody wrote, with the limits of Vapi's schema.
 pub fn check(change: &AgentChange) -> Result<(), CallError> {
-    let invalid = |field: &'static str, message: &str| Err(CallError::Invalid { field, message: message.to_owned() });
+    let invalid =
+        |field: &'static str, message: &str| Err(CallError::Invalid { field, message: message.to_owned() });
     let length = |text: &str| text.trim().chars().count();
     if !(1..=40).contains(&length(&change.name)) {
         return invalid("name", "Enter a name with 1 to 40 characters.");
@@ -44,7 +45,12 @@ pub fn check(change: &AgentChange) -> Result<(), CallError> {
 }
 
 /// Stores a change and brings it to Vapi, as far as Vapi is connected and answers.
-pub async fn update(services: &Services, caller: &Caller, role: &str, change: &AgentChange) -> Result<AgentRow, CallError> {
+pub async fn update(
+    services: &Services,
+    caller: &Caller,
+    role: &str,
+    change: &AgentChange,
+) -> Result<AgentRow, CallError> {
     caller.require_configure(services, "agent.changed", role).await?;
     check(change)?;
     let mut tx = caller.begin(services).await?;

@@ -51,7 +51,13 @@ pub struct NewText {
 
 impl NewText {
     /// Checks what people and assistants write.
-    pub fn parse(to: &str, text: &str, channel: Channel, purpose: Purpose, by: Option<UserId>) -> Result<Self, CallError> {
+    pub fn parse(
+        to: &str,
+        text: &str,
+        channel: Channel,
+        purpose: Purpose,
+        by: Option<UserId>,
+    ) -> Result<Self, CallError> {
         let to = PhoneNumber::parse(to)
             .map_err(|error| CallError::Invalid { field: "to", message: format!("{}.", error.sentence()) })?;
         let text = text.trim();
@@ -88,11 +94,17 @@ const fn place(org: OrgId, id: MessageId) -> Place<'static> {
 
 /// Sends a message with the clinic's Twilio account, or says what is missing. Without a usable
 /// credential no request leaves this process.
-pub async fn send(services: &Services, org: OrgId, new: NewText, deadline: Deadline) -> Result<Sent, CallError> {
+pub async fn send(
+    services: &Services,
+    org: OrgId,
+    new: NewText,
+    deadline: Deadline,
+) -> Result<Sent, CallError> {
     let opened = services.vault.open::<TwilioCredentials>(org).await.map_err(IntegrationError::from)?;
     let id: MessageId = fresh_id();
     let content = json!({ "to": new.to.as_str(), "text": new.text }).to_string();
-    let sealed = services.vault.seal(&place(org, id), content.as_bytes()).await.map_err(IntegrationError::from)?;
+    let sealed =
+        services.vault.seal(&place(org, id), content.as_bytes()).await.map_err(IntegrationError::from)?;
 
     let mut tx = OrgTx::service(&services.pool, org).await?;
     messages::insert(
@@ -121,9 +133,12 @@ pub async fn send(services: &Services, org: OrgId, new: NewText, deadline: Deadl
     let answer = send_message(&client, &new.to, &new.text, new.channel, None).await;
     let code = answer.as_ref().err().and_then(|failure| failure.code).map(|code| code.to_string());
     let result = match &answer {
-        Ok(sent) => {
-            SendResult { status: "queued", provider_message_id: Some(&sent.sid), error_code: None, error: None }
-        }
+        Ok(sent) => SendResult {
+            status: "queued",
+            provider_message_id: Some(&sent.sid),
+            error_code: None,
+            error: None,
+        },
         Err(failure) => SendResult {
             status: if failure.kind == SendFailure::Undetermined { "parked" } else { "failed" },
             provider_message_id: None,

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::messages::{self, NewText, Purpose};
 use super::CallError;
+use super::messages::{self, NewText, Purpose};
 use crate::db::{OrgTx, tool_calls};
 use crate::domain::OrgId;
 use crate::providers::egress::Deadline;
@@ -59,13 +59,14 @@ impl ToolCall {
         let id = value["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 200 && !id.contains('\0'))?;
         let function = &value["function"];
         let name = function["name"].as_str().or(value["name"].as_str())?;
-        let arguments = [&function["arguments"], &value["arguments"], &value["parameters"], &function["parameters"]]
-            .into_iter()
-            .find_map(|given| match given {
-                Value::Object(members) => Some(members.clone()),
-                Value::String(text) => serde_json::from_str(text).ok(),
-                _ => None,
-            });
+        let arguments =
+            [&function["arguments"], &value["arguments"], &value["parameters"], &function["parameters"]]
+                .into_iter()
+                .find_map(|given| match given {
+                    Value::Object(members) => Some(members.clone()),
+                    Value::String(text) => serde_json::from_str(text).ok(),
+                    _ => None,
+                });
         Some(Self {
             id: id.to_owned(),
             name: name.chars().filter(|c| !c.is_control()).take(64).collect(),
@@ -74,7 +75,10 @@ impl ToolCall {
     }
 
     fn text(&self, keys: &[&str]) -> Option<&str> {
-        keys.iter().find_map(|key| self.arguments.get(*key)?.as_str()).map(str::trim).filter(|text| !text.is_empty())
+        keys.iter()
+            .find_map(|key| self.arguments.get(*key)?.as_str())
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -108,7 +112,13 @@ pub async fn answer(services: &Arc<Services>, org: OrgId, call_id: &str, message
 }
 
 /// Claims, does and records one tool call. Returns what the assistant says.
-async fn run(services: Arc<Services>, org: OrgId, call_id: String, call: ToolCall, caller: Option<String>) -> String {
+async fn run(
+    services: Arc<Services>,
+    org: OrgId,
+    call_id: String,
+    call: ToolCall,
+    caller: Option<String>,
+) -> String {
     match run_once(&services, org, &call_id, &call, caller.as_deref()).await {
         Ok(sentence) => sentence,
         Err(error) => {
@@ -146,7 +156,12 @@ async fn run_once(
 }
 
 /// Waits for the result of the same tool call in another request.
-async fn wait_for(services: &Services, org: OrgId, call_id: &str, tool_call: &str) -> Result<String, CallError> {
+async fn wait_for(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+    tool_call: &str,
+) -> Result<String, CallError> {
     let until = Instant::now() + BUDGET;
     while Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -162,7 +177,12 @@ async fn wait_for(services: &Services, org: OrgId, call_id: &str, tool_call: &st
     Ok(LATER.to_owned())
 }
 
-async fn send_sms(services: &Services, org: OrgId, call: &ToolCall, caller: Option<&str>) -> (&'static str, String) {
+async fn send_sms(
+    services: &Services,
+    org: OrgId,
+    call: &ToolCall,
+    caller: Option<&str>,
+) -> (&'static str, String) {
     let to = call.text(&["to", "phoneNumber", "phone", "number"]).or(caller).unwrap_or_default();
     let text = call.text(&["message", "text", "body"]).unwrap_or_default();
     let sent = match NewText::parse(to, text, Channel::Sms, Purpose::Tool, None) {
@@ -174,12 +194,17 @@ async fn send_sms(services: &Services, org: OrgId, call: &ToolCall, caller: Opti
         Err(CallError::Invalid { field: "to", .. }) => {
             ("failed", "I need a phone number with its country code to send a text message.".to_owned())
         }
-        Err(CallError::Invalid { .. }) => ("failed", "I need to know what the text message should say.".to_owned()),
+        Err(CallError::Invalid { .. }) => {
+            ("failed", "I need to know what the text message should say.".to_owned())
+        }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, %org, "a text message of a call was not sent");
             match error {
                 CallError::Integration(error) if error.is_passing() => ("parked", LATER.to_owned()),
-                _ => ("failed", "I can not send text messages at the moment. The team will get back to you.".to_owned()),
+                _ => (
+                    "failed",
+                    "I can not send text messages at the moment. The team will get back to you.".to_owned(),
+                ),
             }
         }
     }
@@ -206,13 +231,19 @@ mod tests {
         ] {
             let read = ToolCall::list(&json!({ "toolCallList": [call] }));
             assert_eq!(read.len(), 1);
-            assert_eq!((read[0].name.as_str(), Value::Object(read[0].arguments.clone())), ("send_sms", expected.clone()));
+            assert_eq!(
+                (read[0].name.as_str(), Value::Object(read[0].arguments.clone())),
+                ("send_sms", expected.clone())
+            );
         }
     }
 
     #[test]
     fn calls_without_id_or_name_are_left_out() {
-        assert_eq!(ToolCall::list(&json!({ "toolCallList": [{"name":"x"}, {"id":"t"}, 7, {"id":"","name":"x"}] })), []);
+        assert_eq!(
+            ToolCall::list(&json!({ "toolCallList": [{"name":"x"}, {"id":"t"}, 7, {"id":"","name":"x"}] })),
+            []
+        );
         assert_eq!(ToolCall::list(&json!({ "toolCallList": "x" })), []);
     }
 

@@ -40,7 +40,9 @@ where
             cache_ttl: Duration::from_secs(config.cache_ttl),
             cache_bytes: config.cache_bytes,
         };
-        let services = assemble::services(parts).await.map_err(|error| CliError::because("the database cannot be used", error))?;
+        let services = assemble::services(parts)
+            .await
+            .map_err(|error| CliError::because("the database cannot be used", error))?;
         work(services).await
     }
     .await;
@@ -54,14 +56,23 @@ fn account_error(error: AccountError) -> CliError {
 
 fn read_password() -> Result<SecretText, CliError> {
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| CliError::because("no password was given on standard input", error))?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| CliError::because("no password was given on standard input", error))?;
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// `voxanne org-create`
-pub async fn create_organization(config: Config, name: &str, time_zone: &str, country: &str) -> Result<(), CliError> {
+pub async fn create_organization(
+    config: Config,
+    name: &str,
+    time_zone: &str,
+    country: &str,
+) -> Result<(), CliError> {
     with_services(&config, async |services| {
-        let org = accounts::create_organization(&services.pool, name, time_zone, country).await.map_err(account_error)?;
+        let org = accounts::create_organization(&services.pool, name, time_zone, country)
+            .await
+            .map_err(account_error)?;
         let made = onboard::onboard(&services, org, name).await;
         made.map_err(|error| CliError::because("the clinic was made, but not what it starts with", error))?;
         say(&format!("{org}  {name}"));
@@ -71,14 +82,23 @@ pub async fn create_organization(config: Config, name: &str, time_zone: &str, co
 }
 
 /// `voxanne user-create`
-pub async fn create_user(config: Config, email: &str, name: &str, org: OrgId, role: &str) -> Result<(), CliError> {
+pub async fn create_user(
+    config: Config,
+    email: &str,
+    name: &str,
+    org: OrgId,
+    role: &str,
+) -> Result<(), CliError> {
     let role: Role = role.parse().map_err(|()| CliError::new("a role is owner, admin or member"))?;
     let password = read_password()?;
     with_services(&config, async |services| {
         let passwords = Passwords::new(1);
-        let user = accounts::create_user(&services.pool, &passwords, NewUser { email, name, password }).await.map_err(account_error)?;
+        let user = accounts::create_user(&services.pool, &passwords, NewUser { email, name, password })
+            .await
+            .map_err(account_error)?;
         let added = onboard::add_member(&services, org, user, role).await;
-        added.map_err(|error| CliError::because("the person was made, but not added to the clinic", error))?;
+        added
+            .map_err(|error| CliError::because("the person was made, but not added to the clinic", error))?;
         say(&format!("{user}  {email}  {}", role.as_str()));
         Ok(())
     })
@@ -95,7 +115,9 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
             Some(user) => user.id,
             None => {
                 let passwords = Passwords::new(1);
-                let made = accounts::create_user(&services.pool, &passwords, NewUser { email, name, password }).await;
+                let made =
+                    accounts::create_user(&services.pool, &passwords, NewUser { email, name, password })
+                        .await;
                 made.map_err(account_error)?
             }
         };
@@ -117,9 +139,9 @@ pub async fn verify_audit(config: Config, org: OrgId) -> Result<(), CliError> {
                 Ok(())
             }
             ChainState::Broken { seq } => Err(CliError::new(format!("the trail is broken at row {seq}"))),
-            ChainState::Truncated { rows, head } => {
-                Err(CliError::new(format!("the trail ends at row {rows}, but its head is row {head}: the end was cut off")))
-            }
+            ChainState::Truncated { rows, head } => Err(CliError::new(format!(
+                "the trail ends at row {rows}, but its head is row {head}: the end was cut off"
+            ))),
         }
     })
     .await

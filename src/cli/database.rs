@@ -38,7 +38,10 @@ impl Database {
                     .map_err(|error| CliError::because("the embedded database did not start", error))?;
                 if let Err(error) = schema::migrate(&embedded.owner_options()).await {
                     let _ = embedded.stop().await;
-                    return Err(CliError::because("the embedded database could not be brought up to date", error));
+                    return Err(CliError::because(
+                        "the embedded database could not be brought up to date",
+                        error,
+                    ));
                 }
                 (embedded.app_options(), embedded.app_options(), Some(embedded))
             }
@@ -64,7 +67,10 @@ impl Database {
         self.pool.close().await;
         if let Some(embedded) = self.embedded {
             if let Err(error) = embedded.stop().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the embedded database did not stop in order");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the embedded database did not stop in order"
+                );
             }
         }
     }
@@ -72,7 +78,8 @@ impl Database {
 
 fn read_url(url: &str, name: &str) -> Result<PgConnectOptions, CliError> {
     // The error would repeat the URL, password and all.
-    PgConnectOptions::from_str(url).map_err(|_| CliError::new(format!("{name} is no address of a PostgreSQL database")))
+    PgConnectOptions::from_str(url)
+        .map_err(|_| CliError::new(format!("{name} is no address of a PostgreSQL database")))
 }
 
 /// `voxanne migrate`
@@ -86,7 +93,9 @@ pub async fn migrate(config: Config) -> Result<(), CliError> {
         return Ok(());
     };
     let owner = read_url(url, "DATABASE_OWNER_URL")?;
-    schema::migrate(&owner).await.map_err(|error| CliError::because("the schema is not up to date", error))?;
+    schema::migrate(&owner)
+        .await
+        .map_err(|error| CliError::because("the schema is not up to date", error))?;
     say("The schema is up to date.");
     Ok(())
 }
@@ -96,7 +105,8 @@ pub async fn doctor(config: Config) -> Result<(), CliError> {
     let database = Database::open(&config).await?;
     let examined = doctor::examine(&database.pool).await;
     database.close().await;
-    let findings = examined.map_err(|error| CliError::because("the database could not be examined", error))?;
+    let findings =
+        examined.map_err(|error| CliError::because("the database could not be examined", error))?;
     for warning in &findings.warnings {
         say(&format!("warning  {warning}"));
     }

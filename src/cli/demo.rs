@@ -32,8 +32,10 @@ pub struct DemoAccount {
     pub password: String,
 }
 
-const CLINICS: [(&str, &str, &str, &str); 2] =
-    [("Sunrise Dental", "sunrise", "America/New_York", "US"), ("Harbor Clinic", "harbor", "Europe/Berlin", "DE")];
+const CLINICS: [(&str, &str, &str, &str); 2] = [
+    ("Sunrise Dental", "sunrise", "America/New_York", "US"),
+    ("Harbor Clinic", "harbor", "Europe/Berlin", "DE"),
+];
 const PEOPLE: [(Role, [&str; 2]); 3] = [
     (Role::Owner, ["Olivia Stone", "Henrik Brandt"]),
     (Role::Admin, ["Adam Reyes", "Anna Meyer"]),
@@ -43,7 +45,9 @@ const PEOPLE: [(Role, [&str; 2]); 3] = [
 /// The demo accounts, made where the database has no clinic yet.
 pub async fn prepare(data_dir: &Path, services: &Arc<Services>) -> Result<Vec<DemoAccount>, CliError> {
     let file = data_dir.join("demo-accounts.json");
-    let count = organizations::count(&services.pool).await.map_err(|error| CliError::because("the clinics could not be counted", error))?;
+    let count = organizations::count(&services.pool)
+        .await
+        .map_err(|error| CliError::because("the clinics could not be counted", error))?;
     if count > 0 {
         let known = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         return Ok(known.unwrap_or_default());
@@ -53,16 +57,31 @@ pub async fn prepare(data_dir: &Path, services: &Arc<Services>) -> Result<Vec<De
     let mut clinics = Vec::new();
     for (at, (clinic, domain, time_zone, country)) in CLINICS.into_iter().enumerate() {
         let failed = |error| CliError::because("a demo clinic could not be made", error);
-        let org = accounts::create_organization(&services.pool, clinic, time_zone, country).await.map_err(failed)?;
-        onboard::onboard(services, org, clinic).await.map_err(|error| CliError::because("a demo clinic could not be set up", error))?;
+        let org = accounts::create_organization(&services.pool, clinic, time_zone, country)
+            .await
+            .map_err(failed)?;
+        onboard::onboard(services, org, clinic)
+            .await
+            .map_err(|error| CliError::because("a demo clinic could not be set up", error))?;
         for (role, names) in PEOPLE {
             let email = format!("{}@{domain}.example", role.as_str());
             made.push(make_person(services, &passwords, &[(clinic, org)], role, names[at], email).await?);
         }
         clinics.push((clinic, org));
     }
-    made.push(make_person(services, &passwords, &clinics, Role::Owner, "Grace Group", "group@clinics.example".to_owned()).await?);
-    ready::write(&file, &json!(made)).map_err(|error| CliError::because("the demo accounts could not be kept", error))?;
+    made.push(
+        make_person(
+            services,
+            &passwords,
+            &clinics,
+            Role::Owner,
+            "Grace Group",
+            "group@clinics.example".to_owned(),
+        )
+        .await?,
+    );
+    ready::write(&file, &json!(made))
+        .map_err(|error| CliError::because("the demo accounts could not be kept", error))?;
     Ok(made)
 }
 
@@ -84,7 +103,8 @@ async fn make_person(
         let added = onboard::add_member(services, *org, user, role).await;
         added.map_err(|error| CliError::because("a demo account could not be added to its clinic", error))?;
     }
-    let (clinic, org) = clinics.first().copied().ok_or_else(|| CliError::new("a person of the demo has no clinic"))?;
+    let (clinic, org) =
+        clinics.first().copied().ok_or_else(|| CliError::new("a person of the demo has no clinic"))?;
     let clinic = if clinics.len() > 1 { "both clinics".to_owned() } else { clinic.to_owned() };
     Ok(DemoAccount { clinic, org, role: role.as_str().to_owned(), email, password })
 }
@@ -94,7 +114,10 @@ pub fn introduce(accounts: &[DemoAccount], page: &Url) {
     say("");
     say("The sandbox runs: nothing here reaches a real provider. Sign in with");
     for account in accounts {
-        say(&format!("  {:<24} {:<18} {:<14} {}", account.email, account.password, account.clinic, account.role));
+        say(&format!(
+            "  {:<24} {:<18} {:<14} {}",
+            account.email, account.password, account.clinic, account.role
+        ));
     }
     say(&format!("The stand-ins' page (keys to paste, switches, phone log, place a call): {page}"));
     say("");

@@ -39,14 +39,21 @@ fn default_path(config: &Config) -> PathBuf {
 }
 
 async fn make(path: &std::path::Path, pool: &PgPool) -> Result<(), CliError> {
-    let known = keys::list_checks(pool).await.map_err(|error| CliError::because("the keys could not be listed", error))?;
+    let known = keys::list_checks(pool)
+        .await
+        .map_err(|error| CliError::because("the keys could not be listed", error))?;
     if let Some(check) = known.first() {
         let (id, path) = (check.kek_id, path.display());
-        return Err(CliError::new(format!("the database needs key {id}, and {path} is gone: bring it back from where you keep it")));
+        return Err(CliError::new(format!(
+            "the database needs key {id}, and {path} is gone: bring it back from where you keep it"
+        )));
     }
-    let line = Keyring::generate_line(KeyState::Current).map_err(|error| CliError::because("no key could be made", error))?;
+    let line = Keyring::generate_line(KeyState::Current)
+        .map_err(|error| CliError::because("no key could be made", error))?;
     let written = write_secret(path, line.expose());
-    written.map_err(|error| CliError::because(format!("the key file {} could not be written", path.display()), error))?;
+    written.map_err(|error| {
+        CliError::because(format!("the key file {} could not be written", path.display()), error)
+    })?;
     tracing::info!(path = %path.display(), "a key file was made; keep a copy of it apart from the data");
     Ok(())
 }
@@ -66,7 +73,9 @@ pub async fn show(config: Config) -> Result<(), CliError> {
     let database = Database::open(&config).await?;
     let listed = async {
         let keyring = load(&config, &database.pool, database.is_embedded()).await?;
-        let checks = keys::list_checks(&database.pool).await.map_err(|error| CliError::because("the keys could not be listed", error))?;
+        let checks = keys::list_checks(&database.pool)
+            .await
+            .map_err(|error| CliError::because("the keys could not be listed", error))?;
         Ok::<_, CliError>((keyring, checks))
     };
     let listed = listed.await;

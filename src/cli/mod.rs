@@ -92,7 +92,10 @@ impl CliError {
         Self { sentence: sentence.into(), source: None }
     }
 
-    fn because(sentence: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    fn because(
+        sentence: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self { sentence: sentence.into(), source: Some(source.into()) }
     }
 

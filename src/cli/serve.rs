@@ -37,7 +37,8 @@ struct Providers {
 
 /// Serves until a signal comes. Without `with_web` only the worker runs.
 pub async fn serve(config: Config, with_web: bool) -> Result<(), CliError> {
-    telemetry::start_logs(&config.log_format).map_err(|error| CliError::because("the log could not be set up", error))?;
+    telemetry::start_logs(&config.log_format)
+        .map_err(|error| CliError::because("the log could not be set up", error))?;
     if config.uses_sandbox() && config.database_url.is_some() {
         return Err(CliError::new("the sandbox has its own database: leave out DATABASE_URL, or --sandbox"));
     }
@@ -51,17 +52,25 @@ pub async fn serve(config: Config, with_web: bool) -> Result<(), CliError> {
 }
 
 async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(), CliError> {
-    let findings = doctor::examine(&database.pool).await.map_err(|error| CliError::because("the database could not be examined", error))?;
+    let findings = doctor::examine(&database.pool)
+        .await
+        .map_err(|error| CliError::because("the database could not be examined", error))?;
     for warning in &findings.warnings {
         tracing::warn!("{warning}");
     }
     if !findings.faults.is_empty() {
-        return Err(CliError::new(format!("this installation is not safe to start: {}", findings.faults.join(" "))));
+        return Err(CliError::new(format!(
+            "this installation is not safe to start: {}",
+            findings.faults.join(" ")
+        )));
     }
     let keyring = keys::load(config, &database.pool, database.is_embedded()).await?;
     let providers = find_providers(config).await?;
     let listener = if with_web { Some(bind(config).await?) } else { None };
-    let port = listener.as_ref().and_then(|listener| listener.local_addr().ok()).map_or(config.port, |address| address.port());
+    let port = listener
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok())
+        .map_or(config.port, |address| address.port());
     let parts = Parts {
         pool: database.pool.clone(),
         keyring,
@@ -74,7 +83,9 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         cache_ttl: Duration::from_secs(config.cache_ttl),
         cache_bytes: config.cache_bytes,
     };
-    let services = assemble::services(parts).await.map_err(|error| CliError::because("the service cannot start", error))?;
+    let services = assemble::services(parts)
+        .await
+        .map_err(|error| CliError::because("the service cannot start", error))?;
 
     let stop = CancellationToken::new();
     let mut tasks = jobs::start_housekeeping(&services, database.listen.clone(), &stop);
@@ -104,7 +115,10 @@ async fn bind(config: &Config) -> Result<TcpListener, CliError> {
     let address = SocketAddr::new(config.bind, config.port);
     TcpListener::bind(address).await.map_err(|error| {
         let port = config.port;
-        CliError::because(format!("port {port} is taken: stop what uses it, or choose another with --port"), error)
+        CliError::because(
+            format!("port {port} is taken: stop what uses it, or choose another with --port"),
+            error,
+        )
     })
 }
 
@@ -113,7 +127,8 @@ pub fn public_url(config: &Config, port: u16) -> Result<Url, CliError> {
     match &config.public_url {
         Some(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url.clone()),
         Some(_) => Err(CliError::new("PUBLIC_URL must begin with https:// and a host")),
-        None => Url::parse(&format!("http://127.0.0.1:{port}")).map_err(|error| CliError::because("there is no PUBLIC_URL", error)),
+        None => Url::parse(&format!("http://127.0.0.1:{port}"))
+            .map_err(|error| CliError::because("there is no PUBLIC_URL", error)),
     }
 }
 
@@ -121,7 +136,8 @@ pub fn public_url(config: &Config, port: u16) -> Result<Url, CliError> {
 async fn find_providers(config: &Config) -> Result<Providers, CliError> {
     use crate::sandbox::{Sandbox, SandboxOptions};
     if !config.sandbox {
-        let bases = ProviderBases { vapi: config.vapi_base_url.clone(), twilio: config.twilio_base_url.clone() };
+        let bases =
+            ProviderBases { vapi: config.vapi_base_url.clone(), twilio: config.twilio_base_url.clone() };
         return Ok(Providers { bases, allowed: Vec::new(), sandbox: None });
     }
     // Fixed ports next to the service's own, so that addresses stay the same over restarts.
@@ -132,7 +148,9 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
         page_port: next(3),
         state_file: Some(config.data_dir.join("sandbox.json")),
     };
-    let sandbox = Sandbox::start(options).await.map_err(|error| CliError::because("the sandbox did not start", error))?;
+    let sandbox = Sandbox::start(options)
+        .await
+        .map_err(|error| CliError::because("the sandbox did not start", error))?;
     Ok(Providers { bases: sandbox.bases(), allowed: sandbox.allowed(), sandbox: Some(sandbox) })
 }
 
@@ -149,11 +167,14 @@ async fn serve_web(
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> Result<(), CliError> {
-    let address = listener.local_addr().map_err(|error| CliError::because("the port has no address", error))?;
+    let address =
+        listener.local_addr().map_err(|error| CliError::because("the port has no address", error))?;
     let mut about = json!({ "url": format!("http://{address}") });
     let mut setup_code = None;
     prepare_people(config, services, providers, &mut about).await?;
-    let clinics = organizations::count(&services.pool).await.map_err(|error| CliError::because("the clinics could not be counted", error))?;
+    let clinics = organizations::count(&services.pool)
+        .await
+        .map_err(|error| CliError::because("the clinics could not be counted", error))?;
     if clinics == 0 {
         let code = one_time_code()?;
         say(&format!("There is no clinic yet. Open http://{address}/setup with the code {code}"));
@@ -176,7 +197,8 @@ async fn serve_web(
     let router = http::router::router(app).into_make_service_with_connect_info::<SocketAddr>();
     say(&format!("Voxanne Integrations is at http://{address}"));
     if let Some(path) = &config.ready_file {
-        ready::write(path, &about).map_err(|error| CliError::because("the ready file could not be written", error))?;
+        ready::write(path, &about)
+            .map_err(|error| CliError::because("the ready file could not be written", error))?;
     }
     let stop = stop.clone();
     let ended = axum::serve(listener, router).with_graceful_shutdown({
@@ -218,9 +240,13 @@ async fn prepare_people(
 }
 
 async fn serve_metrics(address: SocketAddr) -> Result<(), CliError> {
-    let handle = telemetry::start_metrics().map_err(|error| CliError::because("metrics could not be set up", error))?;
-    let listener = TcpListener::bind(address).await.map_err(|error| CliError::because("METRICS_BIND is taken", error))?;
-    let router = axum::Router::new().route("/metrics", axum::routing::get(move || async move { handle.render() }));
+    let handle = telemetry::start_metrics()
+        .map_err(|error| CliError::because("metrics could not be set up", error))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| CliError::because("METRICS_BIND is taken", error))?;
+    let router =
+        axum::Router::new().route("/metrics", axum::routing::get(move || async move { handle.render() }));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the metrics listener ended");
@@ -237,7 +263,9 @@ fn one_time_code() -> Result<String, CliError> {
 
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be caught; only a kill ends this process");
         return std::future::pending().await;
     };

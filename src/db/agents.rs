@@ -61,7 +61,13 @@ pub async fn find(tx: &mut OrgTx, role: &str) -> Result<Option<AgentRow>, DbErro
 }
 
 /// Makes a configuration where there is none yet.
-pub async fn insert_default(tx: &mut OrgTx, role: &str, name: &str, first_message: &str, system_prompt: &str) -> Result<(), DbError> {
+pub async fn insert_default(
+    tx: &mut OrgTx,
+    role: &str,
+    name: &str,
+    first_message: &str,
+    system_prompt: &str,
+) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
         "insert into agent_configs (org_id, role, id, name, first_message, system_prompt)
@@ -79,7 +85,12 @@ pub async fn insert_default(tx: &mut OrgTx, role: &str, name: &str, first_messag
 }
 
 /// Stores what a person changed; what is at Vapi is then out of date.
-pub async fn update(tx: &mut OrgTx, role: &str, change: &AgentChange, by: Option<UserId>) -> Result<(), DbError> {
+pub async fn update(
+    tx: &mut OrgTx,
+    role: &str,
+    change: &AgentChange,
+    by: Option<UserId>,
+) -> Result<(), DbError> {
     let done = sqlx::query(
         "update agent_configs set name = $2, first_message = $3, system_prompt = $4, model_provider = $5, model = $6,
                 voice_provider = $7, voice_id = $8, language = $9, max_duration_seconds = $10,
@@ -102,7 +113,12 @@ pub async fn update(tx: &mut OrgTx, role: &str, change: &AgentChange, by: Option
 }
 
 /// Notes that an assistant exists at Vapi and what it was made from.
-pub async fn mark_ready(tx: &mut OrgTx, role: &str, assistant: Uuid, synced_hash: &str) -> Result<(), DbError> {
+pub async fn mark_ready(
+    tx: &mut OrgTx,
+    role: &str,
+    assistant: Uuid,
+    synced_hash: &str,
+) -> Result<(), DbError> {
     sqlx::query(
         "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_synced_hash = $3,
                 vapi_synced_at = now() where role = $1",

@@ -33,7 +33,8 @@ pub struct AuditRow {
     pub hash: Vec<u8>,
 }
 
-const COLUMNS: &str = "seq, at, actor, action, target, outcome, address, user_agent, request_id, details, prev_hash, hash";
+const COLUMNS: &str =
+    "seq, at, actor, action, target, outcome, address, user_agent, request_id, details, prev_hash, hash";
 
 /// Locks the head of the organization's chain. To be called as the last but one statement of a
 /// transaction, never before a provider is called.
@@ -95,19 +96,23 @@ fn bind_row<'q>(
 
 /// The newest rows of the organization's chain.
 pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from audit_log order by seq desc limit $1")))
-        .bind(limit)
-        .fetch_all(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from audit_log order by seq desc limit $1"
+    )))
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Rows after a sequence number, oldest first, for verification in pieces.
 pub async fn list_after(tx: &mut OrgTx, seq: i64, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from audit_log where seq > $1 order by seq limit $2")))
-        .bind(seq)
-        .bind(limit)
-        .fetch_all(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from audit_log where seq > $1 order by seq limit $2"
+    )))
+    .bind(seq)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Locks the head of the platform's own chain.
@@ -143,8 +148,10 @@ pub async fn append_platform(conn: &mut PgConnection, row: &AuditRow) -> Result<
 }
 
 pub async fn list_platform(pool: &PgPool, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from platform_audit_log order by seq desc limit $1")))
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from platform_audit_log order by seq desc limit $1"
+    )))
+    .bind(limit)
+    .fetch_all(pool)
+    .await?)
 }

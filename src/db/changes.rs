@@ -15,12 +15,14 @@ pub const CHANNEL: &str = "voxanne_credentials";
 /// Tells all processes that something cached about the transaction's organization has changed.
 pub async fn announce(tx: &mut OrgTx) -> Result<(), DbError> {
     let org = tx.org();
-    sqlx::query("with change as (insert into credential_changes (org_id) values ($1)) select pg_notify($2, $3)")
-        .bind(org.0)
-        .bind(CHANNEL)
-        .bind(org.to_string())
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "with change as (insert into credential_changes (org_id) values ($1)) select pg_notify($2, $3)",
+    )
+    .bind(org.0)
+    .bind(CHANNEL)
+    .bind(org.to_string())
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -55,7 +55,9 @@ pub async fn clear(pool: &PgPool, key: &[u8; 32]) -> Result<(), DbError> {
 
 /// Forgets old windows.
 pub async fn prune(pool: &PgPool) -> Result<(), DbError> {
-    sqlx::query("delete from rate_counters where window_start < now() - interval '1 day'").execute(pool).await?;
+    sqlx::query("delete from rate_counters where window_start < now() - interval '1 day'")
+        .execute(pool)
+        .await?;
     Ok(())
 }
 

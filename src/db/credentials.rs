@@ -70,34 +70,45 @@ const SELECT: &str = "select c.id, c.integration_id, c.provider, i.label, c.seal
 
 /// A saved version by its id.
 pub async fn find(tx: &mut OrgTx, id: CredentialId) -> Result<Option<CredentialRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} where c.id = $1 and c.draft_expires_at is null")))
-        .bind(id.0)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where c.id = $1 and c.draft_expires_at is null"
+    )))
+    .bind(id.0)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// A draft by its id, while it may still be used.
 pub async fn find_draft(tx: &mut OrgTx, id: CredentialId) -> Result<Option<CredentialRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} where c.id = $1 and c.draft_expires_at > now()")))
-        .bind(id.0)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where c.id = $1 and c.draft_expires_at > now()"
+    )))
+    .bind(id.0)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// The active version of an integration.
-pub async fn find_active(tx: &mut OrgTx, integration: IntegrationId) -> Result<Option<CredentialRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} where i.id = $1 and c.id = i.active_credential_id")))
-        .bind(integration.0)
-        .fetch_optional(tx.conn())
-        .await?)
+pub async fn find_active(
+    tx: &mut OrgTx,
+    integration: IntegrationId,
+) -> Result<Option<CredentialRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where i.id = $1 and c.id = i.active_credential_id"
+    )))
+    .bind(integration.0)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// Turns a draft into a version; false where it was used or has expired.
 pub async fn promote_draft(tx: &mut OrgTx, id: CredentialId) -> Result<bool, DbError> {
-    let done = sqlx::query("update org_credentials set draft_expires_at = null where id = $1 and draft_expires_at > now()")
-        .bind(id.0)
-        .execute(tx.conn())
-        .await?;
+    let done = sqlx::query(
+        "update org_credentials set draft_expires_at = null where id = $1 and draft_expires_at > now()",
+    )
+    .bind(id.0)
+    .execute(tx.conn())
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -112,12 +123,18 @@ pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result
 
 /// Notes that a version is no longer the active one.
 pub async fn mark_superseded(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
-    sqlx::query("update org_credentials set superseded_at = now() where id = $1").bind(id).execute(tx.conn()).await?;
+    sqlx::query("update org_credentials set superseded_at = now() where id = $1")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
 pub async fn mark_disconnected(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
-    sqlx::query("update org_credentials set disconnected_at = now() where id = $1").bind(id).execute(tx.conn()).await?;
+    sqlx::query("update org_credentials set disconnected_at = now() where id = $1")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

@@ -60,11 +60,12 @@ pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbE
 
 /// Takes due events under a lease: (organization, event, attempt).
 pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<(OrgId, EventId, i32)>, DbError> {
-    let rows: Vec<(Uuid, Uuid, i32)> = sqlx::query_as("select org_id, id, attempts from lease_inbound($1, $2)")
-        .bind(limit)
-        .bind(seconds)
-        .fetch_all(pool)
-        .await?;
+    let rows: Vec<(Uuid, Uuid, i32)> =
+        sqlx::query_as("select org_id, id, attempts from lease_inbound($1, $2)")
+            .bind(limit)
+            .bind(seconds)
+            .fetch_all(pool)
+            .await?;
     Ok(rows.into_iter().map(|(org, id, attempts)| (OrgId(org), EventId(id), attempts)).collect())
 }
 
@@ -113,7 +114,12 @@ pub async fn find_payload(tx: &mut OrgTx, id: EventId) -> Result<Option<EventPay
 }
 
 /// Ends an event; `stages` are added to its trace. Nothing happens where it was ended before.
-pub async fn finish(tx: &mut OrgTx, id: EventId, summary: Option<&Value>, stages: &Value) -> Result<(), DbError> {
+pub async fn finish(
+    tx: &mut OrgTx,
+    id: EventId,
+    summary: Option<&Value>,
+    stages: &Value,
+) -> Result<(), DbError> {
     sqlx::query(
         "update inbound_events set status = 'processed', processed_at = now(), next_attempt_at = null, lease_until = null,
                 error = null, summary = summary || coalesce($2, '{}'::jsonb), trace = trace || $3

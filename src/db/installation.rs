@@ -14,13 +14,20 @@ pub struct InstallationRow {
 }
 
 /// The installation, made where there is none. What is stored wins over what is given.
-pub async fn find_or_insert(pool: &PgPool, id: Uuid, is_sandbox: bool, public_url: &str) -> Result<InstallationRow, DbError> {
-    sqlx::query("insert into installation (id, is_sandbox, public_url) values ($1, $2, $3) on conflict do nothing")
-        .bind(id)
-        .bind(is_sandbox)
-        .bind(public_url)
-        .execute(pool)
-        .await?;
+pub async fn find_or_insert(
+    pool: &PgPool,
+    id: Uuid,
+    is_sandbox: bool,
+    public_url: &str,
+) -> Result<InstallationRow, DbError> {
+    sqlx::query(
+        "insert into installation (id, is_sandbox, public_url) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(id)
+    .bind(is_sandbox)
+    .bind(public_url)
+    .execute(pool)
+    .await?;
     Ok(sqlx::query_as("select id, is_sandbox, public_url from installation").fetch_one(pool).await?)
 }
 

@@ -89,7 +89,11 @@ pub struct LockedIntegration {
 }
 
 /// Finds and locks the integration of a provider under a label.
-pub async fn lock(tx: &mut OrgTx, provider: ProviderId, label: &str) -> Result<Option<LockedIntegration>, DbError> {
+pub async fn lock(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    label: &str,
+) -> Result<Option<LockedIntegration>, DbError> {
     Ok(sqlx::query_as(
         "select id, active_credential_id, identity, verification_status, is_paused
            from org_integrations where provider = $1 and label = $2 for update",

@@ -80,6 +80,10 @@ pub async fn take_lease(tx: &mut OrgTx, name: &str, holder: Uuid, seconds: f64) 
 
 /// Gives a lease back, if it is still ours.
 pub async fn release_lease(tx: &mut OrgTx, name: &str, holder: Uuid) -> Result<(), DbError> {
-    sqlx::query("delete from leases where name = $1 and holder = $2").bind(name).bind(holder).execute(tx.conn()).await?;
+    sqlx::query("delete from leases where name = $1 and holder = $2")
+        .bind(name)
+        .bind(holder)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }

@@ -68,12 +68,14 @@ pub async fn find_platform(pool: &PgPool, version: Option<i32>) -> Result<Option
 }
 
 pub async fn insert_platform(pool: &PgPool, key: &DataKeyRow) -> Result<(), DbError> {
-    sqlx::query("insert into platform_keys (version, kek_id, wrapped) values ($1, $2, $3) on conflict do nothing")
-        .bind(key.version)
-        .bind(key.kek_id)
-        .bind(&key.wrapped)
-        .execute(pool)
-        .await?;
+    sqlx::query(
+        "insert into platform_keys (version, kek_id, wrapped) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(key.version)
+    .bind(key.kek_id)
+    .bind(&key.wrapped)
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -89,7 +91,9 @@ pub async fn reserve_platform_seals(pool: &PgPool, version: i32, block: i64) -> 
 
 /// All key checks.
 pub async fn list_checks(pool: &PgPool) -> Result<Vec<KeyCheckRow>, DbError> {
-    Ok(sqlx::query_as("select kek_id, state, sealed from key_checks order by created_at").fetch_all(pool).await?)
+    Ok(sqlx::query_as("select kek_id, state, sealed from key_checks order by created_at")
+        .fetch_all(pool)
+        .await?)
 }
 
 /// Inserts or restates a key check.
@@ -105,4 +109,3 @@ pub async fn upsert_check(pool: &PgPool, check: &KeyCheckRow) -> Result<(), DbEr
     .await?;
     Ok(())
 }
-

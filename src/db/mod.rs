@@ -76,7 +76,11 @@ impl From<sqlx::Error> for DbError {
 /// Codes that say "not now": connection exceptions, resources, operator intervention, cancelled
 /// statements, serialization failures (PostgreSQL, appendix A).
 fn is_passing(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("53") || code.starts_with("57") || code == "40001" || code == "40P01"
+    code.starts_with("08")
+        || code.starts_with("53")
+        || code.starts_with("57")
+        || code == "40001"
+        || code == "40P01"
 }
 
 /// A new identifier, ordered by time (UUID version 7, RFC 9562).

@@ -17,7 +17,14 @@ pub struct OrganizationRow {
 }
 
 /// Makes an organization. A taken slug is `Constraint { "organizations_slug_key" }`.
-pub async fn create(pool: &PgPool, id: OrgId, name: &str, slug: &str, time_zone: &str, country: &str) -> Result<(), DbError> {
+pub async fn create(
+    pool: &PgPool,
+    id: OrgId,
+    name: &str,
+    slug: &str,
+    time_zone: &str,
+    country: &str,
+) -> Result<(), DbError> {
     sqlx::query("select create_organization($1, $2, $3, $4, $5)")
         .bind(id.0)
         .bind(name)
@@ -35,12 +42,19 @@ pub async fn count(pool: &PgPool) -> Result<i64, DbError> {
 
 /// The organization of the transaction.
 pub async fn find(tx: &mut OrgTx) -> Result<OrganizationRow, DbError> {
-    Ok(sqlx::query_as("select name, slug, time_zone, country, retention_days, keep_transcripts from organizations")
-        .fetch_one(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(
+        "select name, slug, time_zone, country, retention_days, keep_transcripts from organizations",
+    )
+    .fetch_one(tx.conn())
+    .await?)
 }
 
-pub async fn update_profile(tx: &mut OrgTx, name: &str, time_zone: &str, country: &str) -> Result<(), DbError> {
+pub async fn update_profile(
+    tx: &mut OrgTx,
+    name: &str,
+    time_zone: &str,
+    country: &str,
+) -> Result<(), DbError> {
     let done = sqlx::query("update organizations set name = $1, time_zone = $2, country = $3")
         .bind(name)
         .bind(time_zone)

@@ -28,12 +28,25 @@ pub struct ResolvedRow {
 }
 
 /// Finds the clinic of an assistant, or else of a phone number. No rows: nobody's.
-pub async fn resolve_vapi(pool: &PgPool, assistant: Option<Uuid>, phone_number: Option<Uuid>) -> Result<Vec<ResolvedRow>, DbError> {
-    Ok(sqlx::query_as("select * from resolve_vapi($1, $2)").bind(assistant).bind(phone_number).fetch_all(pool).await?)
+pub async fn resolve_vapi(
+    pool: &PgPool,
+    assistant: Option<Uuid>,
+    phone_number: Option<Uuid>,
+) -> Result<Vec<ResolvedRow>, DbError> {
+    Ok(sqlx::query_as("select * from resolve_vapi($1, $2)")
+        .bind(assistant)
+        .bind(phone_number)
+        .fetch_all(pool)
+        .await?)
 }
 
 /// Claims an assistant for the transaction's organization; false where another one has it.
-pub async fn claim_assistant(tx: &mut OrgTx, assistant: Uuid, role: &str, name: &str) -> Result<bool, DbError> {
+pub async fn claim_assistant(
+    tx: &mut OrgTx,
+    assistant: Uuid,
+    role: &str,
+    name: &str,
+) -> Result<bool, DbError> {
     Ok(sqlx::query_scalar("select claim_assistant($1, $2, $3)")
         .bind(assistant)
         .bind(role)
@@ -48,7 +61,11 @@ pub async fn release_assistant(tx: &mut OrgTx, assistant: Uuid) -> Result<(), Db
 }
 
 pub async fn claim_phone_number(tx: &mut OrgTx, id: Uuid, number: &str) -> Result<bool, DbError> {
-    Ok(sqlx::query_scalar("select claim_phone_number($1, $2)").bind(id).bind(number).fetch_one(tx.conn()).await?)
+    Ok(sqlx::query_scalar("select claim_phone_number($1, $2)")
+        .bind(id)
+        .bind(number)
+        .fetch_one(tx.conn())
+        .await?)
 }
 
 pub async fn release_all(tx: &mut OrgTx) -> Result<(), DbError> {

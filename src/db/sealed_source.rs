@@ -29,7 +29,11 @@ struct ActiveRow {
 
 #[async_trait]
 impl SealedSource for PgSource {
-    async fn find_active(&self, org: OrgId, provider: ProviderId) -> Result<Option<ActiveCredential>, SourceError> {
+    async fn find_active(
+        &self,
+        org: OrgId,
+        provider: ProviderId,
+    ) -> Result<Option<ActiveCredential>, SourceError> {
         let mut tx = OrgTx::service(&self.0, org).await.map_err(source)?;
         let row: Option<ActiveRow> = sqlx::query_as(
             "select i.id as integration_id, c.id as credential_id, c.sealed, i.is_paused, i.verification_status,
@@ -65,7 +69,11 @@ impl SealedSource for PgSource {
         }))
     }
 
-    async fn find_data_key(&self, org: Option<OrgId>, version: Option<i32>) -> Result<Option<WrappedKey>, SourceError> {
+    async fn find_data_key(
+        &self,
+        org: Option<OrgId>,
+        version: Option<i32>,
+    ) -> Result<Option<WrappedKey>, SourceError> {
         let row = match org {
             None => keys::find_platform(&self.0, version).await.map_err(source)?,
             Some(org) => {
@@ -115,7 +123,12 @@ impl SealedSource for PgSource {
 }
 
 fn wrapped(row: DataKeyRow) -> WrappedKey {
-    WrappedKey { version: row.version, kek_id: row.kek_id, bytes: row.wrapped.into(), seals_reserved: row.seals_reserved }
+    WrappedKey {
+        version: row.version,
+        kek_id: row.kek_id,
+        bytes: row.wrapped.into(),
+        seals_reserved: row.seals_reserved,
+    }
 }
 
 fn parse(bytes: Vec<u8>) -> Result<Sealed, SourceError> {

@@ -52,13 +52,15 @@ pub async fn update(
     org: Option<OrgId>,
     data: &[u8],
 ) -> Result<bool, DbError> {
-    let done = sqlx::query("update sessions set data = $2, user_id = $3, org_id = $4 where id_hash = $1 and expires_at > now()")
-        .bind(id_hash.as_slice())
-        .bind(data)
-        .bind(user.map(|id| id.0))
-        .bind(org.map(|id| id.0))
-        .execute(pool)
-        .await?;
+    let done = sqlx::query(
+        "update sessions set data = $2, user_id = $3, org_id = $4 where id_hash = $1 and expires_at > now()",
+    )
+    .bind(id_hash.as_slice())
+    .bind(data)
+    .bind(user.map(|id| id.0))
+    .bind(org.map(|id| id.0))
+    .execute(pool)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -79,7 +81,11 @@ pub async fn delete(pool: &PgPool, id_hash: &[u8; 32]) -> Result<(), DbError> {
 
 /// Ends every session of a person; other processes see it with their next request.
 pub async fn delete_all_of(pool: &PgPool, user: UserId) -> Result<u64, DbError> {
-    Ok(sqlx::query("delete from sessions where user_id = $1").bind(user.0).execute(pool).await?.rows_affected())
+    Ok(sqlx::query("delete from sessions where user_id = $1")
+        .bind(user.0)
+        .execute(pool)
+        .await?
+        .rows_affected())
 }
 
 /// Removes what has expired.

@@ -10,7 +10,12 @@ pub struct ToolCallRow {
 }
 
 /// Claims a tool call: `None` for the first to come, the row for everybody after.
-pub async fn claim(tx: &mut OrgTx, call: &str, tool_call: &str, name: &str) -> Result<Option<ToolCallRow>, DbError> {
+pub async fn claim(
+    tx: &mut OrgTx,
+    call: &str,
+    tool_call: &str,
+    name: &str,
+) -> Result<Option<ToolCallRow>, DbError> {
     let org = tx.org();
     let done = sqlx::query(
         "insert into tool_calls (org_id, call_id, tool_call_id, name) values ($1, $2, $3, $4) on conflict do nothing",
@@ -36,7 +41,13 @@ pub async fn find(tx: &mut OrgTx, call: &str, tool_call: &str) -> Result<Option<
 }
 
 /// Records how a running tool call ended: `done`, `failed` or `parked`.
-pub async fn finish(tx: &mut OrgTx, call: &str, tool_call: &str, status: &str, result: &str) -> Result<(), DbError> {
+pub async fn finish(
+    tx: &mut OrgTx,
+    call: &str,
+    tool_call: &str,
+    status: &str,
+    result: &str,
+) -> Result<(), DbError> {
     sqlx::query(
         "update tool_calls set status = $3, result = $4, finished_at = now()
           where call_id = $1 and tool_call_id = $2 and status = 'running'",

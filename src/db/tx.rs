@@ -97,7 +97,11 @@ impl OrgTx {
                 return Err(DbError::from(error).into());
             }
         };
-        let begun = rows.first().ok_or(DbError::NotFound).map_err(BeginError::from).and_then(|row| read_scope(row, access));
+        let begun = rows
+            .first()
+            .ok_or(DbError::NotFound)
+            .map_err(BeginError::from)
+            .and_then(|row| read_scope(row, access));
         let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()) };
         match begun {
             Ok(scope) => {
@@ -233,6 +237,10 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         user_email: if is_person { text("user_email")? } else { String::new() },
         role: ContextRole::Person(role),
         is_staff: is_person && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
-        organizations: if is_person { serde_json::from_str(&text("organizations")?).unwrap_or_default() } else { Vec::new() },
+        organizations: if is_person {
+            serde_json::from_str(&text("organizations")?).unwrap_or_default()
+        } else {
+            Vec::new()
+        },
     })
 }

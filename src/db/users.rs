@@ -27,7 +27,13 @@ pub async fn find_by_email(pool: &PgPool, email: &str) -> Result<Option<UserRow>
 }
 
 /// Inserts a person. A taken e-mail address is `Constraint { "users_email_key" }`.
-pub async fn insert(pool: &PgPool, id: UserId, email: &str, name: &str, password_hash: &str) -> Result<(), DbError> {
+pub async fn insert(
+    pool: &PgPool,
+    id: UserId,
+    email: &str,
+    name: &str,
+    password_hash: &str,
+) -> Result<(), DbError> {
     sqlx::query("insert into users (id, email, name, password_hash) values ($1, $2, $3, $4)")
         .bind(id.0)
         .bind(email)
@@ -57,10 +63,8 @@ pub async fn insert_platform_admin(pool: &PgPool, id: UserId) -> Result<(), DbEr
 
 /// The clinics that a person belongs to and that are not suspended, by name.
 pub async fn organizations_of(pool: &PgPool, user: UserId) -> Result<Vec<(OrgId, String)>, DbError> {
-    let rows: Vec<(uuid::Uuid, String)> = sqlx::query_as("select org_id, name from organizations_of($1)")
-        .bind(user.0)
-        .fetch_all(pool)
-        .await?;
+    let rows: Vec<(uuid::Uuid, String)> =
+        sqlx::query_as("select org_id, name from organizations_of($1)").bind(user.0).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|(id, name)| (OrgId(id), name)).collect())
 }
 

@@ -62,7 +62,11 @@ impl HttpError {
     }
 
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here. It may have been removed, or it belongs to another clinic.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing here. It may have been removed, or it belongs to another clinic.",
+        )
     }
 
     pub fn unauthenticated() -> Self {
@@ -92,7 +96,11 @@ impl HttpError {
         tracing::warn!(error = cause, "a request could not be served now");
         Self {
             retry_after: Some(2),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "This is not available right now. Please try again in a moment.")
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "This is not available right now. Please try again in a moment.",
+            )
         }
     }
 
@@ -145,15 +153,19 @@ impl From<BeginError> for HttpError {
                 "no_clinic",
                 "You do not belong to any clinic yet. Ask the owner of your clinic to add you.",
             ),
-            BeginError::Suspended { org_name } => {
-                HttpError::new(StatusCode::FORBIDDEN, "suspended", format!("{org_name} is suspended. Please contact support."))
-            }
+            BeginError::Suspended { org_name } => HttpError::new(
+                StatusCode::FORBIDDEN,
+                "suspended",
+                format!("{org_name} is suspended. Please contact support."),
+            ),
             BeginError::OtherOrganization { org_name } => HttpError {
                 subject: Some(org_name.clone()),
                 ..HttpError::new(
                     StatusCode::CONFLICT,
                     "clinic_changed",
-                    format!("You are now in {org_name}. This page was opened for another clinic, so nothing was saved."),
+                    format!(
+                        "You are now in {org_name}. This page was opened for another clinic, so nothing was saved."
+                    ),
                 )
             },
             BeginError::Db(error) => error.into(),
@@ -199,7 +211,10 @@ impl From<SignInError> for HttpError {
                 ..HttpError::new(
                     StatusCode::TOO_MANY_REQUESTS,
                     "too_many_attempts",
-                    format!("There were too many attempts. Please wait {} minutes and try again.", seconds.div_ceil(60)),
+                    format!(
+                        "There were too many attempts. Please wait {} minutes and try again.",
+                        seconds.div_ceil(60)
+                    ),
                 )
             },
             SignInError::Password(error) => HttpError::fault(&error),
@@ -214,7 +229,11 @@ impl From<AccountError> for HttpError {
             return error.into();
         }
         let (field, message) = error.field_and_sentence();
-        HttpError::invalid("invalid_fields", message.clone(), vec![FieldError { field: field.to_owned(), message }])
+        HttpError::invalid(
+            "invalid_fields",
+            message.clone(),
+            vec![FieldError { field: field.to_owned(), message }],
+        )
     }
 }
 
@@ -226,13 +245,22 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::Begin(error) => error.into(),
             IntegrationError::Audit(error) => error.into(),
             IntegrationError::MayNot => HttpError::forbidden(sentence),
-            IntegrationError::NotConnected(_) => HttpError::new(StatusCode::CONFLICT, "not_connected", sentence),
+            IntegrationError::NotConnected(_) => {
+                HttpError::new(StatusCode::CONFLICT, "not_connected", sentence)
+            }
             IntegrationError::DraftGone => HttpError::new(StatusCode::CONFLICT, "draft_expired", sentence),
-            IntegrationError::OtherAccount { .. } => HttpError::new(StatusCode::CONFLICT, "other_account", sentence),
-            IntegrationError::NothingToRestore => HttpError::new(StatusCode::CONFLICT, "nothing_to_restore", sentence),
-            IntegrationError::Busy => HttpError { retry_after: Some(5), ..HttpError::new(StatusCode::CONFLICT, "busy", sentence) },
+            IntegrationError::OtherAccount { .. } => {
+                HttpError::new(StatusCode::CONFLICT, "other_account", sentence)
+            }
+            IntegrationError::NothingToRestore => {
+                HttpError::new(StatusCode::CONFLICT, "nothing_to_restore", sentence)
+            }
+            IntegrationError::Busy => {
+                HttpError { retry_after: Some(5), ..HttpError::new(StatusCode::CONFLICT, "busy", sentence) }
+            }
             IntegrationError::Invalid(problems) => {
-                let fields = problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
+                let fields =
+                    problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
                 HttpError::invalid("invalid_fields", sentence, fields)
             }
             IntegrationError::Provider { ref code, .. } => {
@@ -240,13 +268,18 @@ impl From<IntegrationError> for HttpError {
                 HttpError::new(StatusCode::BAD_GATEWAY, code, sentence)
             }
             IntegrationError::Vault(ref vault) => match vault {
-                VaultError::NotConnected { .. } => HttpError::new(StatusCode::CONFLICT, "not_connected", sentence),
+                VaultError::NotConnected { .. } => {
+                    HttpError::new(StatusCode::CONFLICT, "not_connected", sentence)
+                }
                 VaultError::Paused { .. } => HttpError::new(StatusCode::CONFLICT, "paused", sentence),
                 VaultError::Failed { .. } | VaultError::Pending { .. } => {
                     HttpError::new(StatusCode::CONFLICT, "needs_attention", sentence)
                 }
                 VaultError::DoesNotOpen | VaultError::UnknownKek { .. } | VaultError::NoDataKey { .. } => {
-                    tracing::error!(error = vault as &dyn std::error::Error, "a stored credential does not open");
+                    tracing::error!(
+                        error = vault as &dyn std::error::Error,
+                        "a stored credential does not open"
+                    );
                     HttpError::new(StatusCode::CONFLICT, "unreadable", sentence)
                 }
                 other if other.is_transient() => HttpError::unavailable(other),
@@ -261,9 +294,11 @@ impl From<CallError> for HttpError {
         match error {
             CallError::Integration(error) => error.into(),
             CallError::Db(error) => error.into(),
-            CallError::Invalid { field, message } => {
-                HttpError::invalid("invalid_fields", message.clone(), vec![FieldError { field: field.to_owned(), message }])
-            }
+            CallError::Invalid { field, message } => HttpError::invalid(
+                "invalid_fields",
+                message.clone(),
+                vec![FieldError { field: field.to_owned(), message }],
+            ),
         }
     }
 }
@@ -271,13 +306,17 @@ impl From<CallError> for HttpError {
 impl From<InboundError> for HttpError {
     fn from(error: InboundError) -> Self {
         match error {
-            InboundError::Unparsable(_) => {
-                HttpError::new(StatusCode::BAD_REQUEST, "unparsable", "The body is not a message that this service understands.")
-            }
+            InboundError::Unparsable(_) => HttpError::new(
+                StatusCode::BAD_REQUEST,
+                "unparsable",
+                "The body is not a message that this service understands.",
+            ),
             // One answer for unknown, foreign, forged and missing: nothing can be learned from it.
-            InboundError::Refused { .. } => {
-                HttpError::new(StatusCode::UNAUTHORIZED, "not_authentic", "The webhook could not be verified.")
-            }
+            InboundError::Refused { .. } => HttpError::new(
+                StatusCode::UNAUTHORIZED,
+                "not_authentic",
+                "The webhook could not be verified.",
+            ),
             InboundError::Inbox(InboxError::Refused) => {
                 HttpError::new(StatusCode::BAD_REQUEST, "not_storable", "The message could not be stored.")
             }

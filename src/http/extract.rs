@@ -53,11 +53,10 @@ impl FromRequestParts<AppState> for Visitor {
         let origin = origin(parts, state);
         let access = match bearer(&parts.headers)? {
             Some(key) => Some(Access::ApiKey { hash: api_keys::hash(key) }),
-            None => parts
-                .extensions
-                .get::<Session>()
-                .and_then(Session::id)
-                .map(|id| Access::Session { hash: session::hash_id(id), expected: opened_for(&parts.headers) }),
+            None => parts.extensions.get::<Session>().and_then(Session::id).map(|id| Access::Session {
+                hash: session::hash_id(id),
+                expected: opened_for(&parts.headers),
+            }),
         };
         Ok(Self { access, origin })
     }
@@ -101,7 +100,9 @@ fn origin(parts: &Parts, state: &AppState) -> Origin {
     };
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     Origin {
-        address: client_address(peer, &parts.headers, &state.trusted_proxies).map(|ip| ip.to_string()).unwrap_or_default(),
+        address: client_address(peer, &parts.headers, &state.trusted_proxies)
+            .map(|ip| ip.to_string())
+            .unwrap_or_default(),
         user_agent: text(parts.headers.get(USER_AGENT)),
         request_id: text(parts.extensions.get::<RequestId>().map(RequestId::header_value)),
     }
@@ -129,7 +130,10 @@ fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[ipnet::I
 
 /// Whether the sender is a browser that wants a page, rather than a program or an island.
 pub fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 #[cfg(test)]

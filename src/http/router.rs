@@ -108,7 +108,11 @@ impl MakeRequestId for OurRequestId {
 /// One line per request, without query strings or bodies.
 async fn trace_request(request: Request, next: middleware::Next) -> Response {
     use tracing::Instrument;
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok())
+        .unwrap_or_default();
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     async move {
         let started = std::time::Instant::now();
@@ -135,8 +139,11 @@ async fn refuse_cross_site(request: Request, next: middleware::Next) -> Result<R
 }
 
 fn session_layer(state: &AppState) -> SessionManagerLayer<PgSessionStore> {
-    let store =
-        PgSessionStore::new(state.services.pool.clone(), state.session_idle_seconds, state.session_absolute_seconds);
+    let store = PgSessionStore::new(
+        state.services.pool.clone(),
+        state.session_idle_seconds,
+        state.session_absolute_seconds,
+    );
     let is_https = state.services.public_url.scheme() == "https";
     // A `__Host-` cookie is accepted only with Secure, Path=/ and without Domain; plain http on
     // loopback cannot have it.
@@ -154,22 +161,31 @@ fn static_files(state: &AppState) -> Router {
     let immutable = HeaderValue::from_static("public, max-age=31536000, immutable");
     let hour = HeaderValue::from_static("public, max-age=3600");
     let pkg = ServeDir::new(state.site_dir.join("pkg")).precompressed_br().precompressed_gzip();
-    let rest = ServeDir::new(&state.site_dir).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    let rest = ServeDir::new(&state.site_dir)
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip();
     let not_found = || async { HttpError::not_found() };
     Router::new()
         .nest_service(
             "/pkg",
             ServiceBuilder::new()
-                .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, move |response: &axum::http::Response<_>| {
-                    response.status().is_success().then(|| immutable.clone())
-                }))
+                .layer(SetResponseHeaderLayer::overriding(
+                    header::CACHE_CONTROL,
+                    move |response: &axum::http::Response<_>| {
+                        response.status().is_success().then(|| immutable.clone())
+                    },
+                ))
                 .service(pkg.fallback(get(not_found))),
         )
         .fallback_service(
             ServiceBuilder::new()
-                .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, move |response: &axum::http::Response<_>| {
-                    response.status().is_success().then(|| hour.clone())
-                }))
+                .layer(SetResponseHeaderLayer::overriding(
+                    header::CACHE_CONTROL,
+                    move |response: &axum::http::Response<_>| {
+                        response.status().is_success().then(|| hour.clone())
+                    },
+                ))
                 .service(rest.fallback(get(not_found))),
         )
 }

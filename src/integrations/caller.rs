@@ -57,11 +57,20 @@ impl Caller {
 
     /// How the trail names this caller.
     pub fn actor(&self) -> String {
-        if self.scope.user_email.is_empty() { self.scope.user_name.clone() } else { self.scope.user_email.clone() }
+        if self.scope.user_email.is_empty() {
+            self.scope.user_name.clone()
+        } else {
+            self.scope.user_email.clone()
+        }
     }
 
     /// Lets only those on who may set up providers; a refusal is recorded.
-    pub async fn require_configure(&self, services: &Services, action: &'static str, target: &str) -> Result<(), IntegrationError> {
+    pub async fn require_configure(
+        &self,
+        services: &Services,
+        action: &'static str,
+        target: &str,
+    ) -> Result<(), IntegrationError> {
         if self.scope.role.may_configure() {
             return Ok(());
         }
@@ -81,8 +90,13 @@ impl Caller {
         ended: Ended,
         details: &str,
     ) -> Result<(), IntegrationError> {
-        let entry =
-            Entry { actor: self.actor(), action, target: target.to_owned(), ended, details: details.to_owned() };
+        let entry = Entry {
+            actor: self.actor(),
+            action,
+            target: target.to_owned(),
+            ended,
+            details: details.to_owned(),
+        };
         Ok(audit::append(tx, &services.vault, &services.clock, &self.origin, entry).await?)
     }
 }

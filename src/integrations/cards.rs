@@ -37,7 +37,8 @@ pub async fn list(tx: &mut OrgTx, services: &Services) -> Result<Vec<Card>, DbEr
 }
 
 fn state_of(services: &Services, org: OrgId, row: Option<&IntegrationRow>) -> CardState {
-    let answers: Vec<Answer> = row.map(|row| row.capabilities.iter().map(|line| line.answer).collect()).unwrap_or_default();
+    let answers: Vec<Answer> =
+        row.map(|row| row.capabilities.iter().map(|line| line.answer).collect()).unwrap_or_default();
     CardState::of(&CardFacts {
         has_credential: row.is_some_and(|row| row.active_credential_id.is_some()),
         is_paused: row.is_some_and(|row| row.is_paused),

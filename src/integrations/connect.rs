@@ -30,11 +30,21 @@ pub struct ConnectRequest {
 /// How it ended.
 #[derive(Debug)]
 pub enum Connected {
-    Saved { report: TestReport, credential: CredentialId },
+    Saved {
+        report: TestReport,
+        credential: CredentialId,
+    },
     /// Fields are not right; nothing was asked of the provider.
-    Invalid { problems: Vec<Problem>, draft: Option<CredentialId> },
+    Invalid {
+        problems: Vec<Problem>,
+        draft: Option<CredentialId>,
+    },
     /// The provider refused, or nobody could tell, or it is another account.
-    NotSaved { report: TestReport, draft: CredentialId, is_other_account: bool },
+    NotSaved {
+        report: TestReport,
+        draft: CredentialId,
+        is_other_account: bool,
+    },
 }
 
 /// How long a test may take altogether.
@@ -61,7 +71,8 @@ pub async fn connect(
         let report = stored.report.filter(|report| is_untouched && report.outcome == Outcome::Undetermined);
         let report = report.ok_or(IntegrationError::DraftGone)?;
         let credential =
-            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account).await?;
+            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account)
+                .await?;
         return Ok(Connected::Saved { report, credential });
     }
 
@@ -78,14 +89,16 @@ pub async fn connect(
     let report = run_test(services, caller, provider, &fields, progress).await;
     if report.outcome == Outcome::Accepted {
         let saved =
-            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account).await;
+            save_active(services, caller, provider, &fields, &report, request.draft, request.switch_account)
+                .await;
         match saved {
             Ok(credential) => return Ok(Connected::Saved { report, credential }),
             Err(IntegrationError::OtherAccount { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    let is_other_account = report.outcome == Outcome::Accepted || is_other_account(stored.identity.as_deref(), &report);
+    let is_other_account =
+        report.outcome == Outcome::Accepted || is_other_account(stored.identity.as_deref(), &report);
     let draft = save_draft(services, caller, provider, &fields, Some(&report), request.draft).await?;
     Ok(Connected::NotSaved { report, draft, is_other_account })
 }
@@ -109,7 +122,9 @@ async fn load_base(
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock(&mut tx, id, PRIMARY).await?;
     let row = match (draft, &card) {
-        (Some(draft), _) => Some(credentials::find_draft(&mut tx, draft).await?.ok_or(IntegrationError::DraftGone)?),
+        (Some(draft), _) => {
+            Some(credentials::find_draft(&mut tx, draft).await?.ok_or(IntegrationError::DraftGone)?)
+        }
         (None, Some(card)) => credentials::find_active(&mut tx, card.id).await?,
         (None, None) => None,
     };

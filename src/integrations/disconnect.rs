@@ -11,13 +11,26 @@ use super::save::ENSURE_ASSISTANTS;
 
 /// Takes a provider's credential out of use. Disconnecting what is not connected is an error that
 /// says so, and harms nothing.
-pub async fn disconnect(services: &Services, caller: &Caller, provider: ProviderId) -> Result<(), IntegrationError> {
+pub async fn disconnect(
+    services: &Services,
+    caller: &Caller,
+    provider: ProviderId,
+) -> Result<(), IntegrationError> {
     caller.require_configure(services, "integration.disconnected", provider.as_str()).await?;
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock(&mut tx, provider, PRIMARY).await?;
     let active = card.and_then(|card| card.active_credential_id.map(|credential| (card.id, credential)));
     let Some((card, credential)) = active else {
-        caller.record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Failure, "not connected").await?;
+        caller
+            .record(
+                &mut tx,
+                services,
+                "integration.disconnected",
+                provider.as_str(),
+                Ended::Failure,
+                "not connected",
+            )
+            .await?;
         tx.commit().await?;
         return Err(IntegrationError::NotConnected(provider));
     };
@@ -32,7 +45,9 @@ pub async fn disconnect(services: &Services, caller: &Caller, provider: Provider
         jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
     }
     changes::announce(&mut tx).await?;
-    caller.record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Success, "").await?;
+    caller
+        .record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Success, "")
+        .await?;
     tx.commit().await?;
     services.evict(caller.org());
     Ok(())

@@ -19,7 +19,9 @@ use crate::db::webhook_secrets::{self, NewWebhookSecret};
 use crate::db::{OrgTx, changes, jobs, routes};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
-use crate::providers::vapi::assistant::{self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice};
+use crate::providers::vapi::assistant::{
+    self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice,
+};
 use crate::providers::vapi::{self, AssistantRecord, VapiClient, VapiCredentials, VapiError};
 use crate::state::Services;
 use crate::vault::{SecretText, VaultError};
@@ -62,7 +64,13 @@ pub async fn ensure_assistants(services: &Services, org: OrgId) -> Result<Vec<Ag
         Err(error) => {
             let sentence = error.sentence();
             for role in ROLES {
-                agents::mark_unfinished(&mut tx, role, if error.is_passing() { "pending" } else { "failed" }, &sentence).await?;
+                agents::mark_unfinished(
+                    &mut tx,
+                    role,
+                    if error.is_passing() { "pending" } else { "failed" },
+                    &sentence,
+                )
+                .await?;
             }
             if matches!(error, IntegrationError::Vault(VaultError::NotConnected { .. })) {
                 jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
@@ -112,7 +120,11 @@ pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCrede
 }
 
 /// The secret that Vapi signs with: an HMAC credential where Vapi takes one, else a header.
-async fn ensure_secret(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<ServerAuth, IntegrationError> {
+async fn ensure_secret(
+    services: &Services,
+    org: OrgId,
+    client: &VapiClient<'_>,
+) -> Result<ServerAuth, IntegrationError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let live = webhook_secrets::list_live(&mut tx, "vapi").await?;
     tx.commit().await?;
@@ -196,7 +208,8 @@ async fn ensure_one(
     if !routes::claim_assistant(&mut tx, record.id, &row.role, &row.name).await? {
         return Err(IntegrationError::Provider {
             code: Some("assistant_claimed"),
-            sentence: "This assistant is already connected to another clinic. Ask support to move it.".to_owned(),
+            sentence: "This assistant is already connected to another clinic. Ask support to move it."
+                .to_owned(),
             is_passing: false,
         });
     }
@@ -214,7 +227,9 @@ async fn find_ours(
 ) -> Result<Vec<AssistantRecord>, IntegrationError> {
     let found = client.find_assistants(&services.installation.to_string(), &org.to_string()).await;
     let mut ours = found.map_err(|error| provider_error(&error))?;
-    ours.retain(|found| found.metadata.as_ref().and_then(|marks| marks.voxanne_role.as_deref()) == Some(&row.role));
+    ours.retain(|found| {
+        found.metadata.as_ref().and_then(|marks| marks.voxanne_role.as_deref()) == Some(&row.role)
+    });
     ours.sort_by_key(|found| Some(found.id) != row.vapi_assistant_id);
     Ok(ours)
 }
@@ -256,7 +271,11 @@ fn tool(name: &str) -> Option<ToolPlan> {
 
 /// Lists the phone numbers of the account and claims them, so that calls without an assistant find
 /// their clinic. A number that another clinic has stays there.
-async fn claim_numbers(services: &Services, org: OrgId, client: &VapiClient<'_>) -> Result<(), IntegrationError> {
+async fn claim_numbers(
+    services: &Services,
+    org: OrgId,
+    client: &VapiClient<'_>,
+) -> Result<(), IntegrationError> {
     let numbers = match client.list_phone_numbers().await {
         Ok(numbers) => numbers,
         // A key that may not read numbers is a limited one; its card says so.
@@ -275,14 +294,21 @@ async fn claim_numbers(services: &Services, org: OrgId, client: &VapiClient<'_>)
 }
 
 /// Deletes the assistant of a role at Vapi; keeps our row and frees its route.
-pub async fn delete_assistant(services: &Services, caller: &Caller, role: &str) -> Result<(), IntegrationError> {
+pub async fn delete_assistant(
+    services: &Services,
+    caller: &Caller,
+    role: &str,
+) -> Result<(), IntegrationError> {
     caller.require_configure(services, "assistant.deleted", role).await?;
     let mut tx = caller.begin(services).await?;
     let row = agents::find(&mut tx, role).await?.ok_or(crate::db::DbError::NotFound)?;
     tx.commit().await?;
     if let Some(id) = row.vapi_assistant_id {
         let opened = services.vault.open::<VapiCredentials>(caller.org()).await?;
-        client(services, caller.org(), &opened.credentials).delete_assistant(id).await.map_err(|error| provider_error(&error))?;
+        client(services, caller.org(), &opened.credentials)
+            .delete_assistant(id)
+            .await
+            .map_err(|error| provider_error(&error))?;
     }
     let mut tx = caller.begin(services).await?;
     if let Some(id) = row.vapi_assistant_id {

@@ -87,7 +87,9 @@ impl IntegrationError {
             IntegrationError::NothingToRestore => {
                 "There is no earlier credential to bring back. Old ones are kept for 30 days.".to_owned()
             }
-            IntegrationError::Busy => "This is being worked on already. Please look again in a few seconds.".to_owned(),
+            IntegrationError::Busy => {
+                "This is being worked on already. Please look again in a few seconds.".to_owned()
+            }
             IntegrationError::Provider { sentence, .. } => sentence.clone(),
             IntegrationError::Vault(error) => vault_sentence(error),
             IntegrationError::Audit(_) | IntegrationError::Begin(_) | IntegrationError::Db(_) => {

@@ -17,7 +17,11 @@ pub enum Submitted {
 }
 
 /// Puts what was submitted over what is stored. Absent fields stay as they are.
-pub fn merge(spec: &ProviderSpec, stored: Option<&SecretFields>, submitted: &[(String, Submitted)]) -> SecretFields {
+pub fn merge(
+    spec: &ProviderSpec,
+    stored: Option<&SecretFields>,
+    submitted: &[(String, Submitted)],
+) -> SecretFields {
     let mut merged = SecretFields::new();
     for field in spec.fields {
         let kept = stored.and_then(|fields| fields.find(field.key)).cloned();

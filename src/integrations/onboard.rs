@@ -35,13 +35,25 @@ pub async fn onboard(services: &Services, org: OrgId, name: &str) -> Result<(), 
     let mut tx = OrgTx::service(&services.pool, org).await?;
     for role in ["inbound", "outbound"] {
         let (first_message, system_prompt) = default_prompt(name, role);
-        agents::insert_default(&mut tx, role, &format!("{} {role}", short.trim()), &first_message, &system_prompt).await?;
+        agents::insert_default(
+            &mut tx,
+            role,
+            &format!("{} {role}", short.trim()),
+            &first_message,
+            &system_prompt,
+        )
+        .await?;
     }
     Ok(tx.commit().await?)
 }
 
 /// Makes a person a member of a clinic.
-pub async fn add_member(services: &Services, org: OrgId, user: UserId, role: Role) -> Result<(), IntegrationError> {
+pub async fn add_member(
+    services: &Services,
+    org: OrgId,
+    user: UserId,
+    role: Role,
+) -> Result<(), IntegrationError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     users::insert_membership(&mut tx, user, role).await?;
     Ok(tx.commit().await?)

@@ -19,7 +19,13 @@ pub const ENSURE_ASSISTANTS: &str = "ensure_assistants";
 
 /// The place that a credential's secret is bound to.
 pub const fn place(org: OrgId, provider: ProviderId, id: CredentialId) -> Place<'static> {
-    Place { org: Some(org), table: "org_credentials", column: "sealed", provider: provider.as_str(), row: id.0 }
+    Place {
+        org: Some(org),
+        table: "org_credentials",
+        column: "sealed",
+        provider: provider.as_str(),
+        row: id.0,
+    }
 }
 
 /// What a test found, as the card keeps it.
@@ -54,7 +60,10 @@ pub async fn save_active(
     let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
-    if !allow_other_account && card.active_credential_id.is_some() && is_other_account(card.identity.as_deref(), report) {
+    if !allow_other_account
+        && card.active_credential_id.is_some()
+        && is_other_account(card.identity.as_deref(), report)
+    {
         return Err(IntegrationError::OtherAccount { provider: spec.id });
     }
     if let Some(old) = card.active_credential_id {
@@ -81,8 +90,11 @@ pub async fn save_active(
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
     changes::announce(&mut tx).await?;
-    let action = if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };
-    caller.record(&mut tx, services, action, spec.id.as_str(), Ended::Success, report.outcome.as_str()).await?;
+    let action =
+        if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };
+    caller
+        .record(&mut tx, services, action, spec.id.as_str(), Ended::Success, report.outcome.as_str())
+        .await?;
     tx.commit().await?;
     services.evict(caller.org());
     Ok(id)
@@ -140,4 +152,3 @@ pub async fn open(
     let sealed = Sealed::parse(sealed)?;
     Ok(services.vault.open_fields(&place(org, provider, id), &sealed).await?)
 }
-

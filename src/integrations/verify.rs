@@ -12,10 +12,17 @@ use crate::state::Services;
 
 /// Tests the active credential of a provider and records what was found. Members may do this too:
 /// it shows state and changes nothing at the provider.
-pub async fn verify(services: &Services, caller: &Caller, provider: ProviderId) -> Result<TestReport, IntegrationError> {
+pub async fn verify(
+    services: &Services,
+    caller: &Caller,
+    provider: ProviderId,
+) -> Result<TestReport, IntegrationError> {
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock(&mut tx, provider, PRIMARY).await?.ok_or(IntegrationError::NotConnected(provider))?;
-    let row = credentials::find_active(&mut tx, card.id).await?.ok_or(IntegrationError::NotConnected(provider))?;
+    let card = integrations::lock(&mut tx, provider, PRIMARY)
+        .await?
+        .ok_or(IntegrationError::NotConnected(provider))?;
+    let row =
+        credentials::find_active(&mut tx, card.id).await?.ok_or(IntegrationError::NotConnected(provider))?;
     tx.commit().await?;
 
     let fields = save::open(services, caller.org(), provider, row.id, row.sealed).await?;
@@ -27,7 +34,9 @@ pub async fn verify(services: &Services, caller: &Caller, provider: ProviderId) 
     integrations::record_findings(&mut tx, card.id, row.id, &findings(&report)).await?;
     changes::announce(&mut tx).await?;
     let ended = if report.outcome == Outcome::Accepted { Ended::Success } else { Ended::Failure };
-    caller.record(&mut tx, services, "integration.verified", provider.as_str(), ended, report.outcome.as_str()).await?;
+    caller
+        .record(&mut tx, services, "integration.verified", provider.as_str(), ended, report.outcome.as_str())
+        .await?;
     tx.commit().await?;
     services.evict(caller.org());
     Ok(report)
@@ -47,8 +56,11 @@ pub async fn restore(
         .into_iter()
         .find(|row| row.provider_id() == Some(provider) && row.label == PRIMARY)
         .ok_or(IntegrationError::NothingToRestore)?;
-    let wanted = credential.or(card.restorable_id.map(CredentialId)).ok_or(IntegrationError::NothingToRestore)?;
-    let row = credentials::find(&mut tx, wanted).await?.filter(|row| row.integration_id == card.id && !row.is_active);
+    let wanted =
+        credential.or(card.restorable_id.map(CredentialId)).ok_or(IntegrationError::NothingToRestore)?;
+    let row = credentials::find(&mut tx, wanted)
+        .await?
+        .filter(|row| row.integration_id == card.id && !row.is_active);
     tx.commit().await?;
     let row = row.ok_or(IntegrationError::NothingToRestore)?;
 
@@ -56,13 +68,16 @@ pub async fn restore(
     let report = run_test(services, caller, catalogue::find(provider), &fields, None).await;
     if report.outcome == Outcome::Refused {
         let mut tx = caller.begin(services).await?;
-        caller.record(&mut tx, services, "integration.restored", provider.as_str(), Ended::Failure, "refused").await?;
+        caller
+            .record(&mut tx, services, "integration.restored", provider.as_str(), Ended::Failure, "refused")
+            .await?;
         tx.commit().await?;
         return Ok(report);
     }
 
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock(&mut tx, provider, PRIMARY).await?.ok_or(IntegrationError::NothingToRestore)?;
+    let card =
+        integrations::lock(&mut tx, provider, PRIMARY).await?.ok_or(IntegrationError::NothingToRestore)?;
     if let Some(active) = card.active_credential_id {
         credentials::mark_superseded(&mut tx, active).await?;
     }
@@ -72,7 +87,16 @@ pub async fn restore(
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
     changes::announce(&mut tx).await?;
-    caller.record(&mut tx, services, "integration.restored", provider.as_str(), Ended::Success, report.outcome.as_str()).await?;
+    caller
+        .record(
+            &mut tx,
+            services,
+            "integration.restored",
+            provider.as_str(),
+            Ended::Success,
+            report.outcome.as_str(),
+        )
+        .await?;
     tx.commit().await?;
     services.evict(caller.org());
     Ok(report)

@@ -10,3 +10,4 @@ mod tenancy_mutants;
 mod tenancy_pool;
 mod tenancy_roles;
 mod tenancy_rows;
+mod thin_line;

@@ -51,8 +51,12 @@ mod tests {
 
     #[test]
     fn a_report_is_unique_per_call_whatever_else_differs() {
-        let one = key_of(r#"{"message":{"type":"end-of-call-report","timestamp":1,"call":{"id":"c1"},"artifact":{"logUrl":"a"}}}"#);
-        let again = key_of(r#"{"message":{"type":"end-of-call-report","timestamp":2,"call":{"id":"c1"},"artifact":{"logUrl":"b"}}}"#);
+        let one = key_of(
+            r#"{"message":{"type":"end-of-call-report","timestamp":1,"call":{"id":"c1"},"artifact":{"logUrl":"a"}}}"#,
+        );
+        let again = key_of(
+            r#"{"message":{"type":"end-of-call-report","timestamp":2,"call":{"id":"c1"},"artifact":{"logUrl":"b"}}}"#,
+        );
         let other = key_of(r#"{"message":{"type":"end-of-call-report","timestamp":1,"call":{"id":"c2"}}}"#);
         assert_eq!(one, again);
         assert_ne!(one, other);
@@ -60,12 +64,22 @@ mod tests {
 
     #[test]
     fn repetitions_of_a_type_are_told_apart() {
-        let status = |s: &str| key_of(&format!(r#"{{"message":{{"type":"status-update","status":"{s}","call":{{"id":"c1"}}}}}}"#));
+        let status = |s: &str| {
+            key_of(&format!(
+                r#"{{"message":{{"type":"status-update","status":"{s}","call":{{"id":"c1"}}}}}}"#
+            ))
+        };
         assert_ne!(status("ringing"), status("ended"));
-        let tool = |t: &str| key_of(&format!(r#"{{"message":{{"type":"tool-calls","toolCallList":[{{"id":"{t}"}}],"call":{{"id":"c1"}}}}}}"#));
+        let tool = |t: &str| {
+            key_of(&format!(
+                r#"{{"message":{{"type":"tool-calls","toolCallList":[{{"id":"{t}"}}],"call":{{"id":"c1"}}}}}}"#
+            ))
+        };
         assert_ne!(tool("t1"), tool("t2"));
         assert_eq!(tool("t1"), tool("t1"));
-        let at = |t: u32| key_of(&format!(r#"{{"message":{{"type":"hang","timestamp":{t},"call":{{"id":"c1"}}}}}}"#));
+        let at = |t: u32| {
+            key_of(&format!(r#"{{"message":{{"type":"hang","timestamp":{t},"call":{{"id":"c1"}}}}}}"#))
+        };
         assert_ne!(at(1), at(2));
     }
 }

@@ -83,12 +83,14 @@ impl<'a> Envelope<'a> {
     /// Reads the fields from a body. Everything else is skipped unread.
     pub fn parse(body: &'a [u8]) -> Result<Self, EnvelopeError> {
         let text = std::str::from_utf8(body).map_err(|_| EnvelopeError::Unparsable)?;
-        let Body { message, assistant_id } = serde_json::from_str(text).map_err(|_| EnvelopeError::Unparsable)?;
+        let Body { message, assistant_id } =
+            serde_json::from_str(text).map_err(|_| EnvelopeError::Unparsable)?;
         if message.kind.is_empty() || message.kind.len() > 100 || message.kind.contains('\0') {
             return Err(EnvelopeError::Unparsable);
         }
-        let (call_id, call_assistant, call_number) =
-            message.call.map_or((None, None, None), |call| (call.id, call.assistant_id, call.phone_number_id));
+        let (call_id, call_assistant, call_number) = message
+            .call
+            .map_or((None, None, None), |call| (call.id, call.assistant_id, call.phone_number_id));
         let uuid = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Uuid::try_parse(text).ok());
         let tool_calls = message.tool_call_list.or(message.tool_calls).unwrap_or_default();
         Ok(Self {
@@ -119,7 +121,9 @@ mod tests {
             format!(r#"{{"message":{{"type":"hang","call":{{"id":"x","assistantId":"{ID}"}}}}}}"#),
             format!(r#"{{"assistantId":"{ID}","message":{{"type":"hang"}}}}"#),
             format!(r#"{{"message":{{"type":"transcript","assistantId":"{ID}"}}}}"#),
-            format!(r#"{{"message":{{"type":"hang","assistant":{{"id":"{ID}"}},"call":{{"assistantId":null}}}}}}"#),
+            format!(
+                r#"{{"message":{{"type":"hang","assistant":{{"id":"{ID}"}},"call":{{"assistantId":null}}}}}}"#
+            ),
         ] {
             let envelope = Envelope::parse(body.as_bytes()).unwrap();
             assert_eq!(envelope.assistant.map(|id| id.to_string()).as_deref(), Some(ID), "{body}");
@@ -136,12 +140,23 @@ mod tests {
 
     #[test]
     fn hostile_bodies_are_errors_and_never_panics() {
-        let deep = format!(r#"{{"message":{{"type":"hang","x":{}1{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let deep =
+            format!(r#"{{"message":{{"type":"hang","x":{}1{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         for body in [
-            "", "null", "[]", "{}", "{\"message\":[]}", r#"{"message":{"type":7}}"#, r#"{"message":{"type":""}}"#,
-            r#"{"message":{"type":"hang","type":"hang"}}"#, r#"{"message":{"type":"a","call":{"id":{}}}}"#,
-            r#"{"message":{"type":"\ud800"}}"#, r#"{"message":{"type":"hang\u0000"}}"#,
-            r#"{"message":{"type":"hang"}"#, "\u{0}", r#"{"message":{"type":"hang","toolCallList":{}}}"#,
+            "",
+            "null",
+            "[]",
+            "{}",
+            "{\"message\":[]}",
+            r#"{"message":{"type":7}}"#,
+            r#"{"message":{"type":""}}"#,
+            r#"{"message":{"type":"hang","type":"hang"}}"#,
+            r#"{"message":{"type":"a","call":{"id":{}}}}"#,
+            r#"{"message":{"type":"\ud800"}}"#,
+            r#"{"message":{"type":"hang\u0000"}}"#,
+            r#"{"message":{"type":"hang"}"#,
+            "\u{0}",
+            r#"{"message":{"type":"hang","toolCallList":{}}}"#,
         ] {
             assert_eq!(Envelope::parse(body.as_bytes()).unwrap_err(), EnvelopeError::Unparsable, "{body}");
         }

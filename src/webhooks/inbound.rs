@@ -68,7 +68,8 @@ pub async fn authenticate(
     envelope: &Envelope<'_>,
     incoming: &Incoming<'_>,
 ) -> Result<Verified, InboundError> {
-    let route = resolver.resolve(envelope.assistant, envelope.phone_number).await.map_err(InboundError::Resolve)?;
+    let route =
+        resolver.resolve(envelope.assistant, envelope.phone_number).await.map_err(InboundError::Resolve)?;
     let signed = Signed { headers: incoming.headers, body: incoming.body, method: "POST", url: incoming.url };
     let Some(route) = route else {
         spend_the_same_time(&signed, incoming.now);
@@ -77,8 +78,10 @@ pub async fn authenticate(
     if route.secrets.is_empty() {
         spend_the_same_time(&signed, incoming.now);
     }
-    for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now)) {
-        let key = vault.open_with_key(&RouteSecret::place(route.org, secret.id), &secret.sealed, &secret.key)?;
+    for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now))
+    {
+        let key =
+            vault.open_with_key(&RouteSecret::place(route.org, secret.id), &secret.sealed, &secret.key)?;
         if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
             return Ok(Verified { route });
         }
@@ -121,7 +124,8 @@ pub async fn prepare(
         key_version: sealed.key_version(),
         sealed_payload: sealed.as_bytes().to_vec(),
         summary: payload.summary().to_string(),
-        trace: json!([{ "stage": "received", "us": 0 }, { "stage": "verified", "us": verified_after_us }]).to_string(),
+        trace: json!([{ "stage": "received", "us": 0 }, { "stage": "verified", "us": verified_after_us }])
+            .to_string(),
         status: if is_answered_now(&envelope.kind) { "received" } else { "processed" },
     };
     Ok((event, payload))

@@ -12,8 +12,8 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::inbound::Verified;
-use crate::db::inbound::{self, NewEvent};
 use crate::db::DbError;
+use crate::db::inbound::{self, NewEvent};
 use crate::domain::OrgId;
 
 /// Events that may wait.
@@ -102,7 +102,8 @@ impl Drop for Share<'_> {
 async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let (events, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|waiting| (waiting.event, waiting.answer)).unzip();
+        let (events, answers): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|waiting| (waiting.event, waiting.answer)).unzip();
         match inbound::accept(&pool, &events).await {
             Ok(new) => {
                 let new: HashSet<_> = new.into_iter().collect();
@@ -119,7 +120,11 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, events = events.len(), "the inbox could not store");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    events = events.len(),
+                    "the inbox could not store"
+                );
                 for answer in answers {
                     let _ = answer.send(Err(reason(&error)));
                 }

@@ -11,15 +11,40 @@ use crate::domain::mask::mask_phone;
 
 /// Members that hold secrets, at any depth.
 const SECRETS: &[&str] = &[
-    "twilioAuthToken", "twilioApiKey", "twilioApiSecret", "serverUrlSecret", "secret", "secretKey", "authToken",
-    "apiKey", "apiSecret", "credentials", "token", "headers", "authenticationPlan",
+    "twilioAuthToken",
+    "twilioApiKey",
+    "twilioApiSecret",
+    "serverUrlSecret",
+    "secret",
+    "secretKey",
+    "authToken",
+    "apiKey",
+    "apiSecret",
+    "credentials",
+    "token",
+    "headers",
+    "authenticationPlan",
 ];
 
 /// Members that hold what was said, or lead to it.
 const CONVERSATION: &[&str] = &[
-    "transcript", "messages", "messagesOpenAIFormatted", "originalTranscript", "recordingUrl", "stereoRecordingUrl",
-    "videoRecordingUrl", "recording", "logUrl", "pcapUrl", "presignedMonoUrl", "presignedStereoUrl",
-    "presignedVideoUrl", "presignedAssistantUrl", "presignedCustomerUrl", "presignedPcapUrl", "presignedLogUrl",
+    "transcript",
+    "messages",
+    "messagesOpenAIFormatted",
+    "originalTranscript",
+    "recordingUrl",
+    "stereoRecordingUrl",
+    "videoRecordingUrl",
+    "recording",
+    "logUrl",
+    "pcapUrl",
+    "presignedMonoUrl",
+    "presignedStereoUrl",
+    "presignedVideoUrl",
+    "presignedAssistantUrl",
+    "presignedCustomerUrl",
+    "presignedPcapUrl",
+    "presignedLogUrl",
 ];
 
 /// A message, read as a whole and cleaned.
@@ -58,10 +83,17 @@ impl Payload {
         put("cost", message["cost"].as_f64().map(|cost| json!(cost)));
         put("durationSeconds", message["durationSeconds"].as_f64().map(|seconds| json!(seconds)));
         put("caller", message["customer"]["number"].as_str().map(|number| json!(mask_phone(&tidy(number)))));
-        put("tools", message["toolCallList"].as_array().map(|calls| {
-            calls.iter().take(8).filter_map(|call| call["function"]["name"].as_str().or(call["name"].as_str()))
-                .map(|name| json!(tidy(name))).collect()
-        }));
+        put(
+            "tools",
+            message["toolCallList"].as_array().map(|calls| {
+                calls
+                    .iter()
+                    .take(8)
+                    .filter_map(|call| call["function"]["name"].as_str().or(call["name"].as_str()))
+                    .map(|name| json!(tidy(name)))
+                    .collect()
+            }),
+        );
         Value::Object(summary)
     }
 }
@@ -75,7 +107,8 @@ fn clean(value: &mut Value, keep_conversation: bool) {
     match value {
         Value::Object(members) => {
             members.retain(|key, _| {
-                !SECRETS.contains(&key.as_str()) && (keep_conversation || !CONVERSATION.contains(&key.as_str()))
+                !SECRETS.contains(&key.as_str())
+                    && (keep_conversation || !CONVERSATION.contains(&key.as_str()))
             });
             for member in members.values_mut() {
                 clean(member, keep_conversation);

@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::signature::Scheme;
-use crate::db::routes::{self, ResolvedRow};
 use crate::db::DbError;
+use crate::db::routes::{self, ResolvedRow};
 use crate::domain::OrgId;
 use crate::vault::{Place, Sealed, WrappedKey};
 
@@ -83,7 +83,9 @@ impl Resolver {
     pub fn new(pool: PgPool, ttl: Duration, bytes: u64) -> Self {
         let known = Cache::builder()
             .max_capacity(bytes)
-            .weigher(|_, route: &Arc<Route>| u32::try_from(256 + route.secrets.len() * 512).unwrap_or(u32::MAX))
+            .weigher(|_, route: &Arc<Route>| {
+                u32::try_from(256 + route.secrets.len() * 512).unwrap_or(u32::MAX)
+            })
             .time_to_live(ttl)
             .build();
         let unknown = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(10)).build();
@@ -98,7 +100,11 @@ impl Resolver {
     }
 
     /// The route of an assistant, or else of a phone number; `None` where nobody has claimed it.
-    pub async fn resolve(&self, assistant: Option<Uuid>, phone_number: Option<Uuid>) -> Result<Option<Arc<Route>>, ResolveError> {
+    pub async fn resolve(
+        &self,
+        assistant: Option<Uuid>,
+        phone_number: Option<Uuid>,
+    ) -> Result<Option<Arc<Route>>, ResolveError> {
         if assistant.is_none() && phone_number.is_none() {
             return Ok(None);
         }
@@ -127,7 +133,9 @@ impl Resolver {
     async fn load(&self, key: Key) -> Result<Arc<Route>, ResolveError> {
         let _permit = self.misses.acquire().await.map_err(|_| ResolveError::Unknown)?;
         let generation = self.generation.load(Ordering::Acquire);
-        let rows = routes::resolve_vapi(&self.pool, key.0, key.1).await.map_err(|e| ResolveError::Db(Arc::new(e)))?;
+        let rows = routes::resolve_vapi(&self.pool, key.0, key.1)
+            .await
+            .map_err(|e| ResolveError::Db(Arc::new(e)))?;
         let first = rows.first().ok_or(ResolveError::Unknown)?;
         let (org, keep_transcripts) = (OrgId(first.org_id), first.keep_transcripts);
         let secrets = rows.into_iter().filter_map(read_secret).collect::<Result<_, _>>()?;
@@ -169,10 +177,14 @@ fn read_secret(row: ResolvedRow) -> Option<Result<RouteSecret, ResolveError>> {
             id,
             scheme: Scheme::from_stored(row.scheme.as_deref()?, &row.params?.0)?,
             sealed: Sealed::parse(row.sealed?).ok()?,
-            key: WrappedKey { version: row.key_version?, kek_id: row.kek_id?, bytes: row.wrapped?.into(), seals_reserved: 0 },
+            key: WrappedKey {
+                version: row.key_version?,
+                kek_id: row.kek_id?,
+                bytes: row.wrapped?.into(),
+                seals_reserved: 0,
+            },
             not_after: row.not_after.map(|at| at.unix_timestamp()),
         })
     };
     Some(read().ok_or(ResolveError::Unreadable))
 }
-

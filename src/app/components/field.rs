@@ -5,8 +5,8 @@
 
 use leptos::prelude::*;
 
-use crate::app::icons::{Icon, IconName};
 use super::textarea::Textarea;
+use crate::app::icons::{Icon, IconName};
 use crate::app::wire::PatternKind;
 use crate::domain::mask::MASK;
 use crate::domain::pattern::MAX_VALUE_BYTES;
@@ -146,8 +146,11 @@ pub fn Field(field: FieldView, #[prop(optional)] autofocus: bool) -> impl IntoVi
     let error_id = format!("{id}-error");
     let notice_id = format!("{id}-notice");
     let has_help = !field.help.is_empty() || !field.where_url.is_empty();
-    let described_by =
-        if has_help { format!("{error_id} {notice_id} {help_id}") } else { format!("{error_id} {notice_id}") };
+    let described_by = if has_help {
+        format!("{error_id} {notice_id} {help_id}")
+    } else {
+        format!("{error_id} {notice_id}")
+    };
     let placeholder = match &field.saved {
         Some(saved) => Some(saved.placeholder()),
         None => (!field.example.is_empty()).then(|| field.example.to_owned()),

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::badge::{meaning_class, meaning_icon};
-use crate::app::icons::Icon;
 use crate::app::Flash;
+use crate::app::icons::Icon;
 use crate::app::islands::dismiss::Dismiss;
 use crate::domain::card::Meaning;
 

@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn text_cannot_leave_a_textarea() {
         let evil = "</textarea><script>alert(1)</script>&".to_owned();
-        let html = Owner::new()
-            .with(|| view! { <Textarea id="a".to_owned() name="a" value=evil /> }.to_html());
+        let html =
+            Owner::new().with(|| view! { <Textarea id="a".to_owned() name="a" value=evil /> }.to_html());
         assert!(!html.contains("<script"), "{html}");
         assert_eq!(html.matches("</textarea>").count(), 1);
         assert!(html.contains("&lt;/textarea&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));

@@ -6,9 +6,9 @@ use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::field::{Field, FieldView, LongField};
 use crate::app::components::flash::FlashBox;
-use crate::app::icons::IconName;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::time::Ago;
+use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::FieldError;
 use crate::app::{Flash, islands::form_help::FormHelp};
@@ -117,7 +117,8 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
             />
         }
     });
-    let save = can_configure.then(|| view! { <Submit label=format!("Save {role} agent") weight=Weight::Main /> });
+    let save =
+        can_configure.then(|| view! { <Submit label=format!("Save {role} agent") weight=Weight::Main /> });
     view! {
         <section class="surface agent" aria-labelledby=format!("{role}-title")>
             <header class="agent-header">

@@ -5,10 +5,10 @@ use leptos::prelude::*;
 use crate::app::components::badge::Badge;
 use crate::app::components::button::ButtonLink;
 use crate::app::components::empty::Empty;
-use crate::app::icons::IconName;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::Table;
 use crate::app::components::time::Moment;
+use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
 use crate::domain::card::Meaning;
 

@@ -109,9 +109,10 @@ fn permissions(list: Vec<String>, console_url: &'static str, name: &'static str)
 /// Open fields first, then each folded group, open when something in it needs to be seen.
 fn fields(fields: Vec<FieldView>, takes_focus: bool) -> impl IntoView {
     let (open, folded): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| field.folded_under.is_none());
-    let first_empty = open.iter().position(|field| field.error.is_some()).or_else(|| {
-        open.iter().position(|field| field.value.is_empty() && field.saved.is_none())
-    });
+    let first_empty = open
+        .iter()
+        .position(|field| field.error.is_some())
+        .or_else(|| open.iter().position(|field| field.value.is_empty() && field.saved.is_none()));
     let mut groups: Vec<(&'static str, Vec<FieldView>)> = Vec::new();
     for field in folded {
         let heading = field.folded_under.unwrap_or_default();

@@ -53,7 +53,9 @@ impl ErrorPage {
 
     fn text(&self) -> String {
         match self {
-            ErrorPage::NotFound => "There is nothing at this address, or it belongs to another clinic.".to_owned(),
+            ErrorPage::NotFound => {
+                "There is nothing at this address, or it belongs to another clinic.".to_owned()
+            }
             ErrorPage::Forbidden { may_ask } => {
                 may_ask.clone().unwrap_or_else(|| "Ask an owner or admin of this clinic.".to_owned())
             }

@@ -7,8 +7,8 @@ use super::disconnect_panel::{DisconnectPanelView, disconnect_panel};
 use super::sms_panel::{SmsPanelView, sms_panel};
 use crate::app::components::badge::{meaning_class, meaning_icon};
 use crate::app::components::card::{CardView, IntegrationCard};
-use crate::app::icons::Icon;
 use crate::app::components::page_header::PageHeader;
+use crate::app::icons::Icon;
 use crate::app::relative::UnixMillis;
 use crate::domain::card::{CardState, Meaning};
 
@@ -56,9 +56,8 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
 /// "2 of 7 need attention", or that all is well.
 pub fn summary(cards: &[CardView]) -> String {
     let total = cards.len();
-    let count = |meanings: &[Meaning]| {
-        cards.iter().filter(|card| meanings.contains(&card.state.meaning())).count()
-    };
+    let count =
+        |meanings: &[Meaning]| cards.iter().filter(|card| meanings.contains(&card.state.meaning())).count();
     let trouble = count(&[Meaning::Broken, Meaning::Attention]);
     if trouble > 0 {
         let verb = if trouble == 1 { "needs" } else { "need" };

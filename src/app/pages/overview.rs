@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::integrations::connected;
 use crate::app::components::badge::{StateBadge, meaning_class, meaning_icon};
 use crate::app::components::button::{ButtonLink, Weight};
 use crate::app::components::card::{CardView, ProofLine, mark_href};
-use crate::app::icons::{Icon, IconName};
 use crate::app::components::page_header::PageHeader;
-use super::integrations::connected;
+use crate::app::icons::{Icon, IconName};
 use crate::app::relative::UnixMillis;
 use crate::domain::card::Meaning;
 

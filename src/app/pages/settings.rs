@@ -7,10 +7,10 @@ use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButto
 use crate::app::components::card::HintRow;
 use crate::app::components::empty::Empty;
 use crate::app::components::field::{Field, FieldView};
-use crate::app::icons::IconName;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::Table;
 use crate::app::components::time::Ago;
+use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::FieldError;
 use crate::domain::card::CardState;
@@ -115,7 +115,8 @@ fn profile(form: ProfileForm, org: OrgId, can_configure: bool, may_ask: Option<S
         ..FieldView::new(key, label, value)
     };
     let name = field("name", "Name", &form.name, "", "Spoken by the agents and shown in this dashboard.");
-    let zone = field("timeZone", "Time zone", &form.time_zone, "Europe/Berlin", "As in the time zone database.");
+    let zone =
+        field("timeZone", "Time zone", &form.time_zone, "Europe/Berlin", "As in the time zone database.");
     let country = field("country", "Country", &form.country, "DE", "Two letters.");
     let actions = if can_configure {
         view! {

@@ -52,7 +52,11 @@ fn every_input_has_a_label() {
         let buttons = Selector::parse("button, a[href]:not([aria-hidden])").unwrap();
         for button in document.select(&buttons) {
             let words: String = button.text().collect();
-            assert!(!words.trim().is_empty() || button.attr("aria-label").is_some(), "{name}: {}", button.html());
+            assert!(
+                !words.trim().is_empty() || button.attr("aria-label").is_some(),
+                "{name}: {}",
+                button.html()
+            );
         }
     }
 }

@@ -30,7 +30,9 @@ pub(super) fn judge(facts: &Facts) -> Vec<String> {
             needed.push("tenant_floor".to_owned());
         }
         let prefix = if is_organizations { "own" } else { "tenant" };
-        needed.extend(relation.commands_of_app.iter().map(|command| format!("{prefix}_{}", command.to_lowercase())));
+        needed.extend(
+            relation.commands_of_app.iter().map(|command| format!("{prefix}_{}", command.to_lowercase())),
+        );
         for name in needed {
             if !facts.policies.iter().any(|policy| policy.table == relation.name && policy.name == name) {
                 findings.push(format!("table {} lacks the policy {name}", relation.name));
@@ -57,7 +59,9 @@ fn judge_one(policy: &Policy) -> Option<String> {
             is_permissive(policy, "r", APP) && printed(&policy.using) == own && policy.with_check.is_empty()
         }
         "tenant_insert" => {
-            is_permissive(policy, "a", APP) && policy.using.is_empty() && is_own_by_role(&policy.with_check, &own)
+            is_permissive(policy, "a", APP)
+                && policy.using.is_empty()
+                && is_own_by_role(&policy.with_check, &own)
         }
         "tenant_update" | "own_update" => {
             is_permissive(policy, "w", APP)
@@ -65,7 +69,9 @@ fn judge_one(policy: &Policy) -> Option<String> {
                 && policy.with_check == policy.using
         }
         "tenant_delete" => {
-            is_permissive(policy, "d", APP) && is_own_by_role(&policy.using, &own) && policy.with_check.is_empty()
+            is_permissive(policy, "d", APP)
+                && is_own_by_role(&policy.using, &own)
+                && policy.with_check.is_empty()
         }
         "backup_select" => is_permissive(policy, "r", BACKUP) && policy.using == "true",
         "gate_select" => is_gate(policy, "r"),
@@ -133,7 +139,10 @@ mod tests {
     }
 
     fn by_role(roles: &str) -> String {
-        format!("({} AND (( SELECT current_setting('app.role'::text) AS current_setting) = ANY ('{{{roles}}}'::text[])))", own_text("org_id"))
+        format!(
+            "({} AND (( SELECT current_setting('app.role'::text) AS current_setting) = ANY ('{{{roles}}}'::text[])))",
+            own_text("org_id")
+        )
     }
 
     #[test]
@@ -152,7 +161,9 @@ mod tests {
         for using in ["true".to_owned(), format!("({own} OR true)"), lenient, String::new()] {
             assert!(judge_one(&policy("tenant_select", "r", &using, "")).is_some(), "{using}");
         }
-        assert!(judge_one(&policy("tenant_update", "w", &by_role("owner"), &by_role("owner,member"))).is_some());
+        assert!(
+            judge_one(&policy("tenant_update", "w", &by_role("owner"), &by_role("owner,member"))).is_some()
+        );
         assert!(judge_one(&policy("tenant_delete", "d", &by_role("nobody"), "")).is_some());
         assert!(judge_one(&policy("tenant_extra", "r", &own, "")).is_some());
         assert!(judge_one(&policy("own_select", "r", &own, "")).is_some());

@@ -16,7 +16,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<String> {
             "v" => findings.push(format!("view {} does not say security_invoker", relation.name)),
             "r" | "p" if is_global => {}
             "r" | "p" => findings.extend(judge_tenant(relation, facts)),
-            _ => findings.push(format!("{} is neither a table nor a view: row-level security does not reach it", relation.name)),
+            _ => findings.push(format!(
+                "{} is neither a table nor a view: row-level security does not reach it",
+                relation.name
+            )),
         }
         findings.extend(judge_rights(relation));
     }

@@ -106,8 +106,7 @@ impl Layout {
     /// (`peer`), and that user only in the three roles of ours.
     pub fn write_access_rules(&self) -> Result<(), EmbeddedError> {
         let name = own_name()?.replace('"', "\"\"");
-        let map: String =
-            [SUPERUSER, OWNER, APP].map(|role| format!("voxanne \"{name}\" {role}\n")).concat();
+        let map: String = [SUPERUSER, OWNER, APP].map(|role| format!("voxanne \"{name}\" {role}\n")).concat();
         replace_file(&self.hba(), "# Written at every start.\nlocal all all peer map=voxanne\n")?;
         replace_file(&self.ident(), &format!("# Written at every start.\n{map}"))
     }

@@ -98,7 +98,8 @@ pub async fn verify_one(admitted: Admitted, Path(id): Path<String>) -> Result<Js
 pub async fn remove(admitted: Admitted, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
     let (row, provider) = find(&admitted, &id).await?;
     if !row.is_active {
-        let sentence = "This credential is not in use any more. It can be restored for a while, and calls never use it.";
+        let sentence =
+            "This credential is not in use any more. It can be restored for a while, and calls never use it.";
         return Err(HttpError::new(StatusCode::CONFLICT, "not_active", sentence));
     }
     disconnect::disconnect(&admitted.state.services, &admitted.caller, provider).await?;

@@ -125,7 +125,9 @@ fn status_out(card: &Card) -> StatusOut {
         identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
         error: row.and_then(|row| row.verification_error.clone()),
         fix: row.and_then(|row| row.fix_hint.clone()),
-        capabilities: row.map(|row| row.capabilities.iter().map(capability_out).collect()).unwrap_or_default(),
+        capabilities: row
+            .map(|row| row.capabilities.iter().map(capability_out).collect())
+            .unwrap_or_default(),
         hint: row.and_then(|row| row.hint.clone()).map(|hint| hint.0).unwrap_or_default(),
     }
 }
@@ -173,7 +175,11 @@ pub async fn save(
 }
 
 /// Connects a provider with a JSON body.
-pub async fn connect_with(admitted: &Admitted, provider: ProviderId, body: Map<String, Value>) -> Result<Response, HttpError> {
+pub async fn connect_with(
+    admitted: &Admitted,
+    provider: ProviderId,
+    body: Map<String, Value>,
+) -> Result<Response, HttpError> {
     let spec = catalogue::find(provider).spec();
     let request = read_body(spec, body)?;
     let services = &admitted.state.services;
@@ -186,7 +192,8 @@ pub async fn connect_with(admitted: &Admitted, provider: ProviderId, body: Map<S
             Ok(Json(out).into_response())
         }
         Connected::Invalid { problems, .. } => {
-            let fields = problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
+            let fields =
+                problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
             Err(HttpError::invalid("invalid_fields", "Some fields need your attention.", fields))
         }
         Connected::NotSaved { report, draft, is_other_account } => {
@@ -220,11 +227,16 @@ fn read_body(spec: &ProviderSpec, body: Map<String, Value>) -> Result<ConnectReq
             (field, Value::String(text)) if spec.field(field).is_some() => {
                 request.fields.push((key, Submitted::Value(SecretText::new(text))));
             }
-            (field, Value::Null) if spec.field(field).is_some() => request.fields.push((key, Submitted::Cleared)),
+            (field, Value::Null) if spec.field(field).is_some() => {
+                request.fields.push((key, Submitted::Cleared))
+            }
             (field, _) if spec.field(field).is_some() => {
                 errors.push(FieldError { field: key, message: "This field is a text.".to_owned() });
             }
-            _ => errors.push(FieldError { message: format!("{} has no field of this name.", spec.name), field: key }),
+            _ => errors.push(FieldError {
+                message: format!("{} has no field of this name.", spec.name),
+                field: key,
+            }),
         }
     }
     if errors.is_empty() {
@@ -243,14 +255,22 @@ async fn assistants(admitted: &Admitted) -> Result<AssistantsOut, HttpError> {
     let mut tx = admitted.caller.begin(services).await?;
     let rows = agents::list(&mut tx).await?;
     tx.commit().await?;
-    let id = |role: &str| rows.iter().find(|row| row.role == role).and_then(|row| row.vapi_assistant_id).map(|id| id.to_string());
+    let id = |role: &str| {
+        rows.iter()
+            .find(|row| row.role == role)
+            .and_then(|row| row.vapi_assistant_id)
+            .map(|id| id.to_string())
+    };
     Ok(AssistantsOut { inbound: id("inbound"), outbound: id("outbound") })
 }
 
 /// Tests what is stored and records what was found.
 #[utoipa::path(post, path = "/api/integrations/{provider}/verify", tag = "integrations",
     params(("provider" = String, Path)), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
-pub async fn verify_stored(admitted: Admitted, Path(provider): Path<String>) -> Result<Json<ResultOut>, HttpError> {
+pub async fn verify_stored(
+    admitted: Admitted,
+    Path(provider): Path<String>,
+) -> Result<Json<ResultOut>, HttpError> {
     let report = verify::verify(&admitted.state.services, &admitted.caller, provider_of(&provider)?).await?;
     let success = report.outcome == Outcome::Accepted;
     Ok(Json(result_out(report, success)))

@@ -98,7 +98,10 @@ pub async fn create(
     let id = Uuid::now_v7();
     let mut tx = admitted.caller.begin(services).await?;
     api_keys::insert(&mut tx, id, name, &key.prefix, &key.hash, role, admitted.caller.user()).await?;
-    admitted.caller.record(&mut tx, services, "api_key.created", &key.prefix, Ended::Success, role.as_str()).await?;
+    admitted
+        .caller
+        .record(&mut tx, services, "api_key.created", &key.prefix, Ended::Success, role.as_str())
+        .await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(NewApiKeyOut { id: id.to_string(), key: key.secret.expose().to_owned() })))
 }

@@ -46,7 +46,10 @@ impl Modify for ApiKeyScheme {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API key of the clinic, which begins with vxn_."))
             .build();
-        document.components.get_or_insert_default().add_security_scheme("apiKey", SecurityScheme::Http(scheme));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("apiKey", SecurityScheme::Http(scheme));
     }
 }
 
@@ -78,9 +81,13 @@ pub struct Admitted {
 impl FromRequestParts<AppState> for Admitted {
     type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
         let visitor = Visitor::from_request_parts(parts, state).await?;
-        let opened_for = parts.headers.get("x-organization").and_then(|value| value.to_str().ok()?.parse().ok());
+        let opened_for =
+            parts.headers.get("x-organization").and_then(|value| value.to_str().ok()?.parse().ok());
         let caller = visitor.caller(state, opened_for).await?;
         Ok(Self { state: state.clone(), caller })
     }
@@ -104,7 +111,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
                 JsonRejection::BytesRejection(_) => {
                     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
                 }
-                _ => HttpError::new(StatusCode::BAD_REQUEST, "unparsable", "The body is not the JSON that this route takes."),
+                _ => HttpError::new(
+                    StatusCode::BAD_REQUEST,
+                    "unparsable",
+                    "The body is not the JSON that this route takes.",
+                ),
             }),
         }
     }

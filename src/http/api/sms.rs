@@ -40,20 +40,33 @@ pub struct SmsTestOut {
 /// Sends the text of a hot lead to a chosen number, with the clinic's own sender.
 #[utoipa::path(post, path = "/api/sms/test", tag = "messages", request_body = SmsTestIn,
     responses((status = 200, body = SmsTestOut), (status = 409, body = Problem), (status = 422, body = Problem), (status = 502, body = Problem)))]
-pub async fn send_test(admitted: Admitted, JsonBody(body): JsonBody<SmsTestIn>) -> Result<Json<SmsTestOut>, HttpError> {
+pub async fn send_test(
+    admitted: Admitted,
+    JsonBody(body): JsonBody<SmsTestIn>,
+) -> Result<Json<SmsTestOut>, HttpError> {
     let services = &admitted.state.services;
     admitted.caller.require_configure(services, "message.tested", "sms").await?;
     let channel = match body.channel.as_deref() {
         None | Some("sms") => Channel::Sms,
         Some("whatsapp") => Channel::WhatsApp,
         Some(_) => {
-            let error = crate::http::error::FieldError { field: "channel".to_owned(), message: "Use sms or whatsapp.".to_owned() };
+            let error = crate::http::error::FieldError {
+                field: "channel".to_owned(),
+                message: "Use sms or whatsapp.".to_owned(),
+            };
             return Err(HttpError::invalid("invalid_fields", "Use sms or whatsapp.", vec![error]));
         }
     };
     let started = Instant::now();
-    let new = NewText::parse(&body.to, &hot_lead_text(SAMPLE_LEAD), channel, Purpose::Test, admitted.caller.user())?;
-    let sent = messages::send(services, admitted.caller.org(), new, Deadline::after(Duration::from_secs(10))).await?;
+    let new = NewText::parse(
+        &body.to,
+        &hot_lead_text(SAMPLE_LEAD),
+        channel,
+        Purpose::Test,
+        admitted.caller.user(),
+    )?;
+    let sent = messages::send(services, admitted.caller.org(), new, Deadline::after(Duration::from_secs(10)))
+        .await?;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Json(SmsTestOut { success: true, sid: sent.sid, status: sent.status, took_ms }))
 }

@@ -12,8 +12,16 @@ use crate::http::flash::Said;
 use crate::integrations::ensure;
 
 const HOME: &str = "/dashboard/agents";
-const FIELDS: &[&str] =
-    &["name", "firstMessage", "systemPrompt", "modelProvider", "model", "voiceProvider", "voiceId", "language"];
+const FIELDS: &[&str] = &[
+    "name",
+    "firstMessage",
+    "systemPrompt",
+    "modelProvider",
+    "model",
+    "voiceProvider",
+    "voiceId",
+    "language",
+];
 
 /// `POST /dashboard/agents/{role}`
 pub async fn submit_agent(Path(role): Path<String>, form: Submission) -> Result<Response, HttpError> {
@@ -35,8 +43,13 @@ pub async fn submit_agent(Path(role): Path<String>, form: Submission) -> Result<
     match agents::update(&form.state.services, &form.caller, &role, &change).await {
         Ok(row) => {
             let said = match row.vapi_state.as_str() {
-                "ready" => Said::message(Meaning::Works, format!("The {role} agent is saved and in step with Vapi")),
-                _ => Said::message(Meaning::Unknown, format!("The {role} agent is saved. It goes to Vapi as soon as Vapi takes it")),
+                "ready" => {
+                    Said::message(Meaning::Works, format!("The {role} agent is saved and in step with Vapi"))
+                }
+                _ => Said::message(
+                    Meaning::Unknown,
+                    format!("The {role} agent is saved. It goes to Vapi as soon as Vapi takes it"),
+                ),
             };
             form.go(HOME, said).await
         }
@@ -47,7 +60,10 @@ pub async fn submit_agent(Path(role): Path<String>, form: Submission) -> Result<
 /// `POST /dashboard/agents/{role}/delete`
 pub async fn submit_delete(Path(role): Path<String>, form: Submission) -> Result<Response, HttpError> {
     match ensure::delete_assistant(&form.state.services, &form.caller, &role).await {
-        Ok(()) => form.go(HOME, Said::message(Meaning::Unknown, format!("The {role} assistant is deleted at Vapi"))).await,
+        Ok(()) => {
+            form.go(HOME, Said::message(Meaning::Unknown, format!("The {role} assistant is deleted at Vapi")))
+                .await
+        }
         Err(error) => form.back(HOME, error.into(), &[], "").await,
     }
 }

@@ -51,7 +51,12 @@ pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> R
         return Ok(Json(answer).into_response());
     }
     if answer.ok && provider != ProviderId::Vapi {
-        return form.go(&format!("{HOME}#{}", provider.as_str()), Said::message(Meaning::Works, format!("{} is connected", spec.name))).await;
+        return form
+            .go(
+                &format!("{HOME}#{}", provider.as_str()),
+                Said::message(Meaning::Works, format!("{} is connected", spec.name)),
+            )
+            .await;
     }
     let open: Vec<&str> = spec.fields.iter().filter(|field| !field.secret).map(|field| field.key).collect();
     let said = Said {
@@ -63,15 +68,28 @@ pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> R
     form.go(&panel, said).await
 }
 
-async fn answer(form: &Submission, provider: ProviderId, connected: Connected) -> Result<ConnectAnswer, HttpError> {
+async fn answer(
+    form: &Submission,
+    provider: ProviderId,
+    connected: Connected,
+) -> Result<ConnectAnswer, HttpError> {
     Ok(match connected {
         Connected::Saved { report, .. } => {
-            let success = if provider == ProviderId::Vapi { assistants(form).await? } else { SuccessView::default() };
-            ConnectAnswer { ok: true, report: Some(report_view(report)), success: Some(success), ..ConnectAnswer::default() }
+            let success =
+                if provider == ProviderId::Vapi { assistants(form).await? } else { SuccessView::default() };
+            ConnectAnswer {
+                ok: true,
+                report: Some(report_view(report)),
+                success: Some(success),
+                ..ConnectAnswer::default()
+            }
         }
         Connected::Invalid { problems, draft } => ConnectAnswer {
             draft: draft.map(|id| id.to_string()),
-            field_errors: problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect(),
+            field_errors: problems
+                .into_iter()
+                .map(|p| FieldError { field: p.field, message: p.message })
+                .collect(),
             message: Some("Some fields need your attention.".to_owned()),
             ..ConnectAnswer::default()
         },
@@ -150,7 +168,10 @@ pub async fn submit_restore(Path(provider): Path<String>, form: Submission) -> R
 }
 
 /// `POST /dashboard/integrations/{provider}/disconnect`
-pub async fn submit_disconnect(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
+pub async fn submit_disconnect(
+    Path(provider): Path<String>,
+    form: Submission,
+) -> Result<Response, HttpError> {
     let provider = parse(&provider)?;
     let back = format!("{HOME}#{}", provider.as_str());
     let spec = catalogue::find(provider).spec();
@@ -175,7 +196,9 @@ pub async fn submit_test_sms(form: Submission) -> Result<Response, HttpError> {
     let started = Instant::now();
     let new = NewText::parse(form.fields.text("to"), &text, Channel::Sms, Purpose::Test, form.caller.user());
     let sent = match new {
-        Ok(new) => messages::send(services, form.caller.org(), new, Deadline::after(Duration::from_secs(10))).await,
+        Ok(new) => {
+            messages::send(services, form.caller.org(), new, Deadline::after(Duration::from_secs(10))).await
+        }
         Err(error) => return form.back(PANEL, error.into(), &["to"], "sms").await,
     };
     let result = match sent {
@@ -196,7 +219,12 @@ pub async fn submit_test_sms(form: Submission) -> Result<Response, HttpError> {
             took_ms: elapsed(started),
         },
     };
-    let said = Said { values: form.fields.keep(&["to"]), form: "sms".to_owned(), sms: Some(result), ..Said::default() };
+    let said = Said {
+        values: form.fields.keep(&["to"]),
+        form: "sms".to_owned(),
+        sms: Some(result),
+        ..Said::default()
+    };
     form.go(PANEL, said).await
 }
 

@@ -71,7 +71,11 @@ pub async fn read_fields(request: Request) -> Result<Fields, HttpError> {
         return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence));
     }
     let body = axum::body::to_bytes(request.into_body(), FORM_LIMIT).await.map_err(|_| {
-        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "This form is larger than 64 kB. Nothing was saved.")
+        HttpError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "This form is larger than 64 kB. Nothing was saved.",
+        )
     })?;
     Ok(Fields::parse(&body))
 }
@@ -86,7 +90,11 @@ impl FromRequest<AppState> for Submission {
         let headers = parts.headers.clone();
         let fields = read_fields(Request::from_parts(parts, body)).await?;
         let opened_for: OrgId = fields.text("org").parse().map_err(|_| {
-            HttpError::new(StatusCode::BAD_REQUEST, "clinic_missing", "The form does not say which clinic it is for. Nothing was saved.")
+            HttpError::new(
+                StatusCode::BAD_REQUEST,
+                "clinic_missing",
+                "The form does not say which clinic it is for. Nothing was saved.",
+            )
         })?;
         let caller = visitor.caller(state, Some(opened_for)).await?;
         Ok(Self { state: state.clone(), caller, session, fields, headers })
@@ -106,8 +114,15 @@ impl Submission {
     }
 
     /// Sends the browser back with an error, unless it is one that deserves a page of its own.
-    pub async fn back(&self, path: &str, error: HttpError, keep: &[&str], form: &str) -> Result<Response, HttpError> {
-        if self.wants_json() || error.status == StatusCode::FORBIDDEN || error.status == StatusCode::NOT_FOUND {
+    pub async fn back(
+        &self,
+        path: &str,
+        error: HttpError,
+        keep: &[&str],
+        form: &str,
+    ) -> Result<Response, HttpError> {
+        if self.wants_json() || error.status == StatusCode::FORBIDDEN || error.status == StatusCode::NOT_FOUND
+        {
             return Err(error);
         }
         let mut said = Said::error(&error, &self.caller.origin.request_id);

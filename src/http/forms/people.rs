@@ -53,7 +53,8 @@ pub async fn submit_login(
             if error.status.is_server_error() {
                 return Err(error);
             }
-            let view = LoginView { email, next: next.map(str::to_owned), error: Some(error.sentence.clone()) };
+            let view =
+                LoginView { email, next: next.map(str::to_owned), error: Some(error.sentence.clone()) };
             let page = render(plain_shell(&state, "Sign in", &nonce), || login_page(view));
             let mut response = (error.status, Html(page)).into_response();
             if let Some(seconds) = error.retry_after {
@@ -78,23 +79,41 @@ async fn open_session(session: &Session, user: UserId, org: Option<OrgId>) -> Re
 
 /// Sign-ins stand in the clinic's trail, refused ones in the platform's: nobody knows whose they
 /// were.
-async fn record_sign_in(state: &AppState, origin: &Origin, email: &str, org: Option<OrgId>, ended: Ended) -> Result<(), HttpError> {
+async fn record_sign_in(
+    state: &AppState,
+    origin: &Origin,
+    email: &str,
+    org: Option<OrgId>,
+    ended: Ended,
+) -> Result<(), HttpError> {
     let services = &state.services;
     let action = if ended == Ended::Success { "session.opened" } else { "session.refused" };
-    let entry = Entry { actor: normalize_email(email), action, target: "sign-in".to_owned(), ended, details: String::new() };
+    let entry = Entry {
+        actor: normalize_email(email),
+        action,
+        target: "sign-in".to_owned(),
+        ended,
+        details: String::new(),
+    };
     match org {
         Some(org) => {
             let mut tx = OrgTx::service(&services.pool, org).await?;
             audit::append(&mut tx, &services.vault, &services.clock, origin, entry).await?;
             tx.commit().await?;
         }
-        None => audit::append_platform(&services.pool, &services.vault, &services.clock, origin, entry).await?,
+        None => {
+            audit::append_platform(&services.pool, &services.vault, &services.clock, origin, entry).await?
+        }
     }
     Ok(())
 }
 
 /// `POST /logout`
-pub async fn submit_logout(State(state): State<AppState>, session: Session, visitor: Visitor) -> Result<Response, HttpError> {
+pub async fn submit_logout(
+    State(state): State<AppState>,
+    session: Session,
+    visitor: Visitor,
+) -> Result<Response, HttpError> {
     if let Ok(caller) = visitor.caller(&state, None).await {
         let mut tx = caller.begin(&state.services).await?;
         caller.record(&mut tx, &state.services, "session.closed", "sign-out", Ended::Success, "").await?;
@@ -105,7 +124,12 @@ pub async fn submit_logout(State(state): State<AppState>, session: Session, visi
 }
 
 /// `POST /switch`: another clinic of the same person. A clinic that is not theirs does not exist.
-pub async fn submit_switch(State(state): State<AppState>, session: Session, visitor: Visitor, request: Request) -> Result<Response, HttpError> {
+pub async fn submit_switch(
+    State(state): State<AppState>,
+    session: Session,
+    visitor: Visitor,
+    request: Request,
+) -> Result<Response, HttpError> {
     let fields = read_fields(request).await?;
     let caller = visitor.caller(&state, None).await?;
     let user = caller.user().ok_or_else(HttpError::unauthenticated)?;
@@ -145,7 +169,11 @@ pub async fn submit_setup(
                 clinic: fields.text("clinic").to_owned(),
                 name: fields.text("name").to_owned(),
                 email: fields.text("email").to_owned(),
-                errors: error.fields.iter().map(|e| wire::FieldError { field: e.field.clone(), message: e.message.clone() }).collect(),
+                errors: error
+                    .fields
+                    .iter()
+                    .map(|e| wire::FieldError { field: e.field.clone(), message: e.message.clone() })
+                    .collect(),
                 error: Some(error.sentence.clone()),
             };
             let page = render(plain_shell(&state, "Set up", &nonce), || setup_page(view));

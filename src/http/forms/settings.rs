@@ -17,8 +17,11 @@ const HOME: &str = "/dashboard/settings";
 pub async fn submit_profile(form: Submission) -> Result<Response, HttpError> {
     let services = &form.state.services;
     form.caller.require_configure(services, "clinic.changed", "profile").await?;
-    let (name, time_zone, country) =
-        (form.fields.text("name").trim(), form.fields.text("timeZone").trim(), form.fields.text("country").trim());
+    let (name, time_zone, country) = (
+        form.fields.text("name").trim(),
+        form.fields.text("timeZone").trim(),
+        form.fields.text("country").trim(),
+    );
     let mut errors = Vec::new();
     let mut require = |is_good: bool, field: &str, message: &str| {
         if !is_good {

@@ -48,7 +48,9 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
     let page = match (error.status, error.code) {
         (_, "clinic_changed") => ErrorPage::OtherClinic { now_in: clinic_name(&error), opened_in: None },
         (StatusCode::NOT_FOUND, _) => ErrorPage::NotFound,
-        (StatusCode::FORBIDDEN, "forbidden") => ErrorPage::Forbidden { may_ask: Some(error.sentence.clone()) },
+        (StatusCode::FORBIDDEN, "forbidden") => {
+            ErrorPage::Forbidden { may_ask: Some(error.sentence.clone()) }
+        }
         (StatusCode::TOO_MANY_REQUESTS, _) => {
             ErrorPage::TooMany { retry_after_seconds: error.retry_after.map(u64::from) }
         }

@@ -18,7 +18,8 @@ pub struct Nonce(pub String);
 pub async fn security_headers(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let mut bytes = [0_u8; 16];
     // Without randomness the nonce is empty and no script runs: it fails closed.
-    let nonce = if getrandom::fill(&mut bytes).is_ok() { STANDARD_NO_PAD.encode(bytes) } else { String::new() };
+    let nonce =
+        if getrandom::fill(&mut bytes).is_ok() { STANDARD_NO_PAD.encode(bytes) } else { String::new() };
     request.extensions_mut().insert(Nonce(nonce.clone()));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -34,7 +35,11 @@ pub async fn security_headers(State(state): State<AppState>, mut request: Reques
     set(headers, header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     set(headers, header::X_FRAME_OPTIONS, fixed("DENY"));
     set(headers, header::REFERRER_POLICY, fixed("same-origin"));
-    set(headers, HeaderName::from_static("permissions-policy"), fixed("camera=(), geolocation=(), microphone=(), payment=(), usb=()"));
+    set(
+        headers,
+        HeaderName::from_static("permissions-policy"),
+        fixed("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    );
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), fixed("same-origin"));
     set(headers, HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
     set(headers, header::CACHE_CONTROL, fixed("private, no-store"));

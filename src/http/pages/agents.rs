@@ -32,9 +32,8 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
 
 fn form(row: AgentRow, said: &Said) -> AgentForm {
     let is_typed = said.form == row.role;
-    let value = |key: &str, stored: String| {
-        said.values.get(key).filter(|_| is_typed).cloned().unwrap_or(stored)
-    };
+    let value =
+        |key: &str, stored: String| said.values.get(key).filter(|_| is_typed).cloned().unwrap_or(stored);
     AgentForm {
         role: if row.role == "outbound" { "outbound" } else { "inbound" },
         at_vapi: at_vapi(&row),
@@ -53,8 +52,12 @@ fn form(row: AgentRow, said: &Said) -> AgentForm {
 fn at_vapi(row: &AgentRow) -> AtVapi {
     let (meaning, text) = match row.vapi_state.as_str() {
         "ready" => (Meaning::Works, "In step with Vapi".to_owned()),
-        "pending" => (Meaning::Attention, row.vapi_error.clone().unwrap_or_else(|| "On its way to Vapi".to_owned())),
-        "failed" => (Meaning::Broken, row.vapi_error.clone().unwrap_or_else(|| "Vapi refused this agent".to_owned())),
+        "pending" => {
+            (Meaning::Attention, row.vapi_error.clone().unwrap_or_else(|| "On its way to Vapi".to_owned()))
+        }
+        "failed" => {
+            (Meaning::Broken, row.vapi_error.clone().unwrap_or_else(|| "Vapi refused this agent".to_owned()))
+        }
         "deleted" => (Meaning::Unknown, "Deleted at Vapi. Save to make it again.".to_owned()),
         _ => (Meaning::Unknown, "Not made at Vapi yet".to_owned()),
     };

@@ -15,7 +15,8 @@ const SHOWN: i64 = 100;
 /// The page.
 pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let rows = inbound::list(&mut page.tx, SHOWN).await?;
-    let view = EventsView { now: page.now(), events: rows.into_iter().map(event).collect(), older_href: None };
+    let view =
+        EventsView { now: page.now(), events: rows.into_iter().map(event).collect(), older_href: None };
     page.draw("Events", NavItem::Events, || events_page(view)).await
 }
 
@@ -45,7 +46,8 @@ fn summary(value: &Value) -> Option<String> {
         .filter_map(|key| value[*key].as_str())
         .map(str::to_owned)
         .collect();
-    parts.extend(value["tools"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    parts
+        .extend(value["tools"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 

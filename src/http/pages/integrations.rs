@@ -41,21 +41,32 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let can_configure = page.can_configure();
     let view = IntegrationsView {
         now: page.now(),
-        cards: cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect(),
+        cards: cards
+            .iter()
+            .map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref()))
+            .collect(),
         filter: shown.show.as_deref().and_then(parse_filter),
         panel,
     };
     page.draw("Integrations", NavItem::Integrations, || integrations_page(view)).await
 }
 
-async fn provider_panel(page: &mut Page, provider: ProviderId, cards: &[Card], confirm: bool) -> Result<Panel, HttpError> {
+async fn provider_panel(
+    page: &mut Page,
+    provider: ProviderId,
+    cards: &[Card],
+    confirm: bool,
+) -> Result<Panel, HttpError> {
     let card = cards.iter().find(|card| card.spec.id == provider).ok_or_else(HttpError::not_found)?;
     let active = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
     if confirm && active.is_some() {
         let own = routes::list_own(&mut page.tx).await?;
         let count = |kind: &str| own.iter().filter(|route| route.kind == kind).count();
         let uses = match provider {
-            ProviderId::Vapi => vec![format!("{} assistants", count("assistant")), format!("{} phone numbers", count("phone_number"))],
+            ProviderId::Vapi => vec![
+                format!("{} assistants", count("assistant")),
+                format!("{} phone numbers", count("phone_number")),
+            ],
             ProviderId::Twilio => Vec::new(),
         };
         return Ok(Panel::Disconnect(DisconnectPanelView {
@@ -74,15 +85,20 @@ async fn provider_panel(page: &mut Page, provider: ProviderId, cards: &[Card], c
         None => None,
     };
     let is_draft = draft.is_some();
-    let hints = draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
+    let hints =
+        draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
     let view = views::connect_panel(page.scope.org, card.spec, hints.as_ref(), &page.said, is_draft);
     Ok(Panel::Connect(Box::new(view)))
 }
 
 fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
-    let twilio = cards.iter().find(|card| card.spec.id == ProviderId::Twilio).and_then(|card| card.row.as_ref());
+    let twilio =
+        cards.iter().find(|card| card.spec.id == ProviderId::Twilio).and_then(|card| card.row.as_ref());
     let hint = twilio.and_then(|row| row.hint.as_ref()).map(|hint| hint.0.clone()).unwrap_or_default();
-    let from = ["phoneNumber", "messagingServiceSid"].iter().find_map(|key| hint.get(*key)?.as_str()).map(str::to_owned);
+    let from = ["phoneNumber", "messagingServiceSid"]
+        .iter()
+        .find_map(|key| hint.get(*key)?.as_str())
+        .map(str::to_owned);
     SmsPanelView {
         org: page.scope.org,
         now: page.now(),

@@ -52,7 +52,10 @@ impl FromRequestParts<AppState> for Page {
             Some(session) if is_told => Said::take(session).await?,
             _ => Said::default(),
         };
-        let nonce = Extension::<Nonce>::from_request_parts(parts, state).await.map(|nonce| nonce.0.0).unwrap_or_default();
+        let nonce = Extension::<Nonce>::from_request_parts(parts, state)
+            .await
+            .map(|nonce| nonce.0.0)
+            .unwrap_or_default();
         Ok(Self { state: state.clone(), tx, scope, said, nonce })
     }
 }

@@ -24,7 +24,10 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         org_name: page.scope.org_name.clone(),
         readiness: readiness(&cards, &agents),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
-        cards: cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect(),
+        cards: cards
+            .iter()
+            .map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref()))
+            .collect(),
     };
     page.draw("Overview", NavItem::Overview, || overview_page(view)).await
 }
@@ -38,15 +41,23 @@ fn readiness(cards: &[Card], agents: &[AgentRow]) -> Vec<ReadinessLine> {
     let vapi = state(cards, ProviderId::Vapi);
     let are_ready = agents.iter().all(|agent| agent.vapi_state == "ready");
     let calls = match vapi {
-        CardState::Connected | CardState::ConnectedLimited if are_ready => line(Meaning::Works, "Calls are answered", None),
+        CardState::Connected | CardState::ConnectedLimited if are_ready => {
+            line(Meaning::Works, "Calls are answered", None)
+        }
         CardState::Connected | CardState::ConnectedLimited => {
             let reason = agents.iter().find_map(|agent| agent.vapi_error.clone());
-            line(Meaning::Attention, "Calls are not ready yet", reason.or(Some("An assistant is missing at Vapi.".to_owned())))
+            line(
+                Meaning::Attention,
+                "Calls are not ready yet",
+                reason.or(Some("An assistant is missing at Vapi.".to_owned())),
+            )
         }
         other => line(other.meaning(), "Calls are not answered", Some(reason_of("Vapi", other))),
     };
     let messages = match state(cards, ProviderId::Twilio) {
-        CardState::Connected | CardState::ConnectedLimited => line(Meaning::Works, "Text messages are sent", None),
+        CardState::Connected | CardState::ConnectedLimited => {
+            line(Meaning::Works, "Text messages are sent", None)
+        }
         other => line(other.meaning(), "Text messages are not sent", Some(reason_of("Twilio", other))),
     };
     vec![calls, messages]
@@ -75,8 +86,12 @@ fn next_steps(cards: &[Card]) -> Vec<NextStep> {
         .filter_map(|card| {
             let (name, word) = (card.spec.name, card.spec.id.as_str());
             let (text, label) = match card.state {
-                CardState::NotConfigured => (format!("Connect {name}. {}", card.spec.purpose), format!("Connect {name}")),
-                CardState::Error | CardState::Unreadable => (format!("{name} needs a working credential."), format!("Mend {name}")),
+                CardState::NotConfigured => {
+                    (format!("Connect {name}. {}", card.spec.purpose), format!("Connect {name}"))
+                }
+                CardState::Error | CardState::Unreadable => {
+                    (format!("{name} needs a working credential."), format!("Mend {name}"))
+                }
                 _ => return None,
             };
             Some(NextStep { text, label, href: format!("/dashboard/integrations?panel={word}") })

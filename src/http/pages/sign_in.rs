@@ -45,11 +45,20 @@ pub async fn show_login(
 }
 
 /// The first-run page, while there is no clinic.
-pub async fn show_setup(State(state): State<AppState>, Extension(nonce): Extension<Nonce>) -> Result<Html<String>, HttpError> {
+pub async fn show_setup(
+    State(state): State<AppState>,
+    Extension(nonce): Extension<Nonce>,
+) -> Result<Html<String>, HttpError> {
     if state.setup_code.is_none() || organizations::count(&state.services.pool).await? > 0 {
         return Err(HttpError::not_found());
     }
-    let view = SetupView { clinic: String::new(), name: String::new(), email: String::new(), errors: Vec::new(), error: None };
+    let view = SetupView {
+        clinic: String::new(),
+        name: String::new(),
+        email: String::new(),
+        errors: Vec::new(),
+        error: None,
+    };
     Ok(Html(render(plain_shell(&state, "Set up", &nonce), || setup_page(view))))
 }
 
@@ -71,7 +80,15 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_site() {
-        for bad in ["https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x", "javascript:1", "", "/a\\b"] {
+        for bad in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\r\nSet-Cookie: x",
+            "javascript:1",
+            "",
+            "/a\\b",
+        ] {
             assert_eq!(safe_next(Some(bad)), "/dashboard", "{bad:?}");
         }
         assert_eq!(safe_next(Some("/dashboard/events?x=1")), "/dashboard/events?x=1");

@@ -15,11 +15,18 @@ use crate::http::flash::Said;
 use crate::integrations::cards::Card;
 
 /// A card, as its page shows it.
-pub fn card(org: OrgId, card: &Card, agents: &[AgentRow], can_configure: bool, may_ask: Option<&String>) -> CardView {
+pub fn card(
+    org: OrgId,
+    card: &Card,
+    agents: &[AgentRow],
+    can_configure: bool,
+    may_ask: Option<&String>,
+) -> CardView {
     let row = card.row.as_ref();
     let spec = card.spec;
     let is_connected = row.is_some_and(|row| row.active_credential_id.is_some());
-    let is_usable = matches!(card.state, CardState::Connected | CardState::ConnectedLimited | CardState::CannotCheck);
+    let is_usable =
+        matches!(card.state, CardState::Connected | CardState::ConnectedLimited | CardState::CannotCheck);
     CardView {
         org,
         provider: spec.id,
@@ -36,7 +43,10 @@ pub fn card(org: OrgId, card: &Card, agents: &[AgentRow], can_configure: bool, m
         identity_name: row.filter(|_| is_connected).and_then(|row| row.identity_name.clone()),
         capabilities: row.filter(|_| is_connected).map(|row| row.capabilities.0.clone()).unwrap_or_default(),
         error: error(card),
-        hints: row.filter(|_| is_connected).map(|row| hints(spec, row.hint.as_ref().map(|hint| &hint.0))).unwrap_or_default(),
+        hints: row
+            .filter(|_| is_connected)
+            .map(|row| hints(spec, row.hint.as_ref().map(|hint| &hint.0)))
+            .unwrap_or_default(),
         assistants: if spec.id == ProviderId::Vapi && is_connected { assistants(agents) } else { Vec::new() },
         can_configure,
         may_ask: may_ask.cloned(),
@@ -90,7 +100,13 @@ pub fn assistants(agents: &[AgentRow]) -> Vec<AssistantLine> {
 }
 
 /// The connect panel: the form with what is stored or was typed, and what the last try said.
-pub fn connect_panel(org: OrgId, spec: &'static ProviderSpec, stored: Option<&Value>, said: &Said, is_draft: bool) -> ConnectPanelView {
+pub fn connect_panel(
+    org: OrgId,
+    spec: &'static ProviderSpec,
+    stored: Option<&Value>,
+    said: &Said,
+    is_draft: bool,
+) -> ConnectPanelView {
     let answer = said.connect.clone().filter(|_| said.form == spec.id.as_str()).unwrap_or_default();
     let typed = (said.form == spec.id.as_str()).then_some(&said.values);
     let fields = spec
@@ -99,7 +115,8 @@ pub fn connect_panel(org: OrgId, spec: &'static ProviderSpec, stored: Option<&Va
         .map(|field| {
             let kept = stored.and_then(|stored| stored.get(field.key)?.as_str()).map(str::to_owned);
             let value = typed.and_then(|values| values.get(field.key)).cloned().or_else(|| kept.clone());
-            let saved = kept.filter(|_| field.secret).map(|masked| SavedHint { masked, from_draft: is_draft });
+            let saved =
+                kept.filter(|_| field.secret).map(|masked| SavedHint { masked, from_draft: is_draft });
             FieldView {
                 error: FieldError::find(&answer.field_errors, field.key).map(str::to_owned),
                 ..FieldView::of_provider(field, value.unwrap_or_default(), saved)

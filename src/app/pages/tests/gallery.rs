@@ -2,6 +2,8 @@
 
 use super::samples::*;
 
+use crate::app::components::card::{CardView, HintRow, Proof};
+use crate::app::components::field::FieldView;
 use crate::app::pages::agents::{AgentsView, agents_page};
 use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
 use crate::app::pages::connect_panel::ConnectPanelView;
@@ -14,8 +16,6 @@ use crate::app::pages::overview::{NextStep, OverviewView, ReadinessLine, overvie
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult};
-use crate::app::components::card::{CardView, HintRow, Proof};
-use crate::app::components::field::FieldView;
 use crate::app::wire::SuccessView;
 use crate::app::{Flash, NavItem, Shell, render};
 use crate::domain::card::{CardState, Meaning};
@@ -30,7 +30,9 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         fields: connect().fields.into_iter().map(|field| FieldView { error: None, ..field }).collect(),
         ..connect()
     };
-    let panel = |panel| render(shell("Integrations", NavItem::Integrations), || integrations_page(integrations(Some(panel))));
+    let panel = |panel| {
+        render(shell("Integrations", NavItem::Integrations), || integrations_page(integrations(Some(panel))))
+    };
     let success = ConnectPanelView {
         provider: ProviderId::Vapi,
         name: "Vapi",
@@ -39,7 +41,11 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
     };
     let member_cards = cards()
         .into_iter()
-        .map(|card| CardView { can_configure: false, may_ask: Some(format!("Ask an owner or admin: {text}")), ..card })
+        .map(|card| CardView {
+            can_configure: false,
+            may_ask: Some(format!("Ask an owner or admin: {text}")),
+            ..card
+        })
         .collect();
     let flash = Flash {
         kind: Meaning::Works,
@@ -125,7 +131,10 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
                 provider_name: card.name,
                 label: "Main account".to_owned(),
                 state: card.state,
-                hints: vec![HintRow { label: "Private key".to_owned(), value: "c0ffee00-0***000001".to_owned() }],
+                hints: vec![HintRow {
+                    label: "Private key".to_owned(),
+                    value: "c0ffee00-0***000001".to_owned(),
+                }],
                 verified_at: card.proof.checked_at,
                 versions: 2,
                 has_credential: true,
@@ -164,24 +173,39 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         older_href: None,
     };
     let mut pages = vec![
-        ("login", render(alone("Sign in"), || {
-            login_page(LoginView {
-                email: text.to_owned(),
-                next: Some("/dashboard".to_owned()),
-                error: Some("E-mail address or password is wrong.".to_owned()),
-            })
-        })),
-        ("setup", render(alone(text), || setup_page(SetupView { clinic: text.to_owned(), ..SetupView::default() }))),
+        (
+            "login",
+            render(alone("Sign in"), || {
+                login_page(LoginView {
+                    email: text.to_owned(),
+                    next: Some("/dashboard".to_owned()),
+                    error: Some("E-mail address or password is wrong.".to_owned()),
+                })
+            }),
+        ),
+        (
+            "setup",
+            render(alone(text), || setup_page(SetupView { clinic: text.to_owned(), ..SetupView::default() })),
+        ),
         ("overview", render(shell("Overview", NavItem::Overview), || overview_page(overview))),
-        ("integrations", render(Shell { flash: Some(flash), ..shell(text, NavItem::Integrations) }, || {
-            integrations_page(integrations(None))
-        })),
-        ("states", render(shell("Integrations", NavItem::Integrations), || {
-            integrations_page(IntegrationsView { cards: all_states, ..integrations(None) })
-        })),
-        ("member", render(shell("Integrations", NavItem::Integrations), || {
-            integrations_page(IntegrationsView { cards: member_cards, ..integrations(None) })
-        })),
+        (
+            "integrations",
+            render(Shell { flash: Some(flash), ..shell(text, NavItem::Integrations) }, || {
+                integrations_page(integrations(None))
+            }),
+        ),
+        (
+            "states",
+            render(shell("Integrations", NavItem::Integrations), || {
+                integrations_page(IntegrationsView { cards: all_states, ..integrations(None) })
+            }),
+        ),
+        (
+            "member",
+            render(shell("Integrations", NavItem::Integrations), || {
+                integrations_page(IntegrationsView { cards: member_cards, ..integrations(None) })
+            }),
+        ),
         ("connect", panel(Panel::Connect(Box::new(connect())))),
         ("refused", panel(Panel::Connect(Box::new(connected(Outcome::Refused, Some("d")))))),
         ("undetermined", panel(Panel::Connect(Box::new(connected(Outcome::Undetermined, Some("d")))))),
@@ -192,18 +216,27 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
-        ("events-empty", render(shell("Events", NavItem::Events), || {
-            events_page(EventsView { now: NOW, events: Vec::new(), older_href: None })
-        })),
+        (
+            "events-empty",
+            render(shell("Events", NavItem::Events), || {
+                events_page(EventsView { now: NOW, events: Vec::new(), older_href: None })
+            }),
+        ),
         ("audit", render(shell("Audit", NavItem::Audit), || audit_page(audit))),
     ];
     let errors = [
         ("404", ErrorPage::NotFound),
         ("403", ErrorPage::Forbidden { may_ask: Some(text.to_owned()) }),
-        ("409", ErrorPage::OtherClinic { now_in: "Lakeside Dental".to_owned(), opened_in: Some(text.to_owned()) }),
+        (
+            "409",
+            ErrorPage::OtherClinic { now_in: "Lakeside Dental".to_owned(), opened_in: Some(text.to_owned()) },
+        ),
         ("500", ErrorPage::Internal { reference: "0197a2c4".to_owned() }),
         ("503", ErrorPage::Unavailable { reference: None }),
     ];
-    pages.extend(errors.map(|(name, error)| (name, render(shell(&error.title(), NavItem::None), || error_page(error)))));
+    pages.extend(
+        errors
+            .map(|(name, error)| (name, render(shell(&error.title(), NavItem::None), || error_page(error)))),
+    );
     pages
 }

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
+use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
+use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::pages::agents::{AgentForm, AtVapi};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::events::{EventRow, EventStatus, TraceStage};
 use crate::app::pages::integrations::{IntegrationsView, Panel};
-use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
-use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::wire::{AssistantLine, FieldError, PatternKind, ReportView};
 use crate::app::{Assets, NavItem, Shell, UserNav};
 use crate::domain::card::{CardState, Meaning};
@@ -83,8 +83,16 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         error: None,
         hints: vec![HintRow { label: "Private key".to_owned(), value: "c0ffee00-0***000001".to_owned() }],
         assistants: vec![
-            AssistantLine { role: "inbound".to_owned(), id: Some(Uuid::from_u128(41).to_string()), note: None },
-            AssistantLine { role: "outbound".to_owned(), id: Some(Uuid::from_u128(42).to_string()), note: None },
+            AssistantLine {
+                role: "inbound".to_owned(),
+                id: Some(Uuid::from_u128(41).to_string()),
+                note: None,
+            },
+            AssistantLine {
+                role: "outbound".to_owned(),
+                id: Some(Uuid::from_u128(42).to_string()),
+                note: None,
+            },
         ],
         can_configure: true,
         may_ask: None,
