@@ -12,13 +12,13 @@ use url::Url;
 /// Everything that `serve` and its relatives can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// PostgreSQL to use, as the role voxanne_app. Without it an embedded cluster is started.
+    /// PostgreSQL to use, as the role `voxanne_app`. Without it an embedded cluster is started.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// PostgreSQL as the owning role; used by migrations only.
     #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true)]
     pub database_owner_url: Option<String>,
-    /// Direct connection for LISTEN, where DATABASE_URL goes through a pooler.
+    /// Direct connection for LISTEN, where `DATABASE_URL` goes through a pooler.
     #[arg(long, env = "DATABASE_LISTEN_URL", hide_env_values = true)]
     pub database_listen_url: Option<String>,
     /// Connections to PostgreSQL at most.

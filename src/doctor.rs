@@ -5,6 +5,7 @@
 use sqlx::PgPool;
 
 use crate::db::catalogue::catalogue_findings;
+use crate::db::catalogue::login::{Login, find_login};
 
 /// What the checks found.
 #[derive(Clone, Debug, Default)]
@@ -37,19 +38,12 @@ pub async fn examine(pool: &PgPool) -> Result<Findings, sqlx::Error> {
 }
 
 async fn login_faults(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    let (version, name, is_super, bypasses, owns): (i32, String, bool, bool, bool) = sqlx::query_as(
-        "select current_setting('server_version_num')::int, r.rolname::text, r.rolsuper, r.rolbypassrls,
-                exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                         where n.nspname = 'public' and c.relowner = r.oid)
-           from pg_roles r where r.rolname = current_user",
-    )
-    .fetch_one(pool)
-    .await?;
+    let Login { version, name, is_superuser, bypasses, owns_tables } = find_login(pool).await?;
     let mut faults = Vec::new();
     if version < 150_000 {
         faults.push(format!("PostgreSQL {} is too old: version 15 or newer is needed.", version / 10_000));
     }
-    if is_super {
+    if is_superuser {
         faults.push(format!(
             "The login {name} is a superuser, so row-level security would not hold. Log in as voxanne_app."
         ));
@@ -57,7 +51,7 @@ async fn login_faults(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     if bypasses {
         faults.push(format!("The login {name} bypasses row-level security. Log in as voxanne_app."));
     }
-    if owns {
+    if owns_tables {
         faults.push(format!(
             "The login {name} owns tables. Log in as voxanne_app; the owner is for migrations only."
         ));

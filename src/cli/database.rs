@@ -65,13 +65,13 @@ impl Database {
     /// Lets go of the database; the last holder of the embedded cluster stops it.
     pub async fn close(self) {
         self.pool.close().await;
-        if let Some(embedded) = self.embedded {
-            if let Err(error) = embedded.stop().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the embedded database did not stop in order"
-                );
-            }
+        if let Some(embedded) = self.embedded
+            && let Err(error) = embedded.stop().await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the embedded database did not stop in order"
+            );
         }
     }
 }

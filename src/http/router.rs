@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -105,7 +105,7 @@ impl MakeRequestId for OurRequestId {
     }
 }
 
-/// One line per request, without query strings or bodies.
+/// One line and one count per request, without query strings or bodies.
 async fn trace_request(request: Request, next: middleware::Next) -> Response {
     use tracing::Instrument;
     let id = request
@@ -113,12 +113,20 @@ async fn trace_request(request: Request, next: middleware::Next) -> Response {
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
+    // The pattern, never the path: the number of series is that of the routes.
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "files".to_owned(), |route| route.as_str().to_owned());
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     async move {
         let started = std::time::Instant::now();
         let response = next.run(request).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::debug!(status = response.status().as_u16(), micros, "answered");
+        let status = response.status().as_u16();
+        tracing::debug!(status, micros, "answered");
+        let status = status.to_string();
+        metrics::counter!("voxanne_http_requests_total", "route" => route.clone(), "status" => status)
+            .increment(1);
+        metrics::histogram!("voxanne_http_request_seconds", "route" => route).record(started.elapsed());
         response
     }
     .instrument(span)

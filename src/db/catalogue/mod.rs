@@ -7,6 +7,7 @@
 
 mod facts;
 mod functions;
+pub mod login;
 mod policies;
 mod tables;
 

@@ -39,7 +39,7 @@ fn event(row: EventRow) -> view::EventRow {
     }
 }
 
-/// "customer-ended-call · +15***23 · send_sms", of what is there.
+/// `customer-ended-call · +15***23 · send_sms`, of what is there.
 fn summary(value: &Value) -> Option<String> {
     let mut parts: Vec<String> = ["endedReason", "status", "caller"]
         .iter()
