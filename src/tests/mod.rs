@@ -1,6 +1,7 @@
 //! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
 #![allow(clippy::unwrap_used)]
 
+mod configuration;
 mod embedded;
 mod support;
 mod tenancy_catalogue;
@@ -11,3 +12,4 @@ mod tenancy_pool;
 mod tenancy_roles;
 mod tenancy_rows;
 mod thin_line;
+mod tidy;
