@@ -3,6 +3,7 @@
 
 mod configuration;
 mod embedded;
+mod rotation;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
