@@ -13,7 +13,7 @@ use crate::auth::password::Passwords;
 use crate::auth::sign_in::normalize_email;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{OrgTx, users};
+use crate::db::{OrgTx, installation, users};
 use crate::domain::{OrgId, Role};
 use crate::integrations::onboard;
 use crate::providers::ProviderBases;
@@ -28,14 +28,27 @@ where
     let database = Database::open(config).await?;
     let result = async {
         let keyring = keys::load(config, &database.pool, database.is_embedded()).await?;
+        // A command is about people and clinics: what kind of installation this is, and under which
+        // address it is reached, is the server's to say.
+        let known = installation::find(&database.pool)
+            .await
+            .map_err(|error| CliError::because("the database cannot be used", error))?;
+        let (is_sandbox, public_url) = match known {
+            Some(known) => (known.is_sandbox, known.public_url.parse().ok()),
+            None => (config.uses_sandbox(), None),
+        };
+        let public_url = match public_url {
+            Some(url) => url,
+            None => super::serve::public_url(config, config.port)?,
+        };
         let parts = Parts {
             pool: database.pool.clone(),
             keyring,
             clock: Clock::default(),
             bases: ProviderBases::default(),
             allowed: Vec::new(),
-            public_url: super::serve::public_url(config, config.port)?,
-            is_sandbox: config.uses_sandbox(),
+            public_url,
+            is_sandbox,
             restore_days: config.restore_days,
             cache_ttl: Duration::from_secs(config.cache_ttl),
             cache_bytes: config.cache_bytes,
@@ -62,7 +75,7 @@ fn read_password() -> Result<SecretText, CliError> {
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// `voxanne org-create`
+/// `voxanne org create`
 pub async fn create_organization(
     config: Config,
     name: &str,
@@ -81,7 +94,7 @@ pub async fn create_organization(
     .await
 }
 
-/// `voxanne user-create`
+/// `voxanne user create`
 pub async fn create_user(
     config: Config,
     email: &str,
@@ -105,7 +118,7 @@ pub async fn create_user(
     .await
 }
 
-/// `voxanne platform-admin-create`
+/// `voxanne platform-admin create`
 pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> Result<(), CliError> {
     let password = read_password()?;
     with_services(&config, async |services| {
@@ -128,7 +141,7 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
     .await
 }
 
-/// `voxanne audit-verify`
+/// `voxanne audit verify`
 pub async fn verify_audit(config: Config, org: OrgId) -> Result<(), CliError> {
     with_services(&config, async |services| {
         let failed = |error: audit::AuditError| CliError::because("the trail could not be checked", error);

@@ -68,7 +68,7 @@ fn write_secret(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// `voxanne keys`
+/// `voxanne keys status`
 pub async fn show(config: Config) -> Result<(), CliError> {
     let database = Database::open(&config).await?;
     let listed = async {
