@@ -21,7 +21,7 @@ use crate::state::Services;
 use crate::vault::SecretText;
 
 /// Runs some work with the services of the configured database.
-async fn with_services<T, W>(config: &Config, work: W) -> Result<T, CliError>
+pub(super) async fn with_services<T, W>(config: &Config, work: W) -> Result<T, CliError>
 where
     W: AsyncFnOnce(Arc<Services>) -> Result<T, CliError>,
 {

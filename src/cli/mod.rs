@@ -53,6 +53,24 @@ enum Command {
 enum KeysCommand {
     /// Show the keys that are here, and those that the database knows.
     Status(Box<Config>),
+    /// Wrap every data key anew under the current key.
+    Rotate(Box<Config>),
+    /// Give a clinic a new data key, and seal all of its values anew.
+    Reseal {
+        /// The clinic's id.
+        #[arg(long)]
+        org: crate::domain::OrgId,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+    /// Retire a key that protects nothing any more.
+    Retire {
+        /// The key's id, as `keys status` shows it.
+        #[arg(long)]
+        id: i64,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,6 +175,9 @@ impl Cli {
             Command::Migrate(config) => database::migrate(*config).await,
             Command::Doctor(config) => database::doctor(*config).await,
             Command::Keys(KeysCommand::Status(config)) => keys::show(*config).await,
+            Command::Keys(KeysCommand::Rotate(config)) => keys::rotate(*config).await,
+            Command::Keys(KeysCommand::Reseal { org, config }) => keys::reseal(*config, org).await,
+            Command::Keys(KeysCommand::Retire { id, config }) => keys::retire(*config, id).await,
             Command::Audit(AuditCommand::Verify { org, config }) => {
                 accounts::verify_audit(*config, org).await
             }
