@@ -1,7 +1,15 @@
 //! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
 #![allow(clippy::unwrap_used)]
 
+mod assistants;
+mod changes;
+mod connect;
+mod disconnect;
+mod drafts;
 mod embedded;
+mod isolation_routes;
+mod messages;
+mod rest;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
@@ -11,3 +19,4 @@ mod tenancy_pool;
 mod tenancy_roles;
 mod tenancy_rows;
 mod thin_line;
+mod verify;
