@@ -10,6 +10,7 @@ mod embedded;
 mod isolation_routes;
 mod messages;
 mod rest;
+mod rotation;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
