@@ -2,7 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod configuration;
+mod assistants;
+mod changes;
+mod connect;
+mod disconnect;
+mod drafts;
 mod embedded;
+mod isolation_routes;
+mod messages;
+mod rest;
 mod rotation;
 mod support;
 mod tenancy_catalogue;
@@ -14,3 +22,4 @@ mod tenancy_roles;
 mod tenancy_rows;
 mod thin_line;
 mod tidy;
+mod verify;

@@ -103,7 +103,8 @@ pub fn scratch_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A database of its own for one test: the whole schema, no rows.
+/// A database of its own for one test: the whole schema, no rows. Clones share it.
+#[derive(Clone)]
 pub struct TestDb {
     pub name: String,
     /// As the server connects.
