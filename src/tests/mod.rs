@@ -1,8 +1,10 @@
 //! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod embedded;
 mod rotation;
+mod sessions;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
