@@ -38,9 +38,11 @@ async fn the_right_password_opens_the_dashboard_and_only_our_own_pages_come_afte
     let browser = app.browser();
     let page = browser.get("/dashboard/events").await;
     assert_eq!((page.status, page.location()), (303, "/login?next=%2Fdashboard%2Fevents"));
-    for (next, goes_to) in
-        [("/dashboard/events", "/dashboard/events"), ("https://evil.example", "/dashboard"), ("//evil", "/dashboard")]
-    {
+    for (next, goes_to) in [
+        ("/dashboard/events", "/dashboard/events"),
+        ("https://evil.example", "/dashboard"),
+        ("//evil", "/dashboard"),
+    ] {
         let shouted = format!("  {} ", email.to_uppercase());
         let fields = [("email", shouted.as_str()), ("password", PASSWORD), ("next", next)];
         let answer = browser.post("/login", &fields).await;
@@ -105,8 +107,7 @@ async fn a_guesser_with_a_hundred_addresses_is_stopped_and_the_owner_is_not() {
     for round in 0..3 {
         for host in 1..=100 {
             let guess = format!("guess number {round} {host}");
-            let answer =
-                try_from(&app, &app.browser(), &email, &guess, &format!("198.51.100.{host}")).await;
+            let answer = try_from(&app, &app.browser(), &email, &guess, &format!("198.51.100.{host}")).await;
             match answer.status {
                 401 => reached += 1,
                 429 => stopped += 1,
@@ -131,7 +132,8 @@ async fn an_address_that_nobody_trusts_cannot_pretend_to_be_another() {
     let email = clinic.email(Role::Owner);
     let browser = app.browser();
     for host in 0..10 {
-        let answer = try_from(&app, &browser, &email, "a wrong sentence", &format!("198.51.100.{host}")).await;
+        let answer =
+            try_from(&app, &browser, &email, "a wrong sentence", &format!("198.51.100.{host}")).await;
         assert_eq!(answer.status, 401);
     }
     assert_eq!(try_from(&app, &browser, &email, "a wrong sentence", "198.51.100.77").await.status, 429);
@@ -180,7 +182,7 @@ async fn what_a_member_may_not_do_is_refused_with_a_sentence_and_recorded() {
     let before = app.db.digest().await;
     let forms = [
         "/dashboard/integrations/twilio/connect",
-        "/dashboard/integrations/twilio/verify",
+        "/dashboard/sms/test",
         "/dashboard/integrations/twilio/restore",
         "/dashboard/integrations/twilio/disconnect",
         "/dashboard/agents/inbound",
@@ -199,7 +201,11 @@ async fn what_a_member_may_not_do_is_refused_with_a_sentence_and_recorded() {
         ];
         let answer = member.post(path, &fields).await;
         assert_eq!(answer.status, 403, "{path}: {}", answer.body);
-        assert!(answer.body.contains("owner or admin") || answer.body.contains("owner or an admin"), "{path}: {}", answer.body);
+        assert!(
+            answer.body.contains("owner or admin") || answer.body.contains("owner or an admin"),
+            "{path}: {}",
+            answer.body
+        );
         let denied: i64 =
             sqlx::query_scalar("select count(*) from audit_log where outcome = 'denied' and actor = $1")
                 .bind(clinic.email(Role::Member))
@@ -227,7 +233,8 @@ async fn the_database_refuses_a_member_as_well() {
             .execute(&mut *tx)
             .await
             .unwrap();
-        let changed = sqlx::query("update agent_configs set name = 'x' where role = 'inbound'").execute(&mut *tx).await;
+        let changed =
+            sqlx::query("update agent_configs set name = 'x' where role = 'inbound'").execute(&mut *tx).await;
         let changed = changed.map_or(0, |done| done.rows_affected());
         assert_eq!(changed == 1, allowed, "{role}");
         tx.rollback().await.unwrap();

@@ -2,10 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod audit_trail;
+mod canary;
+mod cli_accounts;
+mod cross_site;
 mod embedded;
+mod headers;
 mod rotation;
 mod sessions;
+mod start_up;
 mod support;
+mod switching;
 mod tenancy_catalogue;
 mod tenancy_matrix;
 mod tenancy_model;

@@ -43,7 +43,8 @@ async fn signing_in_gives_a_new_id_and_the_old_one_is_worth_nothing() {
     let clinic = app.clinic("Sunrise Dental").await;
     let browser = app.sign_in(&clinic.email(Role::Owner)).await;
     let planted = browser.cookie();
-    let answer = browser.post("/login", &[("email", &clinic.email(Role::Admin)), ("password", PASSWORD)]).await;
+    let answer =
+        browser.post("/login", &[("email", &clinic.email(Role::Admin)), ("password", PASSWORD)]).await;
     assert_eq!(answer.status, 303);
     assert_ne!(browser.cookie(), planted);
     assert!(is_in(&browser).await);
@@ -77,14 +78,16 @@ async fn the_database_holds_no_cookie() {
     let bytes = URL_SAFE_NO_PAD.decode(value).unwrap();
     let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
     let number = i128::from_le_bytes(bytes.clone().try_into().unwrap());
-    let row: String = sqlx::query_scalar("select convert_from(data, 'UTF8') || ' ' || s::text from sessions s")
-        .fetch_one(&app.db.superuser)
-        .await
-        .unwrap();
+    let row: String =
+        sqlx::query_scalar("select convert_from(data, 'UTF8') || ' ' || s::text from sessions s")
+            .fetch_one(&app.db.superuser)
+            .await
+            .unwrap();
     for form in [value.to_owned(), hex::encode(&bytes), hex::encode(reversed), number.to_string()] {
         assert!(!row.contains(&form), "{form} in {row}");
     }
-    let hash: Vec<u8> = sqlx::query_scalar("select id_hash from sessions").fetch_one(&app.db.superuser).await.unwrap();
+    let hash: Vec<u8> =
+        sqlx::query_scalar("select id_hash from sessions").fetch_one(&app.db.superuser).await.unwrap();
     let id = tower_sessions::session::Id(number);
     assert_eq!(hash, voxanne::auth::session::hash_id(id), "the row is found by the hash of the cookie");
 }
@@ -164,7 +167,8 @@ async fn a_disabled_person_and_a_removed_member_are_out_with_the_next_request() 
 async fn a_session_ends_when_it_idles_and_on_its_last_day() {
     let app = TestApp::start().await;
     let clinic = app.clinic("Sunrise Dental").await;
-    for aged in ["idle_expires_at = now() - interval '1 second'", "expires_at = now() - interval '1 second'"] {
+    for aged in ["idle_expires_at = now() - interval '1 second'", "expires_at = now() - interval '1 second'"]
+    {
         let browser = app.sign_in(&clinic.email(Role::Owner)).await;
         assert!(is_in(&browser).await);
         sqlx::query(sqlx::AssertSqlSafe(format!("update sessions set {aged}")))

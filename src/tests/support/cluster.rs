@@ -147,7 +147,8 @@ impl TestDb {
         .unwrap();
         let mut digests = std::collections::BTreeMap::new();
         for table in tables {
-            let sql = format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t");
+            let sql =
+                format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t");
             let digest = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.superuser).await.unwrap();
             digests.insert(table, digest);
         }
