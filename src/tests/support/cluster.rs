@@ -136,6 +136,25 @@ impl TestDb {
         Self { name, app, owner, superuser }
     }
 
+    /// A digest of each table's rows, but for what every request touches: equal digests, nothing changed.
+    pub async fn digest(&self) -> std::collections::BTreeMap<String, String> {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'public' and c.relkind = 'r' and c.relname not in ('sessions', 'rate_counters')",
+        )
+        .fetch_all(&self.superuser)
+        .await
+        .unwrap();
+        let mut digests = std::collections::BTreeMap::new();
+        for table in tables {
+            let sql =
+                format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t");
+            let digest = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.superuser).await.unwrap();
+            digests.insert(table, digest);
+        }
+        digests
+    }
+
     /// The address of this database for a process of its own, as some role of the cluster.
     pub fn url(&self, role: &str) -> String {
         let app = &cluster().app;

@@ -4,3 +4,4 @@ pub mod app;
 pub mod cluster;
 pub mod repository;
 pub mod state;
+pub mod process;
