@@ -4,6 +4,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
+use url::Url;
+
 use super::database::Database;
 use super::{CliError, keys, say};
 use crate::assemble::{self, Parts};
@@ -13,7 +16,7 @@ use crate::auth::password::Passwords;
 use crate::auth::sign_in::normalize_email;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{OrgTx, users};
+use crate::db::{OrgTx, installation, users};
 use crate::domain::{OrgId, Role};
 use crate::integrations::onboard;
 use crate::providers::ProviderBases;
@@ -34,7 +37,7 @@ where
             clock: Clock::default(),
             bases: ProviderBases::default(),
             allowed: Vec::new(),
-            public_url: super::serve::public_url(config, config.port)?,
+            public_url: known_public_url(config, &database.pool).await?,
             is_sandbox: config.uses_sandbox(),
             restore_days: config.restore_days,
             cache_ttl: Duration::from_secs(config.cache_ttl),
@@ -48,6 +51,18 @@ where
     .await;
     database.close().await;
     result
+}
+
+/// The address of the settings, else the one that the service has. A command on the side must not
+/// move the webhooks of every clinic to its own default.
+async fn known_public_url(config: &Config, pool: &PgPool) -> Result<Url, CliError> {
+    let known = installation::find(pool)
+        .await
+        .map_err(|error| CliError::because("the database cannot be used", error))?;
+    match known.and_then(|known| known.public_url.parse().ok()) {
+        Some(url) if config.public_url.is_none() => Ok(url),
+        _ => super::serve::public_url(config, config.port),
+    }
 }
 
 fn account_error(error: AccountError) -> CliError {

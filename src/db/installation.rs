@@ -31,6 +31,11 @@ pub async fn find_or_insert(
     Ok(sqlx::query_as("select id, is_sandbox, public_url from installation").fetch_one(pool).await?)
 }
 
+/// The installation, where there is one.
+pub async fn find(pool: &PgPool) -> Result<Option<InstallationRow>, DbError> {
+    Ok(sqlx::query_as("select id, is_sandbox, public_url from installation").fetch_optional(pool).await?)
+}
+
 pub async fn update_public_url(pool: &PgPool, public_url: &str) -> Result<(), DbError> {
     sqlx::query("update installation set public_url = $1").bind(public_url).execute(pool).await?;
     Ok(())

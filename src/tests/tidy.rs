@@ -11,7 +11,10 @@ const RULES: &str =
 /// Every module of `src/lib.rs`, and the modules of this crate that it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["domain"]),
-    ("assemble", &["app", "audit", "auth", "clock", "db", "providers", "state", "vault", "webhooks"]),
+    (
+        "assemble",
+        &["app", "audit", "auth", "clock", "db", "integrations", "providers", "state", "vault", "webhooks"],
+    ),
     ("audit", &["clock", "db", "domain", "vault"]),
     ("auth", &["db", "domain", "vault"]),
     ("calls", &["audit", "db", "domain", "integrations", "providers", "state", "vault"]),
