@@ -77,7 +77,14 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         cache_ttl,
         cache_bytes,
     } = parts;
-    check_keys(&pool, &keyring).await?;
+    for check in check(&pool, &keyring, is_sandbox).await? {
+        let row = KeyCheckRow {
+            kek_id: check.kek_id,
+            state: check.state.as_str().to_owned(),
+            sealed: check.sealed.to_vec(),
+        };
+        keys::upsert_check(&pool, &row).await?;
+    }
     let known = installation::find_or_insert(&pool, Uuid::now_v7(), is_sandbox, public_url.as_str()).await?;
     if known.is_sandbox != is_sandbox {
         return Err(AssembleError::OtherKind { is_sandbox: known.is_sandbox });
@@ -106,24 +113,27 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
     Ok(Arc::new(services))
 }
 
-/// Compares the keyring with the stored checks, and writes new ones only when all of them hold.
-async fn check_keys(pool: &PgPool, keyring: &Keyring) -> Result<(), AssembleError> {
-    let stored = keys::list_checks(pool).await?;
-    let stored: Vec<KeyCheck> = stored
+/// Compares the keyring and the kind of start with what the database says, and writes nothing: a
+/// process asks this before it opens its port. Gives the key checks to be written.
+pub async fn check(
+    pool: &PgPool,
+    keyring: &Keyring,
+    is_sandbox: bool,
+) -> Result<Vec<KeyCheck>, AssembleError> {
+    let stored: Vec<KeyCheck> = keys::list_checks(pool)
+        .await?
         .into_iter()
         .filter_map(|row| {
             Some(KeyCheck { kek_id: row.kek_id, state: row.state.parse().ok()?, sealed: row.sealed.into() })
         })
         .collect();
-    for check in keyring.check(&stored)? {
-        let row = KeyCheckRow {
-            kek_id: check.kek_id,
-            state: check.state.as_str().to_owned(),
-            sealed: check.sealed.to_vec(),
-        };
-        keys::upsert_check(pool, &row).await?;
+    let to_write = keyring.check(&stored)?;
+    match installation::find(pool).await? {
+        Some(known) if known.is_sandbox != is_sandbox => {
+            Err(AssembleError::OtherKind { is_sandbox: known.is_sandbox })
+        }
+        _ => Ok(to_write),
     }
-    Ok(())
 }
 
 /// What HTTP needs beside the services.

@@ -4,9 +4,6 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use url::Url;
-
 use super::database::Database;
 use super::{CliError, keys, say};
 use crate::assemble::{self, Parts};
@@ -24,21 +21,34 @@ use crate::state::Services;
 use crate::vault::SecretText;
 
 /// Runs some work with the services of the configured database.
-async fn with_services<T, W>(config: &Config, work: W) -> Result<T, CliError>
+pub(super) async fn with_services<T, W>(config: &Config, work: W) -> Result<T, CliError>
 where
     W: AsyncFnOnce(Arc<Services>) -> Result<T, CliError>,
 {
     let database = Database::open(config).await?;
     let result = async {
         let keyring = keys::load(config, &database.pool, database.is_embedded()).await?;
+        // A command is about people and clinics: what kind of installation this is, and under which
+        // address it is reached, is the server's to say.
+        let known = installation::find(&database.pool)
+            .await
+            .map_err(|error| CliError::because("the database cannot be used", error))?;
+        let (is_sandbox, public_url) = match known {
+            Some(known) => (known.is_sandbox, known.public_url.parse().ok()),
+            None => (config.uses_sandbox(), None),
+        };
+        let public_url = match public_url {
+            Some(url) => url,
+            None => super::serve::public_url(config, config.port)?,
+        };
         let parts = Parts {
             pool: database.pool.clone(),
             keyring,
             clock: Clock::default(),
             bases: ProviderBases::default(),
             allowed: Vec::new(),
-            public_url: known_public_url(config, &database.pool).await?,
-            is_sandbox: config.uses_sandbox(),
+            public_url,
+            is_sandbox,
             restore_days: config.restore_days,
             cache_ttl: Duration::from_secs(config.cache_ttl),
             cache_bytes: config.cache_bytes,
@@ -53,18 +63,6 @@ where
     result
 }
 
-/// The address of the settings, else the one that the service has. A command on the side must not
-/// move the webhooks of every clinic to its own default.
-async fn known_public_url(config: &Config, pool: &PgPool) -> Result<Url, CliError> {
-    let known = installation::find(pool)
-        .await
-        .map_err(|error| CliError::because("the database cannot be used", error))?;
-    match known.and_then(|known| known.public_url.parse().ok()) {
-        Some(url) if config.public_url.is_none() => Ok(url),
-        _ => super::serve::public_url(config, config.port),
-    }
-}
-
 fn account_error(error: AccountError) -> CliError {
     CliError::because(error.field_and_sentence().1, error)
 }
@@ -77,7 +75,7 @@ fn read_password() -> Result<SecretText, CliError> {
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// `voxanne org-create`
+/// `voxanne org create`
 pub async fn create_organization(
     config: Config,
     name: &str,
@@ -96,7 +94,7 @@ pub async fn create_organization(
     .await
 }
 
-/// `voxanne user-create`
+/// `voxanne user create`
 pub async fn create_user(
     config: Config,
     email: &str,
@@ -120,7 +118,7 @@ pub async fn create_user(
     .await
 }
 
-/// `voxanne platform-admin-create`
+/// `voxanne platform-admin create`
 pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> Result<(), CliError> {
     let password = read_password()?;
     with_services(&config, async |services| {
@@ -143,7 +141,7 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
     .await
 }
 
-/// `voxanne audit-verify`
+/// `voxanne audit verify`
 pub async fn verify_audit(config: Config, org: OrgId) -> Result<(), CliError> {
     with_services(&config, async |services| {
         let failed = |error: audit::AuditError| CliError::because("the trail could not be checked", error);

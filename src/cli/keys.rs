@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use sqlx::PgPool;
 
+use super::accounts::with_services;
 use super::database::Database;
 use super::{CliError, say};
 use crate::config::Config;
 use crate::db::keys;
+use crate::domain::OrgId;
+use crate::integrations::rotation::{self, Retired};
 use crate::vault::{KeyState, Keyring};
 
 /// Reads the keyring that the settings name. On the embedded default a key file is made, outside of
@@ -68,7 +71,7 @@ fn write_secret(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// `voxanne keys`
+/// `voxanne keys status`
 pub async fn show(config: Config) -> Result<(), CliError> {
     let database = Database::open(&config).await?;
     let listed = async {
@@ -89,4 +92,48 @@ pub async fn show(config: Config) -> Result<(), CliError> {
         say(&format!("key {}  in the database: {}", check.kek_id, check.state));
     }
     Ok(())
+}
+
+/// `voxanne keys rotate`
+pub async fn rotate(config: Config) -> Result<(), CliError> {
+    with_services(&config, async |services| {
+        let failed = |error| CliError::because("not every key was rewrapped; run this again", error);
+        let total = rotation::rewrap_all(&services, |done| say(&format!("{done} data keys rewrapped")))
+            .await
+            .map_err(failed)?;
+        let id = services.vault.keyring().current().id();
+        say(&format!("All data keys are wrapped by key {id}; {total} were not before."));
+        Ok(())
+    })
+    .await
+}
+
+/// `voxanne keys reseal`
+pub async fn reseal(config: Config, org: OrgId) -> Result<(), CliError> {
+    with_services(&config, async |services| {
+        let failed = |error| CliError::because("not everything was sealed anew; run this again", error);
+        let total = rotation::reseal(&services, org, |done| say(&format!("{done} values sealed anew")))
+            .await
+            .map_err(failed)?;
+        say(&format!("The clinic has a new data key, and {total} values are sealed with it."));
+        Ok(())
+    })
+    .await
+}
+
+/// `voxanne keys retire`
+pub async fn retire(config: Config, id: i64) -> Result<(), CliError> {
+    with_services(&config, async |services| {
+        let retired = rotation::retire(&services, id).await;
+        match retired.map_err(|error| CliError::because("the key was not retired", error))? {
+            Retired::Done => {
+                say(&format!("Key {id} protects nothing. Take it out of the key file; keep it as long as your oldest backup."));
+                Ok(())
+            }
+            Retired::StillNeeded { keys } => {
+                Err(CliError::new(format!("key {id} still protects {keys} data keys: run `voxanne keys rotate` first")))
+            }
+        }
+    })
+    .await
 }

@@ -12,6 +12,7 @@ mod demo;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::domain::OrgId;
 
 /// Bring-your-own-credentials integrations for AI voice receptionists in clinics.
 #[derive(Debug, Parser)]
@@ -31,18 +32,63 @@ enum Command {
     Migrate(Box<Config>),
     /// Check whether this installation is safe to start.
     Doctor(Box<Config>),
-    /// Show the key-encryption keys that the database knows.
-    Keys(Box<Config>),
-    /// Check a clinic's audit trail.
-    AuditVerify {
+    /// Look after the key-encryption keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Look after audit trails.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Look after clinics.
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// Look after people.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Look after the people who run this installation.
+    #[command(subcommand)]
+    PlatformAdmin(PlatformAdminCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Show the keys that are here, and those that the database knows.
+    Status(Box<Config>),
+    /// Wrap every data key anew under the current key.
+    Rotate(Box<Config>),
+    /// Give a clinic a new data key, and seal all of its values anew.
+    Reseal {
         /// The clinic's id.
         #[arg(long)]
         org: crate::domain::OrgId,
         #[command(flatten)]
         config: Box<Config>,
     },
+    /// Retire a key that protects nothing any more.
+    Retire {
+        /// The key's id, as `keys status` shows it.
+        #[arg(long)]
+        id: i64,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Check a clinic's audit trail.
+    Verify {
+        /// The clinic's id.
+        #[arg(long)]
+        org: OrgId,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OrgCommand {
     /// Make a clinic.
-    OrgCreate {
+    Create {
         #[arg(long)]
         name: String,
         #[arg(long, default_value = "UTC")]
@@ -52,23 +98,31 @@ enum Command {
         #[command(flatten)]
         config: Box<Config>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
     /// Make a person and add them to a clinic. The password is read from standard input.
-    UserCreate {
+    Create {
         #[arg(long)]
         email: String,
         #[arg(long)]
         name: String,
         /// The clinic's id.
         #[arg(long)]
-        org: crate::domain::OrgId,
+        org: OrgId,
         /// owner, admin or member.
         #[arg(long)]
         role: String,
         #[command(flatten)]
         config: Box<Config>,
     },
-    /// Make a person a platform admin, creating them if needed.
-    PlatformAdminCreate {
+}
+
+#[derive(Debug, Subcommand)]
+enum PlatformAdminCommand {
+    /// Make a person a platform admin, creating them if needed. The password is read from standard input.
+    Create {
         #[arg(long)]
         email: String,
         #[arg(long)]
@@ -120,15 +174,20 @@ impl Cli {
             Command::Worker(config) => serve::serve(*config, false).await,
             Command::Migrate(config) => database::migrate(*config).await,
             Command::Doctor(config) => database::doctor(*config).await,
-            Command::Keys(config) => keys::show(*config).await,
-            Command::AuditVerify { org, config } => accounts::verify_audit(*config, org).await,
-            Command::OrgCreate { name, time_zone, country, config } => {
+            Command::Keys(KeysCommand::Status(config)) => keys::show(*config).await,
+            Command::Keys(KeysCommand::Rotate(config)) => keys::rotate(*config).await,
+            Command::Keys(KeysCommand::Reseal { org, config }) => keys::reseal(*config, org).await,
+            Command::Keys(KeysCommand::Retire { id, config }) => keys::retire(*config, id).await,
+            Command::Audit(AuditCommand::Verify { org, config }) => {
+                accounts::verify_audit(*config, org).await
+            }
+            Command::Org(OrgCommand::Create { name, time_zone, country, config }) => {
                 accounts::create_organization(*config, &name, &time_zone, &country).await
             }
-            Command::UserCreate { email, name, org, role, config } => {
+            Command::User(UserCommand::Create { email, name, org, role, config }) => {
                 accounts::create_user(*config, &email, &name, org, &role).await
             }
-            Command::PlatformAdminCreate { email, name, config } => {
+            Command::PlatformAdmin(PlatformAdminCommand::Create { email, name, config }) => {
                 accounts::create_platform_admin(*config, &email, &name).await
             }
         }

@@ -65,6 +65,9 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         )));
     }
     let keyring = keys::load(config, &database.pool, database.is_embedded()).await?;
+    // With port 0 the address is known only once the port is open; so the checks come first, alone.
+    let unfit = |error| CliError::because("the service cannot start", error);
+    assemble::check(&database.pool, &keyring, config.uses_sandbox()).await.map_err(unfit)?;
     let providers = find_providers(config).await?;
     let listener = if with_web { Some(bind(config).await?) } else { None };
     let port = listener
@@ -83,9 +86,7 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         cache_ttl: Duration::from_secs(config.cache_ttl),
         cache_bytes: config.cache_bytes,
     };
-    let services = assemble::services(parts)
-        .await
-        .map_err(|error| CliError::because("the service cannot start", error))?;
+    let services = assemble::services(parts).await.map_err(unfit)?;
 
     let stop = CancellationToken::new();
     let mut tasks = jobs::start_housekeeping(&services, database.listen.clone(), &stop);
@@ -109,8 +110,7 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
     served
 }
 
-/// Binding does not serve yet: connections wait until the checks of the keys are done, and are
-/// refused where those fail.
+/// Opens the port, once keys and database were found to fit. Connections wait until the server runs.
 async fn bind(config: &Config) -> Result<TcpListener, CliError> {
     let address = SocketAddr::new(config.bind, config.port);
     TcpListener::bind(address).await.map_err(|error| {

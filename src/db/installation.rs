@@ -31,7 +31,7 @@ pub async fn find_or_insert(
     Ok(sqlx::query_as("select id, is_sandbox, public_url from installation").fetch_one(pool).await?)
 }
 
-/// The installation, where there is one.
+/// The installation, where the database was set up before.
 pub async fn find(pool: &PgPool) -> Result<Option<InstallationRow>, DbError> {
     Ok(sqlx::query_as("select id, is_sandbox, public_url from installation").fetch_optional(pool).await?)
 }

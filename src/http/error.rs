@@ -104,6 +104,32 @@ impl HttpError {
         }
     }
 
+    /// What is said about a request that was refused before any of our handlers saw it.
+    pub fn of_status(status: StatusCode) -> Self {
+        let (code, sentence) = match status {
+            StatusCode::NOT_FOUND => return Self::not_found(),
+            StatusCode::FORBIDDEN => {
+                ("cross_site", "This request comes from another site. Please use this service's own pages.")
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("method_not_allowed", "This address does not take that method.")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is too large."),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ("unsupported_media_type", "The body is of a kind that this address does not take.")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ("unavailable", "This is not available right now. Please try again in a moment.")
+            }
+            status if status.is_server_error() => {
+                ("internal", "Something went wrong on our side. Please try again.")
+            }
+            _ => ("bad_request", "The request is not one that this address understands."),
+        };
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+        Self { retry_after, ..Self::new(status, code, sentence) }
+    }
+
     pub fn problem(&self) -> Problem {
         Problem {
             kind: "about:blank",

@@ -16,7 +16,7 @@ use tower_sessions::Session;
 use super::error::HttpError;
 use crate::audit::Origin;
 use crate::auth::{api_keys, session};
-use crate::db::{Access, OrgTx, Scope};
+use crate::db::{Access, BeginError, OrgTx, Scope};
 use crate::domain::OrgId;
 use crate::integrations::Caller;
 use crate::state::AppState;
@@ -42,7 +42,12 @@ impl Visitor {
             Access::Session { hash, .. } => Access::Session { hash, expected: opened_for },
             other => other,
         };
-        Ok(Caller::admit(&state.services.pool, access, self.origin.clone()).await?)
+        let caller = Caller::admit(&state.services.pool, access, self.origin.clone()).await?;
+        // A key belongs to one clinic; a program that means another one is told so as well.
+        if opened_for.is_some_and(|org| org != caller.org()) {
+            return Err(BeginError::OtherOrganization { org_name: caller.scope.org_name }.into());
+        }
+        Ok(caller)
     }
 }
 
@@ -51,12 +56,14 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
         let origin = origin(parts, state);
+        let expected = opened_for(&parts.headers)?;
         let access = match bearer(&parts.headers)? {
             Some(key) => Some(Access::ApiKey { hash: api_keys::hash(key) }),
-            None => parts.extensions.get::<Session>().and_then(Session::id).map(|id| Access::Session {
-                hash: session::hash_id(id),
-                expected: opened_for(&parts.headers),
-            }),
+            None => parts
+                .extensions
+                .get::<Session>()
+                .and_then(Session::id)
+                .map(|id| Access::Session { hash: session::hash_id(id), expected }),
         };
         Ok(Self { access, origin })
     }
@@ -81,9 +88,17 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
     })
 }
 
-/// The clinic that a program or an island says it means.
-fn opened_for(headers: &HeaderMap) -> Option<OrgId> {
-    headers.get("x-organization")?.to_str().ok()?.parse().ok()
+/// The clinic that a program or an island says it means (`X-Organization`). One that cannot be read
+/// is refused: to act for the current clinic instead might be to act for the wrong one.
+pub fn opened_for(headers: &HeaderMap) -> Result<Option<OrgId>, HttpError> {
+    let Some(value) = headers.get("x-organization") else { return Ok(None) };
+    value.to_str().ok().and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
+        HttpError::new(
+            axum::http::StatusCode::BAD_REQUEST,
+            "clinic_unreadable",
+            "The X-Organization header is not the id of a clinic. Nothing was done.",
+        )
+    })
 }
 
 impl FromRequestParts<AppState> for Origin {

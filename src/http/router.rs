@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, middleware};
@@ -143,7 +143,26 @@ async fn refuse_cross_site(request: Request, next: middleware::Next) -> Result<R
         let sentence = "This request does not say which page it comes from. Please use a current browser, or an API key.";
         return Err(HttpError::new(StatusCode::FORBIDDEN, "cross_site", sentence));
     }
+    if !request.method().is_safe() && !has_own_kind_of_body(headers) {
+        let sentence = "Send the body as application/json, or a form as application/x-www-form-urlencoded.";
+        return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence));
+    }
     Ok(next.run(request).await)
+}
+
+/// Whether the body, where there is one, is of a kind that this service reads. Also asked where a
+/// route would not look at its body: `text/plain` is what a foreign page can send without asking.
+fn has_own_kind_of_body(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    match kind.as_deref() {
+        Some("application/json" | "application/x-www-form-urlencoded") => true,
+        Some(_) => false,
+        None => {
+            let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+            is_empty && !headers.contains_key(header::TRANSFER_ENCODING)
+        }
+    }
 }
 
 fn session_layer(state: &AppState) -> SessionManagerLayer<PgSessionStore> {

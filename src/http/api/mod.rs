@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{HttpError, Problem};
-use super::extract::Visitor;
+use super::extract::{Visitor, opened_for};
 use crate::integrations::Caller;
 use crate::state::AppState;
 
@@ -86,9 +86,7 @@ impl FromRequestParts<AppState> for Admitted {
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
         let visitor = Visitor::from_request_parts(parts, state).await?;
-        let opened_for =
-            parts.headers.get("x-organization").and_then(|value| value.to_str().ok()?.parse().ok());
-        let caller = visitor.caller(state, opened_for).await?;
+        let caller = visitor.caller(state, opened_for(&parts.headers)?).await?;
         Ok(Self { state: state.clone(), caller })
     }
 }

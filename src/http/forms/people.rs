@@ -139,6 +139,18 @@ pub async fn submit_switch(
         return Err(HttpError::not_found());
     }
     let store = |error: tower_sessions::session::Error| HttpError::unavailable(&error);
+    // In the trail of the clinic that is entered: its people want to know who came in.
+    let services = &state.services;
+    let entry = Entry {
+        actor: caller.actor(),
+        action: "session.switched",
+        target: "sign-in".to_owned(),
+        ended: Ended::Success,
+        details: String::new(),
+    };
+    let mut tx = OrgTx::service(&services.pool, wanted).await?;
+    audit::append(&mut tx, &services.vault, &services.clock, &caller.origin, entry).await?;
+    tx.commit().await?;
     session.insert(key::ORG, wanted).await.map_err(store)?;
     session.save().await.map_err(store)?;
     Ok(Redirect::to("/dashboard").into_response())

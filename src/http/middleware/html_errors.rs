@@ -27,10 +27,23 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
         .unwrap_or_default()
         .to_owned();
     let response = next.run(request).await;
+    let known = response.extensions().get::<HttpError>().cloned();
+    let (error, response) = match known {
+        Some(error) => (error, response),
+        None if is_bare(&response) => {
+            let error = HttpError::of_status(response.status());
+            let allow = response.headers().get(header::ALLOW).cloned();
+            let mut response = error.clone().into_response();
+            if let Some(allow) = allow {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+            (error, response)
+        }
+        None => return response,
+    };
     if !is_page {
         return response;
     }
-    let Some(error) = response.extensions().get::<HttpError>().cloned() else { return response };
     if error.status == StatusCode::UNAUTHORIZED && error.code == "unauthenticated" {
         let next = if method == Method::GET { target } else { "/dashboard".to_owned() };
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
@@ -63,6 +76,14 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     page
+}
+
+/// Whether a layer or an extractor of a library refused the request: its words are not ours, and
+/// may tell how we are made.
+fn is_bare(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_ours = kind.is_some_and(|kind| kind.starts_with("text/html") || kind.contains("json"));
+    (response.status().is_client_error() || response.status().is_server_error()) && !is_ours
 }
 
 /// The current clinic's name, which the error carries for programs as part of its sentence.

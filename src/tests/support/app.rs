@@ -36,6 +36,15 @@ pub struct TestApp {
     pub key: String,
 }
 
+/// What a server of a test may be told beside the usual.
+#[derive(Default)]
+pub struct Setting {
+    /// Proxies that are believed: with loopback among them, `X-Forwarded-For` says the address.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    pub public_url: Option<String>,
+    pub site_dir: Option<std::path::PathBuf>,
+}
+
 /// A clinic with its people's addresses and its own accounts at the providers.
 pub struct Clinic {
     pub org: OrgId,
@@ -98,6 +107,16 @@ impl TestApp {
     }
 
     pub async fn start_beside(db: TestDb, key: &str, sandbox: Sandbox) -> Self {
+        Self::start_as(db, key, sandbox, Setting::default()).await
+    }
+
+    /// A server with settings of its own, over a new database.
+    pub async fn start_set(setting: Setting) -> Self {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
+        Self::start_as(TestDb::create().await, &hex::encode(rand_bytes()), sandbox, setting).await
+    }
+
+    async fn start_as(db: TestDb, key: &str, sandbox: Sandbox, setting: Setting) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let clock = Clock::default();
@@ -107,7 +126,12 @@ impl TestApp {
             clock: clock.clone(),
             bases: sandbox.bases(),
             allowed: sandbox.allowed(),
-            public_url: format!("http://{address}").parse().unwrap(),
+            public_url: setting
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{address}"))
+                .parse()
+                .unwrap(),
             is_sandbox: true,
             restore_days: 30,
             cache_ttl: Duration::from_secs(300),
@@ -118,12 +142,12 @@ impl TestApp {
         let app = assemble::app(
             services.clone(),
             AppParts {
-                trusted_proxies: Vec::new(),
+                trusted_proxies: setting.trusted_proxies,
                 session_idle_hours: 12,
                 session_absolute_days: 7,
                 setup_code: Some("the-code".to_owned()),
                 is_sandbox: true,
-                site_dir: "target/site".into(),
+                site_dir: setting.site_dir.unwrap_or_else(|| "target/site".into()),
             },
         );
         let router =
@@ -258,6 +282,24 @@ impl Browser {
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        self.run(request).await
+    }
+
+    /// Any request at all, with nothing but the browser's cookie and the given headers.
+    pub async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        let mut request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
         }
         self.run(request).await
     }

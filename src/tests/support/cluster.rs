@@ -135,6 +135,14 @@ impl TestDb {
         Self { name, app, owner, superuser }
     }
 
+    /// The address of this database for a process of its own, as some role of the cluster.
+    pub fn url(&self, role: &str) -> String {
+        let app = &cluster().app;
+        let socket = app.get_socket().unwrap().to_string_lossy();
+        let socket: String = url::form_urlencoded::byte_serialize(socket.as_bytes()).collect();
+        format!("postgres://{role}@localhost:{}/{}?host={socket}&sslmode=disable", app.get_port(), self.name)
+    }
+
     /// How the server connects to this database; for a pool of a test's own.
     pub fn app_options(&self) -> PgConnectOptions {
         cluster().app.clone().database(&self.name)
