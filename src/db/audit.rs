@@ -146,12 +146,3 @@ pub async fn append_platform(conn: &mut PgConnection, row: &AuditRow) -> Result<
     bind_row(query, row).execute(conn).await?;
     Ok(())
 }
-
-pub async fn list_platform(pool: &PgPool, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from platform_audit_log order by seq desc limit $1"
-    )))
-    .bind(limit)
-    .fetch_all(pool)
-    .await?)
-}

@@ -101,17 +101,6 @@ pub async fn find_active(
     .await?)
 }
 
-/// Turns a draft into a version; false where it was used or has expired.
-pub async fn promote_draft(tx: &mut OrgTx, id: CredentialId) -> Result<bool, DbError> {
-    let done = sqlx::query(
-        "update org_credentials set draft_expires_at = null where id = $1 and draft_expires_at > now()",
-    )
-    .bind(id.0)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// Removes a draft that was corrected, and those that nobody came back for.
 pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<(), DbError> {
     sqlx::query("delete from org_credentials where draft_expires_at is not null and (id = $1 or draft_expires_at < now())")

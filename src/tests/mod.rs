@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod configuration;
+mod documents;
 mod embedded;
 mod rotation;
 mod support;
