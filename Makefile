@@ -6,7 +6,7 @@ export PROPTEST_RNG_SEED ?= 20261124
 ENV := . .toolchain/env.sh &&
 XTASK := $(ENV) cargo run --quiet --package xtask --
 
-.PHONY: help setup setup-e2e site run dev test bars check bench load e2e coverage clean
+.PHONY: help setup setup-e2e site run dev test bars fmt check bench load e2e coverage clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -34,6 +34,9 @@ test: ## everything: unit, whole-server and browser tests, with fixed seeds
 
 bars: ## the same in full: optimised, with all cases of every bar
 	@VOXANNE_BARS=full tools/test --release
+
+fmt: setup ## format every Rust file, those behind a macro too
+	@$(ENV) find src xtask benches build.rs -name '*.rs' -exec rustfmt --edition 2024 --config-path rustfmt.toml {} +
 
 check: setup ## format, lints of every feature set, documentation, licences and advisories
 	@tools/check

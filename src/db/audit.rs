@@ -147,15 +147,6 @@ pub async fn append_platform(conn: &mut PgConnection, row: &AuditRow) -> Result<
     Ok(())
 }
 
-pub async fn list_platform(pool: &PgPool, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from platform_audit_log order by seq desc limit $1"
-    )))
-    .bind(limit)
-    .fetch_all(pool)
-    .await?)
-}
-
 /// Rows of the platform's chain after a sequence number, oldest first.
 pub async fn list_platform_after(
     conn: &mut PgConnection,

@@ -117,17 +117,6 @@ pub async fn find_active(
     .await?)
 }
 
-/// Turns a draft into a version; false where it was used or has expired.
-pub async fn promote_draft(tx: &mut OrgTx, id: CredentialId) -> Result<bool, DbError> {
-    let done = sqlx::query(
-        "update org_credentials set draft_expires_at = null where id = $1 and draft_expires_at > now()",
-    )
-    .bind(id.0)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// Removes a draft that was used or corrected, and those that nobody came back for. False where the
 /// named draft was not there any more: somebody else has used it.
 pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, DbError> {

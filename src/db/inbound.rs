@@ -97,22 +97,6 @@ pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<EventRow>, DbError> 
     .await?)
 }
 
-/// What a worker needs of an event.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct EventPayload {
-    pub kind: String,
-    pub status: String,
-    pub sealed_payload: Option<Vec<u8>>,
-    pub trace: Json<Value>,
-}
-
-pub async fn find_payload(tx: &mut OrgTx, id: EventId) -> Result<Option<EventPayload>, DbError> {
-    Ok(sqlx::query_as("select kind, status, sealed_payload, trace from inbound_events where id = $1")
-        .bind(id.0)
-        .fetch_optional(tx.conn())
-        .await?)
-}
-
 /// Ends an event; `stages` are added to its trace. Nothing happens where it was ended before.
 pub async fn finish(
     tx: &mut OrgTx,
@@ -147,17 +131,4 @@ pub async fn put_off(tx: &mut OrgTx, id: EventId, error: &str, seconds: Option<f
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// Empties payloads that are older than the clinic keeps them; the keys stay.
-pub async fn empty_old(tx: &mut OrgTx) -> Result<u64, DbError> {
-    Ok(sqlx::query(
-        "update inbound_events e set sealed_payload = null
-           from organizations o
-          where o.id = e.org_id and e.sealed_payload is not null and e.status <> 'received'
-            and e.received_at < now() - make_interval(days => o.retention_days)",
-    )
-    .execute(tx.conn())
-    .await?
-    .rows_affected())
 }

@@ -44,15 +44,6 @@ pub async fn insert(
     Ok(())
 }
 
-pub async fn update_password(pool: &PgPool, id: UserId, password_hash: &str) -> Result<(), DbError> {
-    sqlx::query("update users set password_hash = $2 where id = $1")
-        .bind(id.0)
-        .bind(password_hash)
-        .execute(pool)
-        .await?;
-    Ok(())
-}
-
 pub async fn insert_platform_admin(pool: &PgPool, id: UserId) -> Result<(), DbError> {
     sqlx::query("insert into platform_admins (user_id) values ($1) on conflict do nothing")
         .bind(id.0)

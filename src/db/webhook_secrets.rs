@@ -60,20 +60,6 @@ pub async fn insert(tx: &mut OrgTx, new: &NewWebhookSecret<'_>) -> Result<(), Db
     Ok(())
 }
 
-/// Lets all secrets of a source but one run out after some minutes.
-pub async fn expire_others(tx: &mut OrgTx, source: &str, keep: Uuid, minutes: i32) -> Result<(), DbError> {
-    sqlx::query(
-        "update webhook_secrets set not_after = now() + make_interval(mins => $3)
-          where source = $1 and id <> $2 and not_after is null",
-    )
-    .bind(source)
-    .bind(keep)
-    .bind(minutes)
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 pub async fn delete_all(tx: &mut OrgTx, source: &str) -> Result<(), DbError> {
     sqlx::query("update webhook_secrets set not_after = now() where source = $1 and (not_after is null or not_after > now())")
         .bind(source)

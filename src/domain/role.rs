@@ -35,11 +35,6 @@ impl Role {
     pub const fn may_configure(self) -> bool {
         matches!(self, Role::Owner | Role::Admin)
     }
-
-    /// May destroy for good.
-    pub const fn may_purge(self) -> bool {
-        matches!(self, Role::Owner)
-    }
 }
 
 impl FromStr for Role {

@@ -11,6 +11,7 @@ mod configuration;
 mod connect;
 mod cross_site;
 mod disconnect;
+mod documents;
 mod drafts;
 mod embedded;
 mod headers;

@@ -1,17 +1,20 @@
-//! Rules of the repository that the compiler does not know: who may use whom, what stands in no
-//! file, and that the documents tell what is there.
+//! Rules of the repository that the compiler does not know: who may use whom, and what stands in no
+//! file. What the documents must tell is in `documents`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::repository::{TextFile, files, has_word, read, root};
+use crate::support::repository::{files, has_word, root, rust_files, sources};
 
 const RULES: &str =
     "ARCHITECTURE.md tells why; move the code to where it belongs, or change the rule with its reason";
 
 /// Every module of `src/lib.rs`, and the modules of this crate that it may use.
-const MAY_USE: &[(&str, &[&str])] = &[
+pub const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["domain"]),
-    ("assemble", &["app", "audit", "auth", "clock", "db", "providers", "state", "vault", "webhooks"]),
+    (
+        "assemble",
+        &["app", "audit", "auth", "clock", "db", "integrations", "providers", "state", "vault", "webhooks"],
+    ),
     ("audit", &["clock", "db", "domain", "vault"]),
     ("auth", &["db", "domain", "vault"]),
     ("calls", &["audit", "db", "domain", "integrations", "providers", "state", "vault"]),
@@ -80,14 +83,6 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("src/auth", &["axum", "leptos", "reqwest"]),
     ("src/audit", &["axum", "leptos", "reqwest"]),
 ];
-
-fn sources() -> Vec<TextFile> {
-    files("src", &[".rs"])
-}
-
-fn rust_files() -> Vec<TextFile> {
-    ["src", "xtask", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"])).collect()
-}
 
 /// The module right under `src` that a file belongs to.
 fn top_module(path: &str) -> &str {
@@ -327,78 +322,4 @@ fn nothing_speaks_of_one_machine() {
         }
     }
     assert_none(&found, "files name a place of one machine");
-}
-
-#[test]
-fn the_guide_to_the_interface_tells_every_route() {
-    let guide = read("docs/api.md");
-    let document = serde_json::to_value(voxanne::http::api::router().1).unwrap();
-    let mut missing = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for method in item
-            .as_object()
-            .unwrap()
-            .keys()
-            .filter(|key| ["get", "put", "post", "delete", "patch"].contains(&key.as_str()))
-        {
-            let route = format!("`{} {path}`", method.to_uppercase());
-            if !guide.contains(&route) {
-                missing.push(route);
-            }
-        }
-    }
-    assert!(missing.is_empty(), "docs/api.md leaves out {}", missing.join(", "));
-}
-
-#[test]
-fn every_migration_is_told() {
-    let readme = read("migrations/README.md");
-    let told = |file: &TextFile| readme.contains(file.path.rsplit('/').next().unwrap());
-    let missing: Vec<String> =
-        files("migrations", &[".sql"]).into_iter().filter(|f| !told(f)).map(|f| f.path).collect();
-    assert!(missing.is_empty(), "migrations/README.md leaves out {}", missing.join(", "));
-}
-
-#[test]
-fn the_code_map_names_every_module() {
-    let map = read("ARCHITECTURE.md");
-    let missing: Vec<&str> = MAY_USE
-        .iter()
-        .map(|(module, _)| *module)
-        .filter(|module| !map.contains(&format!("| `{module}` |")))
-        .collect();
-    assert!(missing.is_empty(), "the code map leaves out {}", missing.join(", "));
-}
-
-#[test]
-fn every_test_that_the_architecture_names_is_there() {
-    let text = read("ARCHITECTURE.md");
-    let code: String = rust_files().into_iter().map(|file| file.text).collect();
-    let mut named = 0;
-    for line in text.lines().filter(|line| line.trim_start().starts_with("Held by")) {
-        for name in line.split('`').skip(1).step_by(2) {
-            named += 1;
-            assert!(
-                code.contains(&format!("fn {name}(")),
-                "ARCHITECTURE.md names a test {name} that is not there"
-            );
-        }
-    }
-    assert!(named > 20, "only {named} tests are named");
-}
-
-#[test]
-fn links_between_documents_lead_somewhere() {
-    let mut broken = Vec::new();
-    for file in files(".", &[".md"]) {
-        let folder = root().join(&file.path).parent().unwrap().to_owned();
-        for (at, _) in file.text.match_indices("](") {
-            let target = file.text[at + 2..].split([')', ' ', '#']).next().unwrap_or_default();
-            if target.is_empty() || target.contains(':') {
-                continue;
-            }
-            broken.extend((!folder.join(target).exists()).then(|| format!("{}: {target}", file.path)));
-        }
-    }
-    assert_none(&broken, "links lead nowhere");
 }

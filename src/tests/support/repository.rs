@@ -80,6 +80,16 @@ pub fn files(folder: &str, endings: &[&str]) -> Vec<TextFile> {
     found.into_iter().map(file).collect()
 }
 
+/// The Rust files of the product and of its tests.
+pub fn sources() -> Vec<TextFile> {
+    files("src", &[".rs"])
+}
+
+/// All Rust files.
+pub fn rust_files() -> Vec<TextFile> {
+    ["src", "xtask", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"])).collect()
+}
+
 fn collect(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.unwrap().path();
