@@ -9,6 +9,7 @@ mod drafts;
 mod embedded;
 mod isolation_routes;
 mod messages;
+mod other_account;
 mod rest;
 mod rotation;
 mod support;
