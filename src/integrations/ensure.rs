@@ -48,14 +48,7 @@ const WAIT: Duration = Duration::from_secs(20);
 /// [`IntegrationError::Busy`] where another process is still at it, a provider's sentence where
 /// Vapi refuses or does not answer. The job row stays then.
 pub async fn ensure_assistants(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, IntegrationError> {
-    let holder = Uuid::now_v7();
-    let until = tokio::time::Instant::now() + WAIT;
-    while !take_lease(services, org, holder).await? {
-        if tokio::time::Instant::now() > until {
-            return Err(IntegrationError::Busy);
-        }
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
+    let holder = wait_for_lease(services, org).await?;
     let result = run(services, org).await;
     let mut tx = OrgTx::service(&services.pool, org).await?;
     jobs::release_lease(&mut tx, ENSURE_ASSISTANTS, holder).await?;
@@ -80,6 +73,19 @@ pub async fn ensure_assistants(services: &Services, org: OrgId) -> Result<Vec<Ag
     tx.commit().await?;
     services.evict(org);
     result
+}
+
+/// Waits until nobody else works on the clinic's assistants. Returns who holds the lease now.
+async fn wait_for_lease(services: &Services, org: OrgId) -> Result<Uuid, IntegrationError> {
+    let holder = Uuid::now_v7();
+    let until = tokio::time::Instant::now() + WAIT;
+    while !take_lease(services, org, holder).await? {
+        if tokio::time::Instant::now() > until {
+            return Err(IntegrationError::Busy);
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    Ok(holder)
 }
 
 async fn take_lease(services: &Services, org: OrgId, holder: Uuid) -> Result<bool, IntegrationError> {
@@ -309,6 +315,16 @@ pub async fn delete_assistant(
         return Err(crate::db::DbError::NotFound.into());
     }
     caller.require_configure(services, "assistant.deleted", role).await?;
+    // Under the lease: a run that goes on beside this would make the assistant again.
+    let holder = wait_for_lease(services, caller.org()).await?;
+    let result = delete_at_vapi(services, caller, role).await;
+    let mut tx = OrgTx::service(&services.pool, caller.org()).await?;
+    jobs::release_lease(&mut tx, ENSURE_ASSISTANTS, holder).await?;
+    tx.commit().await?;
+    result
+}
+
+async fn delete_at_vapi(services: &Services, caller: &Caller, role: &str) -> Result<(), IntegrationError> {
     let mut tx = caller.begin(services).await?;
     let row = agents::find(&mut tx, role).await?.ok_or(crate::db::DbError::NotFound)?;
     tx.commit().await?;

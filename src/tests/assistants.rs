@@ -217,6 +217,26 @@ async fn deleting_one_role_deletes_at_vapi_keeps_the_agent_and_frees_its_route()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_beside_running_ensures_stays_deleted() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = connected(&app, "Sunrise Dental").await;
+    // Something to do for the ensures: both assistants are out of date.
+    app.meddle("update agent_configs set name = role || ' anew' where org_id = $1", clinic.org).await;
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (services, org) = (app.services.clone(), clinic.org);
+        running.spawn(async move { ensure_assistants(&services, org).await.map(|rows| rows.len()) });
+    }
+    assert_eq!(owner.send("DELETE", "/api/agents/outbound", None).await.status, 204);
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap().unwrap();
+    }
+    assert_eq!(roles(&app, &clinic), ["inbound"]);
+    assert_eq!(owner.send("GET", "/api/agents/outbound", None).await.json()["state"], "deleted");
+    assert_eq!(app.count(MAPPED, clinic.org).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_vapi_does_not_answer_nothing_is_deleted_on_our_side() {
     let app = TestApp::start().await;
     let (clinic, owner) = connected(&app, "Sunrise Dental").await;

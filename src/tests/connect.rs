@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voxanne::domain::{ProviderId, Role};
-use voxanne::sandbox::{AccountStatus, Fault, TwilioAccount};
+use voxanne::sandbox::{AccountStatus, Fault};
 
 use super::support::app::{Browser, Clinic, TestApp};
 use super::support::state::{card, connect, state};
@@ -285,37 +285,6 @@ async fn a_form_is_edited_without_typing_its_secret_again_and_null_clears_a_fiel
     let refused = connect(&owner, "twilio", json!({ "authToken": null })).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
     assert_eq!(card(&owner, "twilio").await["hint"]["authToken"], hint);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_account_than_the_pinned_one_needs_a_word_and_changes_nothing_without_it() {
-    let app = TestApp::start().await;
-    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
-    let second = TwilioAccount::fresh("Sunrise, second account", "+15557654321");
-    app.sandbox.twilio().add(second.clone());
-    let vapi = app.sandbox.vapi().add_account("Sunrise, second account");
-    app.sandbox.vapi().add_phone_number(&vapi.private_key, "+15557654322");
-    let bodies = [
-        (
-            "twilio",
-            json!({ "accountSid": second.sid, "authToken": second.auth_token, "phoneNumber": "+15557654321" }),
-        ),
-        ("vapi", json!({ "apiKey": vapi.private_key })),
-    ];
-    for (provider, body) in bodies {
-        let before = app.active(clinic.org, provider).await;
-        let answer = connect(&owner, provider, body).await;
-        assert_eq!(answer.status, 409, "{provider}: {}", answer.body);
-        assert_eq!(app.active(clinic.org, provider).await, before, "{provider}");
-        let told = answer.json();
-        let switch = json!({ "draft": told["draft"], "switchAccount": true });
-        let answer = connect(&owner, provider, switch).await;
-        assert_eq!(answer.status, 200, "{provider}: {}", answer.body);
-        assert_ne!(app.active(clinic.org, provider).await, before, "{provider}");
-        assert_eq!(state(&owner, provider).await, "connected", "{provider}");
-    }
-    // The assistants are made anew where the key now leads.
-    assert_eq!(app.sandbox.vapi().assistants(&vapi.private_key).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

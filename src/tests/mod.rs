@@ -17,6 +17,7 @@ mod embedded;
 mod headers;
 mod isolation_routes;
 mod messages;
+mod other_account;
 mod rest;
 mod rotation;
 mod sessions;
