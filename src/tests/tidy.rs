@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::repository::{TextFile, files, has_word, root, rust_files, sources};
+use crate::support::repository::{files, has_word, root, rust_files, sources};
 
 const RULES: &str =
     "ARCHITECTURE.md tells why; move the code to where it belongs, or change the rule with its reason";
