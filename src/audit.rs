@@ -132,24 +132,71 @@ pub enum ChainState {
 pub async fn verify(tx: &mut OrgTx, vault: &Vault) -> Result<ChainState, AuditError> {
     let org = tx.org();
     let head = db::audit::lock_head(tx).await?.ok_or(AuditError::NoHead)?;
-    let key = open_key(vault, Some(org), &head)?;
-    let (mut seq, mut hash) = (0_i64, Vec::new());
-    loop {
-        let rows = db::audit::list_after(tx, seq, 1000).await?;
-        let Some(last) = rows.last().map(|row| row.seq) else { break };
-        for row in &rows {
-            if row.seq != seq + 1 || row.prev_hash != hash || row.hash != row_hash(&key, Some(org), row)? {
-                return Ok(ChainState::Broken { seq: row.seq });
-            }
-            seq = row.seq;
-            hash.clone_from(&row.hash);
-        }
-        seq = last;
+    let mut check = Check::of(vault, Some(org), &head)?;
+    while let Some(seq) = check.next {
+        let rows = db::audit::list_after(tx, seq, PIECE).await?;
+        check.take(&rows)?;
     }
-    if seq == head.seq && hash == head.hash {
-        Ok(ChainState::Intact { rows: seq })
-    } else {
-        Ok(ChainState::Truncated { rows: seq, head: head.seq })
+    Ok(check.state(&head))
+}
+
+/// Recomputes the whole chain of the platform.
+pub async fn verify_platform(pool: &PgPool, vault: &Vault) -> Result<ChainState, AuditError> {
+    let mut tx = pool.begin().await.map_err(DbError::from)?;
+    let head = db::audit::lock_platform_head(&mut tx).await?.ok_or(AuditError::NoHead)?;
+    let mut check = Check::of(vault, None, &head)?;
+    while let Some(seq) = check.next {
+        let rows = db::audit::list_platform_after(&mut tx, seq, PIECE).await?;
+        check.take(&rows)?;
+    }
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(check.state(&head))
+}
+
+/// Rows that a verification reads at a time.
+const PIECE: i64 = 1000;
+
+/// A chain under verification.
+struct Check {
+    org: Option<OrgId>,
+    key: SecretBytes,
+    /// The row that was last found to fit, and its hash.
+    seq: i64,
+    hash: Vec<u8>,
+    broken_at: Option<i64>,
+    /// Where to read on; none where there is nothing more to learn.
+    next: Option<i64>,
+}
+
+impl Check {
+    fn of(vault: &Vault, org: Option<OrgId>, head: &AuditHead) -> Result<Self, AuditError> {
+        let key = open_key(vault, org, head)?;
+        Ok(Self { org, key, seq: 0, hash: Vec::new(), broken_at: None, next: Some(0) })
+    }
+
+    fn take(&mut self, rows: &[AuditRow]) -> Result<(), AuditError> {
+        for row in rows {
+            let fits = row.seq == self.seq + 1
+                && row.prev_hash == self.hash
+                && row.hash == row_hash(&self.key, self.org, row)?;
+            if !fits {
+                self.broken_at = Some(row.seq);
+                self.next = None;
+                return Ok(());
+            }
+            self.seq = row.seq;
+            self.hash.clone_from(&row.hash);
+        }
+        self.next = rows.last().map(|row| row.seq);
+        Ok(())
+    }
+
+    fn state(&self, head: &AuditHead) -> ChainState {
+        match self.broken_at {
+            Some(seq) => ChainState::Broken { seq },
+            None if self.seq == head.seq && self.hash == head.hash => ChainState::Intact { rows: self.seq },
+            None => ChainState::Truncated { rows: self.seq, head: head.seq },
+        }
     }
 }
 

@@ -3,14 +3,20 @@
 use super::CallError;
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentChange, AgentRow};
-use crate::db::{OrgTx, jobs};
+use crate::db::{DbError, OrgTx, jobs};
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 
 /// Finds the agent of a role; anything but `inbound` and `outbound` is not found.
 pub async fn find(tx: &mut OrgTx, role: &str) -> Result<AgentRow, CallError> {
-    Ok(agents::find(tx, role).await?.ok_or(crate::db::DbError::NotFound)?)
+    check_role(role)?;
+    Ok(agents::find(tx, role).await?.ok_or(DbError::NotFound)?)
+}
+
+/// A role that does not exist is asked of nobody, and stands in no trail.
+fn check_role(role: &str) -> Result<(), DbError> {
+    if ensure::ROLES.contains(&role) { Ok(()) } else { Err(DbError::NotFound) }
 }
 
 /// Checks what somebody wrote, with the limits of Vapi's schema.
@@ -18,6 +24,16 @@ pub fn check(change: &AgentChange) -> Result<(), CallError> {
     let invalid =
         |field: &'static str, message: &str| Err(CallError::Invalid { field, message: message.to_owned() });
     let length = |text: &str| text.trim().chars().count();
+    // PostgreSQL keeps no NUL in a text.
+    for (field, value) in [
+        ("name", &change.name),
+        ("firstMessage", &change.first_message),
+        ("systemPrompt", &change.system_prompt),
+    ] {
+        if value.contains('\0') {
+            return invalid(field, "This text has a character that cannot be stored.");
+        }
+    }
     if !(1..=40).contains(&length(&change.name)) {
         return invalid("name", "Enter a name with 1 to 40 characters.");
     }
@@ -51,6 +67,7 @@ pub async fn update(
     role: &str,
     change: &AgentChange,
 ) -> Result<AgentRow, CallError> {
+    check_role(role)?;
     caller.require_configure(services, "agent.changed", role).await?;
     check(change)?;
     let mut tx = caller.begin(services).await?;

@@ -141,12 +141,19 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
     .await
 }
 
-/// `voxanne audit verify`
-pub async fn verify_audit(config: Config, org: OrgId) -> Result<(), CliError> {
+/// `voxanne audit verify`: the trail of a clinic, or without one that of the platform.
+pub async fn verify_audit(config: Config, org: Option<OrgId>) -> Result<(), CliError> {
     with_services(&config, async |services| {
         let failed = |error: audit::AuditError| CliError::because("the trail could not be checked", error);
-        let mut tx = OrgTx::service(&services.pool, org).await.map_err(|error| failed(error.into()))?;
-        match audit::verify(&mut tx, &services.vault).await.map_err(failed)? {
+        let state = match org {
+            Some(org) => {
+                let mut tx =
+                    OrgTx::service(&services.pool, org).await.map_err(|error| failed(error.into()))?;
+                audit::verify(&mut tx, &services.vault).await
+            }
+            None => audit::verify_platform(&services.pool, &services.vault).await,
+        };
+        match state.map_err(failed)? {
             ChainState::Intact { rows } => {
                 say(&format!("The trail is intact: {rows} rows."));
                 Ok(())

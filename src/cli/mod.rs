@@ -75,11 +75,11 @@ enum KeysCommand {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Check a clinic's audit trail.
+    /// Check the audit trail of a clinic, or the platform's own.
     Verify {
-        /// The clinic's id.
+        /// The clinic's id; without it the platform's trail is checked.
         #[arg(long)]
-        org: OrgId,
+        org: Option<OrgId>,
         #[command(flatten)]
         config: Box<Config>,
     },

@@ -146,3 +146,18 @@ pub async fn append_platform(conn: &mut PgConnection, row: &AuditRow) -> Result<
     bind_row(query, row).execute(conn).await?;
     Ok(())
 }
+
+/// Rows of the platform's chain after a sequence number, oldest first.
+pub async fn list_platform_after(
+    conn: &mut PgConnection,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<AuditRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from platform_audit_log where seq > $1 order by seq limit $2"
+    )))
+    .bind(seq)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?)
+}

@@ -78,6 +78,22 @@ pub async fn find(tx: &mut OrgTx, id: CredentialId) -> Result<Option<CredentialR
     .await?)
 }
 
+/// A saved version that is out of use, for as long as it can be brought back.
+pub async fn find_restorable(
+    tx: &mut OrgTx,
+    id: CredentialId,
+    restore_days: i32,
+) -> Result<Option<CredentialRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where c.id = $1 and c.draft_expires_at is null and i.active_credential_id is distinct from c.id
+            and coalesce(c.superseded_at, c.disconnected_at) > now() - make_interval(days => $2)"
+    )))
+    .bind(id.0)
+    .bind(restore_days)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
 /// A draft by its id, while it may still be used.
 pub async fn find_draft(tx: &mut OrgTx, id: CredentialId) -> Result<Option<CredentialRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -101,13 +117,17 @@ pub async fn find_active(
     .await?)
 }
 
-/// Removes a draft that was corrected, and those that nobody came back for.
-pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<(), DbError> {
-    sqlx::query("delete from org_credentials where draft_expires_at is not null and (id = $1 or draft_expires_at < now())")
-        .bind(used.map(|id| id.0))
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// Removes a draft that was used or corrected, and those that nobody came back for. False where the
+/// named draft was not there any more: somebody else has used it.
+pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, DbError> {
+    let deleted: Vec<Uuid> = sqlx::query_scalar(
+        "delete from org_credentials
+          where draft_expires_at is not null and (id = $1 or draft_expires_at < now()) returning id",
+    )
+    .bind(used.map(|id| id.0))
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(used.is_none_or(|used| deleted.contains(&used.0)))
 }
 
 /// Notes that a version is no longer the active one.

@@ -88,6 +88,22 @@ pub struct LockedIntegration {
     pub is_paused: bool,
 }
 
+/// The id of the integration of a provider under a label. Takes no lock: only those who may change
+/// a row may lock it.
+pub async fn find_id(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    label: &str,
+) -> Result<Option<IntegrationId>, DbError> {
+    let id: Option<Uuid> =
+        sqlx::query_scalar("select id from org_integrations where provider = $1 and label = $2")
+            .bind(provider.as_str())
+            .bind(label)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(id.map(IntegrationId))
+}
+
 /// Finds and locks the integration of a provider under a label.
 pub async fn lock(
     tx: &mut OrgTx,
@@ -200,6 +216,18 @@ pub async fn record_findings(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes which account the active credential belongs to, where only its use could tell.
+pub async fn pin_identity(tx: &mut OrgTx, id: IntegrationId, identity: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "update org_integrations set identity = $2 where id = $1 and active_credential_id is not null",
+    )
+    .bind(id.0)
+    .bind(identity)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Takes the active credential off the card. False where there was none.

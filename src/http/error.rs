@@ -301,7 +301,7 @@ impl From<IntegrationError> for HttpError {
                 VaultError::Failed { .. } | VaultError::Pending { .. } => {
                     HttpError::new(StatusCode::CONFLICT, "needs_attention", sentence)
                 }
-                VaultError::DoesNotOpen | VaultError::UnknownKek { .. } | VaultError::NoDataKey { .. } => {
+                unreadable if unreadable.is_unreadable() => {
                     tracing::error!(
                         error = vault as &dyn std::error::Error,
                         "a stored credential does not open"

@@ -82,6 +82,7 @@ pub fn router(state: AppState) -> Router {
         .fallback_service(static_files(&state))
         .layer(
             ServiceBuilder::new()
+                .layer(middleware::map_request(forget_request_id))
                 .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
                 .layer(PropagateRequestIdLayer::new(REQUEST_ID))
                 .layer(middleware::from_fn(trace_request))
@@ -103,6 +104,12 @@ impl MakeRequestId for OurRequestId {
     fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
         HeaderValue::from_str(&Uuid::now_v7().simple().to_string()).ok().map(RequestId::new)
     }
+}
+
+/// The layer that sets the id keeps one that is there already.
+async fn forget_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove(REQUEST_ID);
+    request
 }
 
 /// One line and one count per request, without query strings or bodies.

@@ -3,7 +3,7 @@
 //! Only a refusal by the provider blocks. Where nobody could tell (an outage, a timeout), what was
 //! typed is kept as a draft and may be saved anyway.
 
-use super::fields::{Submitted, has_typed_secret, merge};
+use super::fields::{Submitted, has_typed_secret, is_same, merge};
 use super::save::{self, is_other_account, save_active, save_draft};
 use super::{Caller, IntegrationError, Problem};
 use crate::db::credentials;
@@ -67,7 +67,9 @@ pub async fn connect(
     let fields = merge(spec, stored.fields.as_ref(), &request.fields);
 
     if request.save_anyway {
-        let is_untouched = !has_typed_secret(spec, &request.fields);
+        // The report speaks of the draft as it was tested, and of nothing else.
+        let is_untouched = request.draft.is_some()
+            && stored.fields.as_ref().is_some_and(|tested| is_same(spec, tested, &fields));
         let report = stored.report.filter(|report| is_untouched && report.outcome == Outcome::Undetermined);
         let report = report.ok_or(IntegrationError::DraftGone)?;
         let credential =

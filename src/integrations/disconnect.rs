@@ -3,7 +3,7 @@
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::integrations::{self, PRIMARY};
-use crate::db::{agents, changes, credentials, jobs, routes};
+use crate::db::{agents, changes, credentials, jobs, routes, webhook_secrets};
 use crate::domain::ProviderId;
 use crate::state::Services;
 
@@ -42,6 +42,8 @@ pub async fn disconnect(
         for role in ["inbound", "outbound"] {
             agents::mark_state(&mut tx, role, "missing", None).await?;
         }
+        // The next account may be another one, where this webhook credential does not exist.
+        webhook_secrets::delete_all(&mut tx, provider.as_str()).await?;
         jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
     }
     changes::announce(&mut tx).await?;

@@ -16,7 +16,7 @@ use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
 use crate::db::webhook_secrets::{self, NewWebhookSecret};
-use crate::db::{OrgTx, changes, jobs, routes};
+use crate::db::{OrgTx, changes, integrations, jobs, routes};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
 use crate::providers::vapi::assistant::{
@@ -96,11 +96,16 @@ async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, Integrati
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let rows = agents::list(&mut tx).await?;
     tx.commit().await?;
+    let mut account = None;
     for row in rows.iter().filter(|row| row.vapi_state != "deleted") {
-        ensure_one(services, org, &client, row, &auth).await?;
+        account = ensure_one(services, org, &client, row, &auth).await?.or(account);
     }
     claim_numbers(services, org, &client).await?;
     let mut tx = OrgTx::service(&services.pool, org).await?;
+    // A new account is empty, so its test cannot tell which one it is; its first assistant does.
+    if let Some(account) = account {
+        integrations::pin_identity(&mut tx, opened.integration_id, &account).await?;
+    }
     let rows = agents::list(&mut tx).await?;
     changes::announce(&mut tx).await?;
     tx.commit().await?;
@@ -178,13 +183,14 @@ async fn ensure_secret(
     Ok(auth)
 }
 
+/// One assistant. Returns the Vapi organization that it is in, where Vapi says so.
 async fn ensure_one(
     services: &Services,
     org: OrgId,
     client: &VapiClient<'_>,
     row: &AgentRow,
     auth: &ServerAuth,
-) -> Result<(), IntegrationError> {
+) -> Result<Option<String>, IntegrationError> {
     let body = assistant::body(&plan(services, org, row, auth));
     let ours = find_ours(services, org, client, row).await?;
     let record = match ours.split_first() {
@@ -215,7 +221,7 @@ async fn ensure_one(
     }
     agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record)).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(record.org_id)
 }
 
 /// Assistants that carry our marks for this role: the one we know by id first, then the oldest.
@@ -299,6 +305,9 @@ pub async fn delete_assistant(
     caller: &Caller,
     role: &str,
 ) -> Result<(), IntegrationError> {
+    if !ROLES.contains(&role) {
+        return Err(crate::db::DbError::NotFound.into());
+    }
     caller.require_configure(services, "assistant.deleted", role).await?;
     let mut tx = caller.begin(services).await?;
     let row = agents::find(&mut tx, role).await?.ok_or(crate::db::DbError::NotFound)?;

@@ -119,7 +119,7 @@ fn vault_sentence(error: &VaultError) -> String {
             let name = provider_name(*provider);
             format!("{name} was never tested for this clinic. Open its card under Integrations and press Verify.")
         }
-        VaultError::DoesNotOpen | VaultError::UnknownKek { .. } | VaultError::NoDataKey { .. } => {
+        unreadable if unreadable.is_unreadable() => {
             "The stored credential cannot be read with the keys that this service has. Enter it again, or ask support."
                 .to_owned()
         }

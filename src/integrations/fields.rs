@@ -57,6 +57,11 @@ pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
     Value::Object(hints)
 }
 
+/// Whether two forms say the same in every field of the provider.
+pub fn is_same(spec: &ProviderSpec, one: &SecretFields, other: &SecretFields) -> bool {
+    spec.fields.iter().all(|field| one.find(field.key) == other.find(field.key))
+}
+
 /// Whether anything secret was typed: only then is a draft worth keeping.
 pub fn has_typed_secret(spec: &ProviderSpec, submitted: &[(String, Submitted)]) -> bool {
     submitted.iter().any(|(key, value)| {

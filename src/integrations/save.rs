@@ -7,7 +7,7 @@ use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
 use crate::db::integrations::{self, Findings, PRIMARY};
-use crate::db::{changes, fresh_id, jobs};
+use crate::db::{changes, fresh_id, jobs, webhook_secrets};
 use crate::domain::card::Verification;
 use crate::domain::{CredentialId, OrgId, Outcome, ProviderId};
 use crate::providers::{Provider, TestReport};
@@ -66,6 +66,10 @@ pub async fn save_active(
     {
         return Err(IntegrationError::OtherAccount { provider: spec.id });
     }
+    // Behind the card's lock: of two requests with the same draft, one finds it gone.
+    if !credentials::delete_drafts(&mut tx, used_draft).await? {
+        return Err(IntegrationError::DraftGone);
+    }
     if let Some(old) = card.active_credential_id {
         credentials::mark_superseded(&mut tx, old).await?;
     }
@@ -85,8 +89,11 @@ pub async fn save_active(
     )
     .await?;
     integrations::activate(&mut tx, card.id, id, &findings(report), caller.user()).await?;
-    credentials::delete_drafts(&mut tx, used_draft).await?;
     if spec.id == ProviderId::Vapi {
+        // A webhook credential belongs to one Vapi organization and is of no use in another.
+        if card.identity.is_none() || card.identity != report.identity {
+            webhook_secrets::delete_all(&mut tx, spec.id.as_str()).await?;
+        }
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
     changes::announce(&mut tx).await?;

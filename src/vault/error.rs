@@ -68,6 +68,21 @@ impl VaultError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Source(_) | Self::Random(_))
     }
+
+    /// Whether what is stored is of no use as it stands: moved, damaged, or sealed with a lost key.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(_)
+                | Self::DoesNotOpen
+                | Self::UnreadableFields
+                | Self::MissingField { .. }
+                | Self::InvalidField { .. }
+                | Self::UnknownKek { .. }
+                | Self::NoDataKey { .. }
+                | Self::OtherKeyVersion { .. }
+        )
+    }
 }
 
 impl From<SourceError> for VaultError {

@@ -87,7 +87,7 @@ pub async fn create(
         HttpError::invalid("invalid_fields", message, vec![error])
     };
     let name = body.name.trim();
-    if !(1..=80).contains(&name.chars().count()) {
+    if !(1..=80).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(invalid("name", "Enter a name with 1 to 80 characters."));
     }
     let role = match body.role.parse::<Role>() {

@@ -109,6 +109,12 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
                 JsonRejection::BytesRejection(_) => {
                     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
                 }
+                // Serde's own words quote what was sent, which may be a secret: they stay here.
+                JsonRejection::JsonDataError(_) => HttpError::invalid(
+                    "invalid_body",
+                    "A field of the body is missing, unknown, or of another kind than this route takes.",
+                    Vec::new(),
+                ),
                 _ => HttpError::new(
                     StatusCode::BAD_REQUEST,
                     "unparsable",

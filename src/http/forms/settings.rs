@@ -28,7 +28,8 @@ pub async fn submit_profile(form: Submission) -> Result<Response, HttpError> {
             errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
         }
     };
-    require((1..=120).contains(&name.chars().count()), "name", "Enter a name with 1 to 120 characters.");
+    let is_name = (1..=120).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    require(is_name, "name", "Enter a name with 1 to 120 characters.");
     require(is_time_zone(time_zone), "timeZone", "Enter a time zone such as Europe/Berlin.");
     require(
         country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic()),

@@ -188,13 +188,7 @@ impl TestApp {
 
     /// A browser in which nobody is signed in.
     pub fn browser(&self) -> Browser {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .unwrap();
-        Browser { client, url: self.url.clone(), cookie: std::sync::Mutex::new(None) }
+        Browser::to(&self.url)
     }
 
     /// A browser in which a person of the clinic is signed in.
@@ -241,6 +235,17 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// A browser for the server at that address.
+    pub fn to(url: &str) -> Self {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        Self { client, url: url.to_owned(), cookie: std::sync::Mutex::new(None) }
+    }
+
     /// Opens a page.
     pub async fn get(&self, path: &str) -> Answer {
         self.run(self.client.get(format!("{}{path}", self.url)).header(ACCEPT, "text/html")).await

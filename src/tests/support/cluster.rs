@@ -103,7 +103,8 @@ pub fn scratch_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A database of its own for one test: the whole schema, no rows.
+/// A database of its own for one test: the whole schema, no rows. Clones share it.
+#[derive(Clone)]
 pub struct TestDb {
     pub name: String,
     /// As the server connects.
@@ -133,6 +134,25 @@ impl TestDb {
         let owner = pool().connect_lazy_with(cluster.owner.clone().database(&name));
         let superuser = pool().connect_lazy_with(cluster.superuser.clone().database(&name));
         Self { name, app, owner, superuser }
+    }
+
+    /// A digest of each table's rows, but for what every request touches: equal digests, nothing changed.
+    pub async fn digest(&self) -> std::collections::BTreeMap<String, String> {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'public' and c.relkind = 'r' and c.relname not in ('sessions', 'rate_counters')",
+        )
+        .fetch_all(&self.superuser)
+        .await
+        .unwrap();
+        let mut digests = std::collections::BTreeMap::new();
+        for table in tables {
+            let sql =
+                format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t");
+            let digest = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.superuser).await.unwrap();
+            digests.insert(table, digest);
+        }
+        digests
     }
 
     /// The address of this database for a process of its own, as some role of the cluster.

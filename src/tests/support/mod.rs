@@ -3,3 +3,5 @@
 pub mod app;
 pub mod cluster;
 pub mod repository;
+pub mod state;
+pub mod process;

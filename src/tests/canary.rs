@@ -1,0 +1,265 @@
+//! Secrets that are planted and then looked for in everything that comes out: logs at their most
+//! talkative, PostgreSQL's own log with every parameter, pages, answers, metrics.
+//!
+//! The real binary runs with its stand-ins, once well and once through their failures. Each secret
+//! is looked for as it is, in base64, in hexadecimal and as part of an address.
+
+use std::net::TcpListener;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
+use uuid::Uuid;
+use voxanne::sandbox::{DEMO_TWILIO, DEMO_VAPI};
+
+use super::support::app::{Answer, Browser};
+use super::support::process::{DataFolder, Serving, run};
+
+/// A secret and the outputs that may hold it by right.
+struct Canary {
+    name: &'static str,
+    value: String,
+    allowed: &'static [&'static str],
+}
+
+impl Canary {
+    /// The forms in which it could leave.
+    fn forms(&self) -> Vec<String> {
+        let bytes = self.value.as_bytes();
+        let percent: String = url::form_urlencoded::byte_serialize(bytes).collect();
+        let mut forms = vec![
+            self.value.clone(),
+            STANDARD.encode(bytes),
+            STANDARD_NO_PAD.encode(bytes),
+            URL_SAFE_NO_PAD.encode(bytes),
+            hex::encode(bytes),
+            hex::encode_upper(bytes),
+            percent,
+            bytes.iter().map(|byte| format!("%{byte:02X}")).collect(),
+            format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
+        ];
+        // Inside of something longer, base64 begins at one of three places.
+        for skip in 1..3 {
+            let text = STANDARD_NO_PAD.encode(&bytes[skip..]);
+            forms.push(text[..text.len() - 2].to_owned());
+        }
+        forms
+    }
+}
+
+/// Everything that came out, by where.
+#[derive(Default)]
+struct Outputs(Vec<(String, String)>);
+
+impl Outputs {
+    fn keep(&mut self, what: &str, answer: Answer) -> Answer {
+        let headers: Vec<String> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != "set-cookie")
+            .map(|(name, value)| format!("{name}: {value:?}"))
+            .collect();
+        self.0.push((what.to_owned(), format!("{}\n{}", headers.join("\n"), answer.body)));
+        answer
+    }
+}
+
+async fn let_postgres_log_everything(data: &DataFolder) {
+    let (_, socket) = data.cluster().unwrap();
+    let text = std::fs::read_to_string(data.path.join("postgres/cluster/postmaster.pid")).unwrap();
+    let port = text.lines().nth(3).unwrap().parse().unwrap();
+    let options =
+        PgConnectOptions::new().socket(socket).port(port).username("voxanne_superuser").database("voxanne");
+    let mut connection = options.connect().await.unwrap();
+    for sql in [
+        "alter system set log_statement = 'all'",
+        "alter system set log_min_duration_statement = 0",
+        "alter system set log_parameter_max_length = -1",
+        "alter system set log_parameter_max_length_on_error = -1",
+        "alter system set log_min_messages = 'debug1'",
+        "select pg_reload_conf()",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+const READS: &[&str] = &[
+    "/dashboard",
+    "/dashboard/integrations",
+    "/dashboard/integrations?panel=vapi&said=1",
+    "/dashboard/integrations?panel=twilio&said=1",
+    "/dashboard/agents",
+    "/dashboard/events",
+    "/dashboard/audit",
+    "/dashboard/settings",
+    "/api/integrations/status",
+    "/api/organization/credentials",
+    "/api/agents/inbound",
+    "/api/events",
+    "/api/audit",
+    "/api/api-keys",
+    "/nothing",
+];
+
+async fn read_everything(outputs: &mut Outputs, browser: &Browser) {
+    for path in READS {
+        let page = browser.get(path).await;
+        outputs.keep(&format!("page {path}"), page);
+        let answer = browser.send("GET", path, None).await;
+        outputs.keep(&format!("answer {path}"), answer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_planted_secret_comes_out_anywhere() {
+    let data = DataFolder::new("canary");
+    let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let arguments = ["--sandbox", "--data-dir", data.text(), "--metrics-bind", metrics.as_str()];
+    let serving = Serving::start(&arguments, &[("RUST_LOG", "trace")]);
+    let_postgres_log_everything(&data).await;
+    let mut outputs = Outputs::default();
+
+    let fresh = |kind: &str| format!("canary-{kind}-{}", Uuid::new_v4());
+    let (vapi, twilio) = (&DEMO_VAPI[0], &DEMO_TWILIO[0]);
+    let (password, guess, said) = (fresh("password"), fresh("guess"), fresh("transcript"));
+    let (bad_vapi, bad_twilio) = (Uuid::new_v4().to_string(), Uuid::new_v4().simple().to_string());
+    let org = serving.ready["accounts"][0]["org"].as_str().unwrap().to_owned();
+    let email = "canary@clinic.example";
+    let user = ["user", "create", "--email", email, "--name", "C", "--org", &org, "--role", "owner"];
+    let mut user = user.to_vec();
+    user.extend(["--data-dir", data.text()]);
+    let made = run(&user, &[("RUST_LOG", "trace")], &password);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    outputs.0.push(("the command that makes a person".to_owned(), made.out + &made.err));
+
+    let browser = Browser::to(serving.url());
+    let refused = browser.post("/login", &[("email", email), ("password", &guess)]).await;
+    assert_eq!(outputs.keep("a refused sign-in", refused).status, 401);
+    let signed_in = browser.post("/login", &[("email", email), ("password", &password)]).await;
+    assert_eq!(outputs.keep("a sign-in", signed_in).status, 303);
+    let cookie = browser.cookie().unwrap().split_once('=').unwrap().1.to_owned();
+
+    let good_twilio =
+        json!({ "accountSid": twilio.account_sid, "authToken": twilio.auth_token, "phoneNumber": twilio.number });
+    let saves = [
+        ("vapi", json!({ "apiKey": bad_vapi }), 422),
+        ("vapi", json!({ "apiKey": vapi.private_key }), 200),
+        ("twilio", json!({ "accountSid": twilio.account_sid, "authToken": bad_twilio, "phoneNumber": twilio.number }), 422),
+        ("twilio", json!({ "accountSid": twilio.auth_token, "authToken": twilio.auth_token, "phoneNumber": "12" }), 422),
+        ("twilio", good_twilio.clone(), 200),
+    ];
+    let mut connected = Value::Null;
+    for (provider, body, status) in saves {
+        let answer = browser.send("POST", &format!("/api/integrations/{provider}"), Some(body)).await;
+        let answer = outputs.keep(&format!("saving {provider}"), answer);
+        assert!(answer.status == status || (status != 200 && answer.status < 500), "{}", answer.body);
+        if provider == "vapi" && status == 200 {
+            connected = answer.json();
+        }
+    }
+    let made = browser.send("POST", "/api/api-keys", Some(json!({ "name": "canary", "role": "admin" }))).await;
+    let made = outputs.keep("making an API key", made);
+    let api_key = made.json()["key"].as_str().unwrap().to_owned();
+    let program = Browser::to(serving.url());
+    let bearer = format!("Bearer {api_key}");
+    for (method, path) in [("GET", "/api/events"), ("GET", "/api/nothing"), ("DELETE", "/api/api-keys/x")] {
+        let answer = program.send_with(method, path, None, &[("authorization", &bearer)]).await;
+        outputs.keep("a program's request", answer);
+    }
+    let wrong = program.send_with("GET", "/api/events", None, &[("authorization", &format!("Basic {api_key}"))]).await;
+    outputs.keep("a key in the wrong scheme", wrong);
+
+    // Forms: an invalid one keeps its secrets as sealed drafts, and never shows them again.
+    for (path, fields) in [
+        ("vapi", vec![("apiKey", bad_vapi.as_str())]),
+        ("twilio", vec![("accountSid", twilio.account_sid), ("authToken", bad_twilio.as_str()), ("phoneNumber", "12")]),
+        ("twilio", vec![("accountSid", twilio.account_sid), ("authToken", twilio.auth_token), ("phoneNumber", twilio.number)]),
+    ] {
+        let mut fields = fields;
+        fields.push(("org", &org));
+        let answer = browser.post(&format!("/dashboard/integrations/{path}/connect"), &fields).await;
+        let next = outputs.keep("a form", answer).location().to_owned();
+        let page = browser.get(&next).await;
+        outputs.keep("the page after a form", page);
+    }
+
+    // A real call with a transcript, and forged ones.
+    let stand_in = Browser::to(serving.ready["sandbox"]["page"].as_str().unwrap().trim_end_matches('/'));
+    let assistant = connected["assistants"]["inbound"].as_str().unwrap().to_owned();
+    let arguments = json!({ "message": "Monday at nine." }).to_string();
+    let call = [("assistant", assistant.as_str()), ("customer", "+15550100199"), ("tool", "send_sms"), ("arguments", &arguments)];
+    let called = stand_in.post("/calls", &call).await;
+    assert_eq!(called.status, 200, "{}", called.body);
+    let forged = json!({ "message": { "type": "end-of-call-report", "artifact": { "transcript": said },
+        "call": { "id": "c", "assistantId": assistant } } });
+    for body in [forged.to_string(), format!("{{\"message\": \"{said}\""), format!("\"{said}\"")] {
+        let headers = [("content-type", "application/json"), ("x-vapi-secret", guess.as_str())];
+        let answer = program.raw("POST", "/api/webhooks/vapi", &headers, Some(&body)).await;
+        assert!((400..500).contains(&answer.status));
+        outputs.keep("a forged webhook", answer);
+    }
+    read_everything(&mut outputs, &browser).await;
+
+    for fault in ["server_error", "html", "invalid_json", "error_inside", "unauthorized", "reset", "lost_answer", "throttled"] {
+        stand_in.post("/faults", &[("vapi", fault), ("twilio", fault)]).await;
+        for (provider, body) in [("twilio", good_twilio.clone()), ("vapi", json!({ "apiKey": vapi.private_key }))] {
+            let answer = browser.send("POST", &format!("/api/integrations/{provider}"), Some(body)).await;
+            outputs.keep(&format!("saving {provider} under {fault}"), answer);
+            let answer = browser.send("POST", &format!("/api/integrations/{provider}/verify"), None).await;
+            outputs.keep(&format!("verifying {provider} under {fault}"), answer);
+        }
+        let sent = browser.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await;
+        outputs.keep("a test message", sent);
+    }
+    stand_in.post("/faults", &[("vapi", "none"), ("twilio", "none")]).await;
+    read_everything(&mut outputs, &browser).await;
+    let rendered = Browser::to(&format!("http://{metrics}")).get("/metrics").await;
+    assert_eq!(outputs.keep("metrics", rendered).status, 200);
+    let out = browser.post("/logout", &[]).await;
+    outputs.keep("signing out", out);
+
+    outputs.0.push(("the log".to_owned(), serving.log()));
+    let postgres = std::fs::read(data.path.join("postgres/server.log")).unwrap();
+    let postgres = String::from_utf8_lossy(&postgres).into_owned();
+    assert!(postgres.contains("insert into credentials") || postgres.contains("credentials"), "it logs statements");
+    assert!(postgres.to_lowercase().contains("parameters: $1"), "with their parameters");
+    assert!(serving.log().contains("TRACE"), "the log is at its most talkative");
+    outputs.0.push(("PostgreSQL's log".to_owned(), postgres));
+    let key_line = std::fs::read_to_string(data.path.with_file_name("data.key")).unwrap();
+    assert_eq!(serving.terminate(), Some(0));
+
+    let canary = |name, value: &str, allowed| Canary { name, value: value.to_owned(), allowed };
+    let canaries = [
+        canary("the password", &password, &[]),
+        canary("a mistyped password", &guess, &[]),
+        canary("the Vapi key", vapi.private_key, &[]),
+        canary("a refused Vapi key", &bad_vapi, &[]),
+        canary("the Twilio token", twilio.auth_token, &[]),
+        canary("a refused Twilio token", &bad_twilio, &[]),
+        canary("the API key", &api_key, &["making an API key"]),
+        canary("the session cookie", &cookie, &[]),
+        canary("the encryption key", key_line.split_whitespace().nth(1).unwrap(), &[]),
+        canary("a forged transcript", &said, &[]),
+        canary("a transcript", "I would like to book a cleaning for next week", &[]),
+    ];
+    let mut hits = Vec::new();
+    for canary in &canaries {
+        for form in canary.forms() {
+            for (what, text) in &outputs.0 {
+                if canary.allowed.contains(&what.as_str()) {
+                    continue;
+                }
+                if let Some(at) = text.find(&form) {
+                    let from = text[..at].rfind('\n').map_or(0, |line| line + 1);
+                    let line: String = text[from..].chars().take(300).collect();
+                    hits.push(format!("{} in {what}: {line}", canary.name));
+                }
+            }
+        }
+    }
+    hits.dedup();
+    assert!(hits.is_empty(), "{} hits in {} outputs:\n{}", hits.len(), outputs.0.len(), hits.join("\n"));
+}

@@ -1,0 +1,271 @@
+//! The REST interface itself: problem documents, API keys, and a description that is true.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use voxanne::domain::Role;
+
+use super::support::app::{Answer, Browser, TestApp};
+
+/// Routes below `/api` that are no part of the described interface, and why: one has senders that
+/// prove themselves by signature, the other is the description.
+const UNDESCRIBED: [&str; 2] = ["/api/openapi.json", "/api/webhooks/vapi"];
+
+/// Every described operation: path with braces, method in capitals.
+pub async fn operations(browser: &Browser) -> Vec<(String, String)> {
+    let document = browser.send("GET", "/api/openapi.json", None).await.json();
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |(path, item): (&String, &Value)| {
+        let verbs = ["get", "post", "put", "patch", "delete"].into_iter();
+        let known: Vec<_> = verbs.filter(|verb| item.get(*verb).is_some()).map(str::to_uppercase).collect();
+        known.into_iter().map(|method| (path.clone(), method)).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+/// A path with each parameter in braces replaced.
+pub fn fill(path: &str, mut value: impl FnMut(&str) -> String) -> String {
+    let part = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+        Some(name) => value(name),
+        None => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+fn assert_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert!(answer.header("x-request-id").len() == 32, "{:?}", answer.headers);
+    let body = answer.json();
+    assert_eq!(
+        (&body["type"], &body["status"], &body["code"]),
+        (&json!("about:blank"), &json!(status), &json!(code)),
+        "{body}"
+    );
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.ends_with('.') && !body["title"].as_str().unwrap().is_empty(), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_is_a_problem_document_with_a_stable_code_and_a_request_id() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let member = app.sign_in(&clinic.email(Role::Member)).await;
+    let nobody = app.browser();
+    assert_problem(&nobody.send("GET", "/api/integrations/status", None).await, 401, "unauthenticated");
+    assert_problem(&owner.send("GET", "/api/nothing", None).await, 404, "not_found");
+    assert_problem(&owner.send("POST", "/api/integrations/acme/verify", None).await, 404, "not_found");
+    assert_problem(&owner.send("POST", "/api/integrations/vapi/verify", None).await, 409, "not_connected");
+    assert_problem(
+        &member.send("POST", "/api/integrations/vapi", Some(clinic.vapi_body())).await,
+        403,
+        "forbidden",
+    );
+    assert_problem(
+        &owner.send("POST", "/api/integrations/vapi", Some(json!({}))).await,
+        422,
+        "invalid_fields",
+    );
+    for wrong in [json!([]), json!("text"), json!(7)] {
+        assert_problem(&owner.send("POST", "/api/integrations/vapi", Some(wrong)).await, 422, "invalid_body");
+    }
+    let header = [("x-organization", "01890000-0000-7000-8000-000000000000")];
+    let answer = owner.send_with("GET", "/api/integrations/status", None, &header).await;
+    assert_problem(&answer, 409, "clinic_changed");
+    let one = nobody.send("GET", "/api/audit", None).await;
+    let two = nobody.send_with("GET", "/api/audit", None, &[("x-request-id", "mine")]).await;
+    assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
+    assert_ne!(two.header("x-request-id"), "mine", "what a client sends is not believed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_unknown_no_json_or_too_large_says_which() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let unknown = json!({ "apiKey": clinic.vapi.private_key, "apikey": "secret-looking-value" });
+    let answer = owner.send("POST", "/api/integrations/vapi", Some(unknown)).await;
+    assert_problem(&answer, 422, "invalid_fields");
+    assert_eq!(answer.json()["errors"][0]["field"], "apikey");
+    assert!(!answer.body.contains("secret-looking-value"));
+    let number = owner.send("POST", "/api/integrations/vapi", Some(json!({ "apiKey": 7 }))).await;
+    assert_problem(&number, 422, "invalid_fields");
+    for (method, path, body) in [
+        ("POST", "/api/sms/test", json!({ "to": "+15550100123", "text": "Buy now" })),
+        ("POST", "/api/sms/test", json!({})),
+        ("POST", "/api/api-keys", json!({ "name": "Desk", "role": "admin", "scopes": [] })),
+        ("PUT", "/api/agents/inbound", json!({ "tools": ["everything"] })),
+        ("PUT", "/api/agents/inbound", json!({ "maxDurationSeconds": "long" })),
+    ] {
+        assert_problem(&owner.send(method, path, Some(body)).await, 422, "invalid_body");
+    }
+
+    // Bodies that the client of these tests would not send.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let raw = |kind: &'static str, body: Vec<u8>| {
+        let request = http
+            .post(format!("{}/api/integrations/vapi", app.url))
+            .header("accept", "application/json")
+            .header("origin", &app.url)
+            .header("cookie", owner.cookie().unwrap())
+            .header("content-type", kind)
+            .body(body);
+        async move {
+            let response = request.send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Answer { status, headers, body: response.text().await.unwrap() }
+        }
+    };
+    let good = clinic.vapi_body().to_string().into_bytes();
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        assert_problem(&raw(kind, good.clone()).await, 415, "unsupported_media_type");
+    }
+    for body in [&b"{"[..], b"", b"{\"apiKey\": \"\xff\"}", b"nonsense"] {
+        assert_problem(&raw("application/json", body.to_vec()).await, 400, "unparsable");
+    }
+    let large = json!({ "apiKey": "k".repeat(70 * 1024) }).to_string().into_bytes();
+    assert_problem(&raw("application/json", large).await, 413, "too_large");
+    assert!(app.active(clinic.org, "vapi").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_is_shown_once_works_as_its_role_and_ends_when_it_is_revoked() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let make = |name: &'static str, role: &'static str| {
+        let owner = &owner;
+        async move {
+            let body = json!({ "name": name, "role": role });
+            let answer = owner.send("POST", "/api/api-keys", Some(body)).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            let made = answer.json();
+            (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
+        }
+    };
+    let (admin_id, admin) = make("Desk", "admin").await;
+    let (_, member) = make("Screen", "member").await;
+    assert!(admin.starts_with("vxn_") && admin.len() >= 40, "{}", admin.len());
+    let listed = owner.send("GET", "/api/api-keys", None).await;
+    assert!(!listed.body.contains(&admin) && !app.dump(clinic.org).await.contains(&admin[8..]));
+    assert_eq!(listed.json()["apiKeys"].as_array().unwrap().len(), 2);
+
+    let program = app.browser();
+    let call = |method: &'static str, path: String, body: Option<Value>, authorization: String| {
+        let program = &program;
+        async move { program.send_with(method, &path, body, &[("authorization", &authorization)]).await }
+    };
+    let status = "/api/integrations/status";
+    let as_admin = || format!("Bearer {admin}");
+    let as_member = || format!("Bearer {member}");
+    assert_eq!(call("GET", status.into(), None, as_member()).await.status, 200);
+    let connect = || "/api/integrations/twilio".to_owned();
+    let refused = call("POST", connect(), Some(clinic.twilio_body()), as_member()).await;
+    assert_problem(&refused, 403, "forbidden");
+    for (method, path, body) in [
+        ("DELETE", "/api/integrations/twilio", None),
+        ("POST", "/api/integrations/twilio/restore", None),
+        ("PUT", "/api/agents/inbound", Some(json!({ "name": "Mine" }))),
+        ("DELETE", "/api/agents/inbound", None),
+        ("POST", "/api/sms/test", Some(json!({ "to": "+15550100123" }))),
+        ("POST", "/api/api-keys", Some(json!({ "name": "More", "role": "admin" }))),
+        ("DELETE", &*format!("/api/api-keys/{admin_id}"), None),
+    ] {
+        assert_problem(&call(method, path.to_owned(), body, as_member()).await, 403, "forbidden");
+    }
+    let saved = call("POST", connect(), Some(clinic.twilio_body()), as_admin()).await;
+    assert_eq!(saved.status, 200, "{}", saved.body);
+
+    for wrong in [
+        format!("Basic {admin}"),
+        format!("Token {admin}"),
+        admin.clone(),
+        "Bearer".to_owned(),
+        "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned(),
+        format!("Bearer {}x", admin),
+        format!("Bearer vxn_{}", "0".repeat(60)),
+    ] {
+        assert_problem(&call("GET", status.into(), None, wrong).await, 401, "invalid_api_key");
+    }
+    // A wrong key is not made good by a session that comes with it.
+    let both = owner.send_with("GET", status, None, &[("authorization", "Bearer vxn_wrong")]).await;
+    assert_problem(&both, 401, "invalid_api_key");
+
+    assert_eq!(owner.send("DELETE", &format!("/api/api-keys/{admin_id}"), None).await.status, 204);
+    assert_problem(&call("GET", status.into(), None, as_admin()).await, 401, "invalid_api_key");
+    assert_eq!(call("GET", status.into(), None, as_member()).await.status, 200);
+    let lines = owner.send("GET", "/api/api-keys", None).await.json()["apiKeys"].as_array().unwrap().clone();
+    let line = lines.iter().find(|line| line["id"] == admin_id.as_str()).unwrap();
+    assert!(line["revokedAt"].is_string() && line["lastUsedAt"].is_string(), "{line}");
+    for (body, field) in [
+        (json!({ "name": "", "role": "admin" }), "name"),
+        (json!({ "name": "a\u{0}b", "role": "admin" }), "name"),
+        (json!({ "name": "x".repeat(81), "role": "admin" }), "name"),
+        (json!({ "name": "Desk", "role": "owner" }), "role"),
+        (json!({ "name": "Desk", "role": "platform" }), "role"),
+    ] {
+        let answer = owner.send("POST", "/api/api-keys", Some(body)).await;
+        assert_problem(&answer, 422, "invalid_fields");
+        assert_eq!(answer.json()["errors"][0]["field"], field);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_names_exactly_the_routes_that_there_are() {
+    let app = TestApp::start().await;
+    let nobody = app.browser();
+    let described = operations(&nobody).await;
+    assert!(described.len() >= 18, "{described:?}");
+    for (path, method) in &described {
+        let filled = fill(path, |_| "01890000-0000-7000-8000-000000000000".to_owned());
+        let answer = nobody.send(method, &filled, None).await;
+        assert_problem(&answer, 401, "unauthenticated");
+    }
+    // The other way round: what the source declares below /api is described, or is one of two.
+    let sources = [
+        include_str!("../http/router.rs"),
+        include_str!("../http/api/agents.rs"),
+        include_str!("../http/api/credentials.rs"),
+        include_str!("../http/api/events.rs"),
+        include_str!("../http/api/integrations.rs"),
+        include_str!("../http/api/keys.rs"),
+        include_str!("../http/api/sms.rs"),
+    ];
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/api")).unwrap();
+    assert_eq!(files.count(), sources.len(), "mod.rs declares no path; every other file is read here");
+    let declared: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|source| source.split('"'))
+        .filter(|text| text.starts_with("/api/") && !text.contains(char::is_whitespace))
+        .collect();
+    let known: BTreeSet<&str> = described.iter().map(|(path, _)| path.as_str()).chain(UNDESCRIBED).collect();
+    assert_eq!(declared, known);
+    // A described path takes its described methods and no other.
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    for path in described.iter().map(|(path, _)| path).collect::<BTreeSet<_>>() {
+        let filled = fill(path, |_| "01890000-0000-7000-8000-000000000000".to_owned());
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if described.iter().any(|(known, verb)| known == path && verb == method) {
+                continue;
+            }
+            let status = owner.send(method, &filled, None).await.status;
+            assert_eq!(status, 405, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_reads_events_and_the_trail_of_its_own_clinic() {
+    let app = TestApp::start().await;
+    let (_, owner) = app.connected_clinic("Sunrise Dental").await;
+    let trail = owner.send("GET", "/api/audit", None).await.json();
+    let actions: Vec<&str> =
+        trail["rows"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
+    assert_eq!(actions[..2], ["integration.connected", "integration.connected"]);
+    let newest = &trail["rows"][0];
+    assert!(newest["requestId"].as_str().is_some_and(|id| id.len() == 32), "{newest}");
+    assert_eq!((&newest["outcome"], &newest["target"]), (&json!("success"), &json!("twilio")));
+    assert_eq!(owner.send("GET", "/api/events", None).await.json(), json!({ "events": [] }));
+}
