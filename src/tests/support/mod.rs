@@ -2,6 +2,6 @@
 
 pub mod app;
 pub mod cluster;
+pub mod process;
 pub mod repository;
 pub mod state;
-pub mod process;
