@@ -9,9 +9,9 @@ use std::net::TcpListener;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
+use voxanne::db::embedded::{Embedded, EmbeddedOptions};
 use voxanne::sandbox::{DEMO_TWILIO, DEMO_VAPI};
 
 use super::support::app::{Answer, Browser};
@@ -66,24 +66,24 @@ impl Outputs {
     }
 }
 
-async fn let_postgres_log_everything(data: &DataFolder) {
-    let (_, socket) = data.cluster().unwrap();
-    let text = std::fs::read_to_string(data.path.join("postgres/cluster/postmaster.pid")).unwrap();
-    let port = text.lines().nth(3).unwrap().parse().unwrap();
-    let options =
-        PgConnectOptions::new().socket(socket).port(port).username("voxanne_superuser").database("voxanne");
-    let mut connection = options.connect().await.unwrap();
-    for sql in [
-        "alter system set log_statement = 'all'",
-        "alter system set log_min_duration_statement = 0",
-        "alter system set log_parameter_max_length = -1",
-        "alter system set log_parameter_max_length_on_error = -1",
-        "alter system set log_min_messages = 'debug1'",
-        "select pg_reload_conf()",
+/// Makes the cluster before the server does, and tells it to log every statement with its
+/// parameters, which the product's own settings leave out.
+async fn talkative_cluster(data: &DataFolder) -> Embedded {
+    let embedded = Embedded::start(&data.path, EmbeddedOptions::default()).await.unwrap();
+    let mut connection = embedded.superuser_options().connect().await.unwrap();
+    for (setting, value) in [
+        ("log_statement", "all"),
+        ("log_min_duration_statement", "0"),
+        ("log_parameter_max_length", "-1"),
+        ("log_parameter_max_length_on_error", "-1"),
+        ("log_min_messages", "debug1"),
+        ("log_error_verbosity", "verbose"),
     ] {
-        connection.execute(sql).await.unwrap();
+        let sql = format!("alter database voxanne set {setting} = '{value}'");
+        connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
     }
     connection.close().await.unwrap();
+    embedded
 }
 
 const READS: &[&str] = &[
@@ -118,8 +118,8 @@ async fn no_planted_secret_comes_out_anywhere() {
     let data = DataFolder::new("canary");
     let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let arguments = ["--sandbox", "--data-dir", data.text(), "--metrics-bind", metrics.as_str()];
+    let cluster = talkative_cluster(&data).await;
     let serving = Serving::start(&arguments, &[("RUST_LOG", "trace")]);
-    let_postgres_log_everything(&data).await;
     let mut outputs = Outputs::default();
 
     let fresh = |kind: &str| format!("canary-{kind}-{}", Uuid::new_v4());
@@ -142,13 +142,20 @@ async fn no_planted_secret_comes_out_anywhere() {
     assert_eq!(outputs.keep("a sign-in", signed_in).status, 303);
     let cookie = browser.cookie().unwrap().split_once('=').unwrap().1.to_owned();
 
-    let good_twilio =
-        json!({ "accountSid": twilio.account_sid, "authToken": twilio.auth_token, "phoneNumber": twilio.number });
+    let good_twilio = json!({ "accountSid": twilio.account_sid, "authToken": twilio.auth_token, "phoneNumber": twilio.number });
     let saves = [
         ("vapi", json!({ "apiKey": bad_vapi }), 422),
         ("vapi", json!({ "apiKey": vapi.private_key }), 200),
-        ("twilio", json!({ "accountSid": twilio.account_sid, "authToken": bad_twilio, "phoneNumber": twilio.number }), 422),
-        ("twilio", json!({ "accountSid": twilio.auth_token, "authToken": twilio.auth_token, "phoneNumber": "12" }), 422),
+        (
+            "twilio",
+            json!({ "accountSid": twilio.account_sid, "authToken": bad_twilio, "phoneNumber": twilio.number }),
+            422,
+        ),
+        (
+            "twilio",
+            json!({ "accountSid": twilio.auth_token, "authToken": twilio.auth_token, "phoneNumber": "12" }),
+            422,
+        ),
         ("twilio", good_twilio.clone(), 200),
     ];
     let mut connected = Value::Null;
@@ -160,7 +167,8 @@ async fn no_planted_secret_comes_out_anywhere() {
             connected = answer.json();
         }
     }
-    let made = browser.send("POST", "/api/api-keys", Some(json!({ "name": "canary", "role": "admin" }))).await;
+    let made =
+        browser.send("POST", "/api/api-keys", Some(json!({ "name": "canary", "role": "admin" }))).await;
     let made = outputs.keep("making an API key", made);
     let api_key = made.json()["key"].as_str().unwrap().to_owned();
     let program = Browser::to(serving.url());
@@ -169,14 +177,39 @@ async fn no_planted_secret_comes_out_anywhere() {
         let answer = program.send_with(method, path, None, &[("authorization", &bearer)]).await;
         outputs.keep("a program's request", answer);
     }
-    let wrong = program.send_with("GET", "/api/events", None, &[("authorization", &format!("Basic {api_key}"))]).await;
+    let wrong = program
+        .send_with("GET", "/api/events", None, &[("authorization", &format!("Basic {api_key}"))])
+        .await;
     outputs.keep("a key in the wrong scheme", wrong);
 
     // Forms: an invalid one keeps its secrets as sealed drafts, and never shows them again.
     for (path, fields) in [
         ("vapi", vec![("apiKey", bad_vapi.as_str())]),
-        ("twilio", vec![("accountSid", twilio.account_sid), ("authToken", bad_twilio.as_str()), ("phoneNumber", "12")]),
-        ("twilio", vec![("accountSid", twilio.account_sid), ("authToken", twilio.auth_token), ("phoneNumber", twilio.number)]),
+        (
+            "twilio",
+            vec![
+                ("accountSid", twilio.account_sid),
+                ("authToken", bad_twilio.as_str()),
+                ("phoneNumber", "12"),
+            ],
+        ),
+        // Pasted into the wrong fields: a secret all the same.
+        (
+            "twilio",
+            vec![
+                ("accountSid", twilio.auth_token),
+                ("authToken", bad_twilio.as_str()),
+                ("phoneNumber", twilio.auth_token),
+            ],
+        ),
+        (
+            "twilio",
+            vec![
+                ("accountSid", twilio.account_sid),
+                ("authToken", twilio.auth_token),
+                ("phoneNumber", twilio.number),
+            ],
+        ),
     ] {
         let mut fields = fields;
         fields.push(("org", &org));
@@ -190,7 +223,12 @@ async fn no_planted_secret_comes_out_anywhere() {
     let stand_in = Browser::to(serving.ready["sandbox"]["page"].as_str().unwrap().trim_end_matches('/'));
     let assistant = connected["assistants"]["inbound"].as_str().unwrap().to_owned();
     let arguments = json!({ "message": "Monday at nine." }).to_string();
-    let call = [("assistant", assistant.as_str()), ("customer", "+15550100199"), ("tool", "send_sms"), ("arguments", &arguments)];
+    let call = [
+        ("assistant", assistant.as_str()),
+        ("customer", "+15550100199"),
+        ("tool", "send_sms"),
+        ("arguments", &arguments),
+    ];
     let called = stand_in.post("/calls", &call).await;
     assert_eq!(called.status, 200, "{}", called.body);
     let forged = json!({ "message": { "type": "end-of-call-report", "artifact": { "transcript": said },
@@ -203,9 +241,20 @@ async fn no_planted_secret_comes_out_anywhere() {
     }
     read_everything(&mut outputs, &browser).await;
 
-    for fault in ["server_error", "html", "invalid_json", "error_inside", "unauthorized", "reset", "lost_answer", "throttled"] {
+    for fault in [
+        "server_error",
+        "html",
+        "invalid_json",
+        "error_inside",
+        "unauthorized",
+        "reset",
+        "lost_answer",
+        "throttled",
+    ] {
         stand_in.post("/faults", &[("vapi", fault), ("twilio", fault)]).await;
-        for (provider, body) in [("twilio", good_twilio.clone()), ("vapi", json!({ "apiKey": vapi.private_key }))] {
+        for (provider, body) in
+            [("twilio", good_twilio.clone()), ("vapi", json!({ "apiKey": vapi.private_key }))]
+        {
             let answer = browser.send("POST", &format!("/api/integrations/{provider}"), Some(body)).await;
             outputs.keep(&format!("saving {provider} under {fault}"), answer);
             let answer = browser.send("POST", &format!("/api/integrations/{provider}/verify"), None).await;
@@ -224,12 +273,13 @@ async fn no_planted_secret_comes_out_anywhere() {
     outputs.0.push(("the log".to_owned(), serving.log()));
     let postgres = std::fs::read(data.path.join("postgres/server.log")).unwrap();
     let postgres = String::from_utf8_lossy(&postgres).into_owned();
-    assert!(postgres.contains("insert into credentials") || postgres.contains("credentials"), "it logs statements");
+    assert!(postgres.contains("update org_integrations"), "PostgreSQL logs statements");
     assert!(postgres.to_lowercase().contains("parameters: $1"), "with their parameters");
     assert!(serving.log().contains("TRACE"), "the log is at its most talkative");
     outputs.0.push(("PostgreSQL's log".to_owned(), postgres));
     let key_line = std::fs::read_to_string(data.path.with_file_name("data.key")).unwrap();
     assert_eq!(serving.terminate(), Some(0));
+    cluster.stop().await.unwrap();
 
     let canary = |name, value: &str, allowed| Canary { name, value: value.to_owned(), allowed };
     let canaries = [
