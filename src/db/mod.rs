@@ -39,6 +39,9 @@ pub enum DbError {
     /// A named constraint said no; callers turn the name into a field error.
     #[error("the database refused the row ({constraint})")]
     Constraint { constraint: String },
+    /// A text that PostgreSQL cannot hold: it has a NUL character.
+    #[error("the text cannot be stored")]
+    Text(#[source] sqlx::Error),
     /// The row is not there, or belongs to somebody else: nobody can tell the difference.
     #[error("there is no such row")]
     NotFound,
@@ -63,6 +66,8 @@ impl From<sqlx::Error> for DbError {
                 let code = database.code().unwrap_or_default().into_owned();
                 if let Some(constraint) = database.constraint() {
                     DbError::Constraint { constraint: constraint.to_owned() }
+                } else if matches!(code.as_str(), "22021" | "22P05") {
+                    DbError::Text(error)
                 } else if is_passing(&code) {
                     DbError::Unavailable(error)
                 } else {

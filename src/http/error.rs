@@ -160,6 +160,11 @@ impl From<DbError> for HttpError {
         match error {
             DbError::NotFound => HttpError::not_found(),
             DbError::Unavailable(_) => HttpError::unavailable(&error),
+            DbError::Text(_) => HttpError::new(
+                StatusCode::BAD_REQUEST,
+                "unreadable_text",
+                "The request holds a character that no text can hold. Nothing was saved.",
+            ),
             DbError::Constraint { .. } | DbError::Fault(_) => HttpError::fault(&error),
         }
     }

@@ -96,7 +96,13 @@ pub fn router(state: AppState) -> Router {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Makes an id for every request; what a client sends is not believed.
+/// What a client sends is not believed: the trail and the logs would carry whatever it likes.
+async fn forget_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove(REQUEST_ID);
+    request
+}
+
+/// Makes an id for every request.
 #[derive(Clone, Copy)]
 struct OurRequestId;
 

@@ -45,12 +45,14 @@ pub fn merge(
     merged
 }
 
-/// The masked forms that may be shown: secrets masked, everything else as it is.
+/// The masked forms that may be shown: secrets masked, everything else as it is. What does not fit
+/// its own field may be a secret that was pasted into the wrong one, so it is masked as well.
 pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
     let mut hints = Map::new();
     for field in spec.fields {
         if let Some(value) = fields.find(field.key) {
-            let shown = if field.secret { mask::hint(value.expose()) } else { value.expose().to_owned() };
+            let is_open = !field.secret && field.pattern.matches(value.expose());
+            let shown = if is_open { value.expose().to_owned() } else { mask::hint(value.expose()) };
             hints.insert(field.key.to_owned(), Value::String(shown));
         }
     }
@@ -60,6 +62,16 @@ pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
 /// Whether two forms say the same in every field of the provider.
 pub fn is_same(spec: &ProviderSpec, one: &SecretFields, other: &SecretFields) -> bool {
     spec.fields.iter().all(|field| one.find(field.key) == other.find(field.key))
+}
+
+/// Whether a value of an open field is a secret in the wrong place: it has the form of one, and not
+/// the form of its own field. Such a value is not kept for the next page.
+pub fn is_misplaced_secret(spec: &ProviderSpec, key: &str, value: &str) -> bool {
+    let value = clean_paste(value);
+    spec.field(key).is_some_and(|own| {
+        !own.pattern.matches(&value)
+            && spec.fields.iter().any(|field| field.secret && field.pattern.matches(&value))
+    })
 }
 
 /// Whether anything secret was typed: only then is a draft worth keeping.

@@ -15,6 +15,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// A route that changes something: method, address, whether it is a form.
 type Route = (String, String, bool);
 
+/// A way in which a request is foreign: its name, its headers, the refusal.
+type Kind<'a> = (&'static str, Vec<(&'a str, &'a str)>, u16);
+
 /// Every changing route behind the session, with real values in its address.
 async fn routes(browser: &Browser) -> Vec<Route> {
     let fill = |path: &str| {
@@ -77,7 +80,7 @@ async fn no_route_changes_anything_for_a_request_of_another_site() {
     let own = app.url.as_str();
     let port = own.rsplit_once(':').unwrap().1;
     let neighbour = format!("http://127.0.0.1.evil.example:{port}");
-    let kinds: [(&str, Vec<(&str, &str)>, u16); 8] = [
+    let kinds: [Kind<'_>; 8] = [
         ("a foreign origin", vec![("origin", "https://evil.example")], 403),
         ("an origin that begins like ours", vec![("origin", neighbour.as_str())], 403),
         ("an opaque origin", vec![("origin", "null")], 403),

@@ -17,7 +17,7 @@ use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::{millis, views_assistants};
 use crate::integrations::connect::{ConnectRequest, Connected, connect};
-use crate::integrations::fields::Submitted;
+use crate::integrations::fields::{Submitted, is_misplaced_secret};
 use crate::integrations::{disconnect, ensure, verify};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
@@ -58,7 +58,12 @@ pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> R
             )
             .await;
     }
-    let open: Vec<&str> = spec.fields.iter().filter(|field| !field.secret).map(|field| field.key).collect();
+    let open: Vec<&str> = spec
+        .fields
+        .iter()
+        .filter(|field| !field.secret && !is_misplaced_secret(spec, field.key, form.fields.text(field.key)))
+        .map(|field| field.key)
+        .collect();
     let said = Said {
         values: form.fields.keep(&open),
         form: provider.as_str().to_owned(),
