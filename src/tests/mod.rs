@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod embedded;
+mod inbox;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
@@ -11,3 +12,7 @@ mod tenancy_pool;
 mod tenancy_roles;
 mod tenancy_rows;
 mod thin_line;
+mod tools;
+mod webhook_auth;
+mod webhook_bodies;
+mod webhook_replay;
