@@ -3,6 +3,7 @@
 
 mod embedded;
 mod inbox;
+mod rotation;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;
