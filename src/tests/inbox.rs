@@ -346,6 +346,7 @@ async fn what_a_crash_left_running_is_parked_and_never_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "the figure is for whoever runs the bars")]
 async fn ten_thousand_unknown_ids_do_not_keep_a_clinic_waiting() {
     let app = TestApp::start().await;
     let wire = Wire::new(&app, "Sunrise Dental").await;

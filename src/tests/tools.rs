@@ -41,6 +41,7 @@ fn one(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "the figure is for whoever runs the bars")]
 async fn thirty_texts_through_a_provider_of_300_milliseconds_are_answered_in_time() {
     let app = TestApp::start().await;
     let wire = connected(&app, "Sunrise Dental").await;
