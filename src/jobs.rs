@@ -101,8 +101,8 @@ pub async fn run_due_jobs(services: Arc<Services>) -> Result<(), DbError> {
 pub async fn end_abandoned_events(services: Arc<Services>) -> Result<(), DbError> {
     for (org, event, _) in inbound::lease(&services.pool, 32, LEASE_SECONDS).await? {
         let mut tx = OrgTx::service(&services.pool, org).await?;
-        let parked = tool_calls::park_abandoned(&mut tx, ABANDONED_SECONDS).await?
-            + messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
+        let parked = tool_calls::park_abandoned(&mut tx, event, ABANDONED_SECONDS).await?;
+        messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
         if parked > 0 {
             let error =
                 "The service stopped while it answered. Somebody should look whether a message went out.";
@@ -126,8 +126,10 @@ pub async fn flush(services: Arc<Services>) -> Result<(), DbError> {
     if !assistants.is_empty() {
         routes::touch_assistants(&services.pool, &assistants).await?;
     }
-    let (counts, news) = services.counts.drain(services.clock.now());
+    let (mut counts, news) = services.counts.drain(services.clock.now());
     if !counts.is_empty() {
+        // Every process writes in the same order: none waits for a row of another that waits for it.
+        counts.sort_unstable_by_key(|count| (count.org, count.minute, count.cause));
         counters::add(&services.pool, &counts).await?;
     }
     for flood in news {

@@ -1,9 +1,14 @@
-//! The agents of a clinic: what people may change, and how it is checked.
+//! The agents of a clinic: what people may change, how it is checked, and which one takes a call.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::CallError;
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentChange, AgentRow};
 use crate::db::{DbError, OrgTx, jobs};
+use crate::domain::OrgId;
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
@@ -58,6 +63,32 @@ pub fn check(change: &AgentChange) -> Result<(), CallError> {
         return invalid("maxDurationSeconds", "A call can take 10 seconds to 12 hours.");
     }
     Ok(())
+}
+
+/// How long the choice of an assistant may take, from the arrival of the request. Vapi waits 7.5 s
+/// from end to end, and the caller hears nothing meanwhile.
+const CHOICE: Duration = Duration::from_secs(4);
+
+/// Answers Vapi's `assistant-request`: the clinic's inbound assistant, or a sentence that Vapi speaks
+/// to the caller.
+pub async fn answer_request(services: &Services, org: OrgId, started: Instant) -> Value {
+    let until = tokio::time::Instant::from_std(started + CHOICE);
+    match tokio::time::timeout_at(until, ready_inbound(services, org)).await {
+        Ok(Ok(Some(assistant))) => return json!({ "assistantId": assistant }),
+        Ok(Ok(None)) => tracing::warn!(%org, "a call came in and no inbound assistant is ready"),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, %org, "no assistant could be looked up for a call");
+        }
+        Err(_) => tracing::warn!(%org, "looking up the assistant for a call took too long"),
+    }
+    json!({ "error": "This clinic can not take the call right now. Please call again later." })
+}
+
+async fn ready_inbound(services: &Services, org: OrgId) -> Result<Option<uuid::Uuid>, DbError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let assistant = agents::find_ready(&mut tx, "inbound").await?;
+    tx.commit().await?;
+    Ok(assistant)
 }
 
 /// Stores a change and brings it to Vapi, as far as Vapi is connected and answers.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::CallError;
 use crate::db::messages::{self, NewMessage, SendResult};
-use crate::db::{OrgTx, fresh_id};
+use crate::db::{DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::{MessageId, OrgId, ProviderId, UserId};
@@ -146,9 +146,11 @@ pub async fn send(
             error: Some(&failure.sentence),
         },
     };
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    messages::finish(&mut tx, id, &result).await?;
-    tx.commit().await?;
+    // The message is out, or it is not: that the result could not be recorded changes nothing of it.
+    // The row stays `sending` and is parked by a worker.
+    if let Err(error) = record(services, org, id, &result).await {
+        tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
+    }
 
     match answer {
         Ok(sent) => {
@@ -162,7 +164,22 @@ pub async fn send(
                 Some(fix) => format!("{} {}", failure.sentence, fix.text),
                 None => failure.sentence.clone(),
             };
-            Err(IntegrationError::Provider { code: Some(code), sentence, is_passing }.into())
+            let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
+            Err(match failure.kind {
+                SendFailure::Undetermined => CallError::Undetermined(error),
+                SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+            })
         }
     }
+}
+
+async fn record(
+    services: &Services,
+    org: OrgId,
+    id: MessageId,
+    result: &SendResult<'_>,
+) -> Result<(), DbError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    messages::finish(&mut tx, id, result).await?;
+    tx.commit().await
 }

@@ -17,6 +17,10 @@ pub enum CallError {
     Invalid { field: &'static str, message: String },
     #[error(transparent)]
     Integration(#[from] IntegrationError),
+    /// The provider was asked and nobody knows whether it did it: it must not be repeated, and nobody
+    /// may be told that it did not happen.
+    #[error("the outcome is not known")]
+    Undetermined(#[source] IntegrationError),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -26,7 +30,7 @@ impl CallError {
     pub fn sentence(&self) -> String {
         match self {
             CallError::Invalid { message, .. } => message.clone(),
-            CallError::Integration(error) => error.sentence(),
+            CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
             CallError::Db(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
         }
     }

@@ -14,13 +14,14 @@ use tokio::time::Instant;
 
 use super::CallError;
 use super::messages::{self, NewText, Purpose};
-use crate::db::{OrgTx, tool_calls};
+use crate::db::{DbError, OrgTx, tool_calls};
 use crate::domain::OrgId;
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::state::Services;
 
-/// How long an answer may take altogether. Vapi waits 20 s; a caller does not.
+/// How long an answer may take altogether, from the arrival of the request. Vapi waits 20 s; a caller
+/// does not.
 pub const BUDGET: Duration = Duration::from_millis(4000);
 /// How long the effect may go on after the fall-back was spoken.
 const EFFECT: Duration = Duration::from_secs(20);
@@ -44,6 +45,12 @@ pub struct ToolResult {
     pub result: String,
 }
 
+/// Said when one message asks for more than [`MAX_CALLS`].
+const TOO_MANY: &str = "I can not do that many things at once. I have not done this one.";
+
+/// Said when a text message certainly did not go out.
+const NO_SMS: &str = "I can not send text messages at the moment. The team will get back to you.";
+
 /// Said when nobody knows yet whether it worked.
 pub const LATER: &str = "I am still working on that. I will confirm by message.";
 
@@ -52,7 +59,7 @@ impl ToolCall {
     /// flat `parameters`.
     pub fn list(message: &Value) -> Vec<Self> {
         let listed = ["toolCallList", "toolCalls"].into_iter().find_map(|key| message[key].as_array());
-        listed.into_iter().flatten().take(MAX_CALLS).filter_map(Self::read).collect()
+        listed.into_iter().flatten().filter_map(Self::read).collect()
     }
 
     fn read(value: &Value) -> Option<Self> {
@@ -82,11 +89,19 @@ impl ToolCall {
     }
 }
 
-/// Answers all tool calls of a verified message, within [`BUDGET`].
-pub async fn answer(services: &Arc<Services>, org: OrgId, call_id: &str, message: &Value) -> Vec<ToolResult> {
-    let until = Instant::now() + BUDGET;
+/// Answers all tool calls of a verified message, within [`BUDGET`] of its arrival. Each call that has
+/// an id gets an entry.
+pub async fn answer(
+    services: &Arc<Services>,
+    org: OrgId,
+    call_id: &str,
+    message: &Value,
+    started: std::time::Instant,
+) -> Vec<ToolResult> {
+    let until = Instant::from_std(started + BUDGET);
     let caller = message["customer"]["number"].as_str().or(message["call"]["customer"]["number"].as_str());
-    let calls = ToolCall::list(message);
+    let mut calls = ToolCall::list(message);
+    let too_many = calls.split_off(calls.len().min(MAX_CALLS));
     let mut results = Vec::with_capacity(calls.len());
     let mut running = Vec::with_capacity(calls.len());
     for call in calls {
@@ -108,6 +123,11 @@ pub async fn answer(services: &Arc<Services>, org: OrgId, call_id: &str, message
         };
         results.push(ToolResult { name: call.name, tool_call_id: call.id, result: one_line(&result) });
     }
+    results.extend(too_many.into_iter().map(|call| ToolResult {
+        name: call.name,
+        tool_call_id: call.id,
+        result: TOO_MANY.to_owned(),
+    }));
     results
 }
 
@@ -149,10 +169,24 @@ async fn run_once(
         "send_sms" => send_sms(services, org, call, caller).await,
         _ => ("failed", "I can not do that here. I will take a note for the team.".to_owned()),
     };
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    tool_calls::finish(&mut tx, call_id, &call.id, status, &sentence).await?;
-    tx.commit().await?;
+    if let Err(error) = record(services, org, call_id, call, status, &sentence).await {
+        // What happened has happened; the row stays `running` and a worker parks it.
+        tracing::error!(error = &error as &dyn std::error::Error, %org, tool = call.name, "the result of a tool call was not recorded");
+    }
     Ok(sentence)
+}
+
+async fn record(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+    call: &ToolCall,
+    status: &str,
+    sentence: &str,
+) -> Result<(), DbError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    tool_calls::finish(&mut tx, call_id, &call.id, status, sentence).await?;
+    tx.commit().await
 }
 
 /// Waits for the result of the same tool call in another request.
@@ -200,11 +234,8 @@ async fn send_sms(
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, %org, "a text message of a call was not sent");
             match error {
-                CallError::Integration(error) if error.is_passing() => ("parked", LATER.to_owned()),
-                _ => (
-                    "failed",
-                    "I can not send text messages at the moment. The team will get back to you.".to_owned(),
-                ),
+                CallError::Undetermined(_) => ("parked", LATER.to_owned()),
+                _ => ("failed", NO_SMS.to_owned()),
             }
         }
     }

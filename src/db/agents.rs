@@ -60,6 +60,18 @@ pub async fn find(tx: &mut OrgTx, role: &str) -> Result<Option<AgentRow>, DbErro
         .await?)
 }
 
+/// The assistant of a role, where Vapi has it. One whose latest change is still on its way takes calls
+/// all the same.
+pub async fn find_ready(tx: &mut OrgTx, role: &str) -> Result<Option<Uuid>, DbError> {
+    Ok(sqlx::query_scalar(
+        "select vapi_assistant_id from agent_configs
+          where role = $1 and vapi_state in ('ready', 'pending') and vapi_assistant_id is not null",
+    )
+    .bind(role)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
 /// Makes a configuration where there is none yet.
 pub async fn insert_default(
     tx: &mut OrgTx,

@@ -80,13 +80,15 @@ impl From<sqlx::Error> for DbError {
 }
 
 /// Codes that say "not now": connection exceptions, resources, operator intervention, cancelled
-/// statements, serialization failures (PostgreSQL, appendix A).
+/// statements, serialization failures, deadlocks, locks that were not to be had (PostgreSQL,
+/// appendix A).
 fn is_passing(code: &str) -> bool {
     code.starts_with("08")
         || code.starts_with("53")
         || code.starts_with("57")
         || code == "40001"
         || code == "40P01"
+        || code == "55P03"
 }
 
 /// A new identifier, ordered by time (UUID version 7, RFC 9562).

@@ -1,6 +1,7 @@
 //! Tool calls of assistants: a `running` row is committed before the effect, the result after it.
 
 use super::{DbError, OrgTx};
+use crate::domain::EventId;
 
 /// What is known of a tool call that was seen before.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -61,14 +62,29 @@ pub async fn finish(
     Ok(())
 }
 
-/// Parks what a crashed process left running: nobody knows whether the effect happened.
-pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
-    Ok(sqlx::query(
-        "update tool_calls set status = 'parked', finished_at = now()
-          where status = 'running' and started_at < now() - make_interval(secs => $1)",
+/// Parks what a crashed process left running of an event: nobody knows whether the effect happened.
+/// Returns how many tool calls of the event are parked, whoever parked them.
+///
+/// Tool calls are claimed after their event is committed and within the time that it may take, which
+/// is how they are found: another event of the same call has its own.
+pub async fn park_abandoned(tx: &mut OrgTx, event: EventId, seconds: i32) -> Result<i64, DbError> {
+    sqlx::query(
+        "update tool_calls t set status = 'parked', finished_at = now()
+           from inbound_events e
+          where e.id = $1 and t.call_id = coalesce(e.call_id, '') and t.status = 'running'
+            and t.started_at < now() - make_interval(secs => $2)",
     )
+    .bind(event.0)
     .bind(f64::from(seconds))
     .execute(tx.conn())
-    .await?
-    .rows_affected())
+    .await?;
+    Ok(sqlx::query_scalar(
+        "select count(*) from tool_calls t join inbound_events e on e.id = $1
+          where t.call_id = coalesce(e.call_id, '') and t.status = 'parked'
+            and t.started_at between e.received_at and e.received_at + make_interval(secs => $2)",
+    )
+    .bind(event.0)
+    .bind(f64::from(seconds))
+    .fetch_one(tx.conn())
+    .await?)
 }

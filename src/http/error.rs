@@ -323,7 +323,7 @@ impl From<IntegrationError> for HttpError {
 impl From<CallError> for HttpError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Integration(error) => error.into(),
+            CallError::Integration(error) | CallError::Undetermined(error) => error.into(),
             CallError::Db(error) => error.into(),
             CallError::Invalid { field, message } => HttpError::invalid(
                 "invalid_fields",

@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -15,12 +16,12 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use crate::audit::machines::Cause;
-use crate::calls::tools;
+use crate::calls::{agents, tools};
 use crate::db::{OrgTx, inbound};
 use crate::domain::{EventId, OrgId};
 use crate::state::{AppState, Services};
 use crate::webhooks::envelope::Envelope;
-use crate::webhooks::inbound::{InboundError, Incoming, authenticate, is_answered_now, prepare};
+use crate::webhooks::inbound::{InboundError, Incoming, authenticate, is_answered_now, micros, prepare};
 use crate::webhooks::inbox::Stored;
 
 /// The largest body that is taken, in bytes.
@@ -31,9 +32,10 @@ pub async fn receive_vapi(
     State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, HttpError> {
     let started = Instant::now();
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let services = &state.services;
     let envelope = Envelope::parse(&body).map_err(InboundError::from)?;
     let url = format!("{}{}", services.public_url.as_str().trim_end_matches('/'), uri.path());
@@ -53,7 +55,7 @@ pub async fn receive_vapi(
         if let Some(assistant) = verified.assistant() {
             services.uses.assistant(assistant);
         }
-        let (event, payload) = prepare(&services.vault, &verified, &envelope, &body, micros(started)).await?;
+        let (event, payload) = prepare(&services.vault, &verified, &envelope, &body, started).await?;
         let (event_id, call_id) = (EventId(event.id), event.call_id.clone().unwrap_or_default());
         let stored = services.inbox.store(&verified, event).await.map_err(InboundError::from)?;
         if stored == Stored::Duplicate {
@@ -64,9 +66,10 @@ pub async fn receive_vapi(
         }
         let stored_us = micros(started);
         let answer = match envelope.kind.as_ref() {
-            "tool-calls" => json!({ "results": tools::answer(services, org, &call_id, payload.message()).await }),
-            // Which assistant answers is the phone number's own setting; we have nothing to add yet.
-            _ => json!({ "error": "This clinic can not take the call right now. Please call again later." }),
+            "tool-calls" => {
+                json!({ "results": tools::answer(services, org, &call_id, payload.message(), started).await })
+            }
+            _ => agents::answer_request(services, org, started).await,
         };
         if stored == Stored::New {
             let stages = json!([{ "stage": "stored", "us": stored_us }, { "stage": "answered", "us": micros(started) }]);
@@ -76,6 +79,15 @@ pub async fn receive_vapi(
     }
     .instrument(span)
     .await
+}
+
+/// A body that did not come whole, or is too long.
+fn unreadable(rejection: &BytesRejection) -> HttpError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let sentence = format!("A message can have {} KiB at most.", BODY_LIMIT / 1024);
+        return HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence);
+    }
+    HttpError::new(StatusCode::BAD_REQUEST, "unreadable", "The body could not be read to its end.")
 }
 
 /// Ends the event after the answer: nobody waits for it, and a worker does it where this is lost.
@@ -93,8 +105,4 @@ fn finish_later(services: std::sync::Arc<Services>, org: OrgId, event: EventId, 
         }
         .in_current_span(),
     );
-}
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! The switches: how a stand-in fails while one is on.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,8 @@ pub struct Faults {
     vapi: AtomicU8,
     twilio: AtomicU8,
     refuse_credentials: AtomicBool,
+    /// Milliseconds of [`Fault::Slow`]; 0 means three seconds.
+    delay: AtomicU64,
 }
 
 impl Faults {
@@ -117,6 +120,18 @@ impl Faults {
     pub fn of(&self, provider: ProviderId) -> Fault {
         let at = usize::from(self.switch(provider).load(Ordering::Acquire));
         Fault::ALL.get(at).copied().unwrap_or_default()
+    }
+
+    /// How long [`Fault::Slow`] takes; three seconds unless said otherwise.
+    pub fn set_delay(&self, delay: Duration) {
+        self.delay.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
+    }
+
+    pub fn delay(&self) -> Duration {
+        match self.delay.load(Ordering::Acquire) {
+            0 => Duration::from_secs(3),
+            millis => Duration::from_millis(millis),
+        }
     }
 
     /// Lets Vapi refuse `POST /credential`, which it documents in prose only.

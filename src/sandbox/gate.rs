@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -107,7 +106,7 @@ pub(super) async fn pass(
     let response = match gate.shared.faults.of(gate.provider) {
         Fault::None => next.run(request).await,
         Fault::Slow => {
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep(gate.shared.faults.delay()).await;
             next.run(request).await
         }
         Fault::LostAnswer => {

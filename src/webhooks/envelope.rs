@@ -91,11 +91,15 @@ impl<'a> Envelope<'a> {
         let (call_id, call_assistant, call_number) = message
             .call
             .map_or((None, None, None), |call| (call.id, call.assistant_id, call.phone_number_id));
+        // A call id that no column takes would make every message of the call its own.
+        if call_id.as_ref().is_some_and(|id| id.len() > 200 || id.contains('\0')) {
+            return Err(EnvelopeError::Unparsable);
+        }
         let uuid = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Uuid::try_parse(text).ok());
         let tool_calls = message.tool_call_list.or(message.tool_calls).unwrap_or_default();
         Ok(Self {
             kind: message.kind,
-            call_id: call_id.filter(|id| !id.is_empty() && id.len() <= 200 && !id.contains('\0')),
+            call_id: call_id.filter(|id| !id.is_empty()),
             assistant: uuid(&call_assistant)
                 .or_else(|| uuid(&assistant_id))
                 .or_else(|| uuid(&message.assistant_id))
@@ -157,6 +161,7 @@ mod tests {
             r#"{"message":{"type":"hang"}"#,
             "\u{0}",
             r#"{"message":{"type":"hang","toolCallList":{}}}"#,
+            r#"{"message":{"type":"hang","call":{"id":"c\u00001"}}}"#,
         ] {
             assert_eq!(Envelope::parse(body.as_bytes()).unwrap_err(), EnvelopeError::Unparsable, "{body}");
         }

@@ -4,6 +4,7 @@
 //! counters know the difference.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::HeaderMap;
 use serde_json::json;
@@ -78,15 +79,26 @@ pub async fn authenticate(
     if route.secrets.is_empty() {
         spend_the_same_time(&signed, incoming.now);
     }
+    let mut unreadable = None;
     for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now))
     {
-        let key =
-            vault.open_with_key(&RouteSecret::place(route.org, secret.id), &secret.sealed, &secret.key)?;
+        let place = RouteSecret::place(route.org, secret.id);
+        let key = match vault.open_with_key(&place, &secret.sealed, &secret.key) {
+            Ok(key) => key,
+            // The other secret of a rotation may still open.
+            Err(error) => {
+                unreadable = Some(error);
+                continue;
+            }
+        };
         if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
             return Ok(Verified { route });
         }
     }
-    Err(InboundError::Refused { org: Some(route.org) })
+    match unreadable {
+        Some(error) => Err(error.into()),
+        None => Err(InboundError::Refused { org: Some(route.org) }),
+    }
 }
 
 /// Verifies against a secret that nobody has.
@@ -102,14 +114,17 @@ pub fn is_answered_now(kind: &str) -> bool {
 
 /// Seals a verified message into the event that the inbox stores.
 ///
-/// `verified_after_us` is counted from the arrival of the request, for the trace.
+/// The stages of the trace are counted from `started`, the arrival of the request. When a row is
+/// committed can not stand in the row itself: an event that is answered now gets the stage `stored`
+/// when it is finished, the others have `received_at` from the database's clock.
 pub async fn prepare(
     vault: &Vault,
     verified: &Verified,
     envelope: &Envelope<'_>,
     body: &[u8],
-    verified_after_us: u64,
+    started: Instant,
 ) -> Result<(NewEvent, Payload), InboundError> {
+    let verified_us = micros(started);
     let payload = Payload::parse(body, verified.route.keep_transcripts)?;
     let id = Uuid::now_v7();
     let org = verified.org();
@@ -124,11 +139,20 @@ pub async fn prepare(
         key_version: sealed.key_version(),
         sealed_payload: sealed.as_bytes().to_vec(),
         summary: payload.summary().to_string(),
-        trace: json!([{ "stage": "received", "us": 0 }, { "stage": "verified", "us": verified_after_us }])
-            .to_string(),
+        trace: json!([
+            { "stage": "received", "us": 0 },
+            { "stage": "verified", "us": verified_us },
+            { "stage": "sealed", "us": micros(started) },
+        ])
+        .to_string(),
         status: if is_answered_now(&envelope.kind) { "received" } else { "processed" },
     };
     Ok((event, payload))
+}
+
+/// Microseconds since an instant.
+pub fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The place that an event's payload is bound to.

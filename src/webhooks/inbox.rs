@@ -43,13 +43,17 @@ pub enum InboxError {
 struct Waiting {
     event: NewEvent,
     answer: oneshot::Sender<Result<Stored, InboxError>>,
+    /// Held by what waits in the queue, not by who waits for the answer: hanging up frees nothing.
+    share: Share,
 }
+
+type Shares = Arc<Mutex<HashMap<OrgId, usize>>>;
 
 /// The sending side of the inbox.
 #[derive(Clone)]
 pub struct Inbox {
     queue: mpsc::Sender<Waiting>,
-    by_org: Arc<Mutex<HashMap<OrgId, usize>>>,
+    by_org: Shares,
 }
 
 impl Inbox {
@@ -64,32 +68,32 @@ impl Inbox {
     /// Stores an event and says so after the commit.
     pub async fn store(&self, verified: &Verified, event: NewEvent) -> Result<Stored, InboxError> {
         debug_assert_eq!(verified.org(), event.org);
-        let _share = self.take_share(event.org)?;
+        let share = self.take_share(event.org)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer }).map_err(|_| InboxError::Full)?;
+        self.queue.try_send(Waiting { event, answer, share }).map_err(|_| InboxError::Full)?;
         answered.await.unwrap_or(Err(InboxError::Unavailable))
     }
 
-    fn take_share(&self, org: OrgId) -> Result<Share<'_>, InboxError> {
+    fn take_share(&self, org: OrgId) -> Result<Share, InboxError> {
         let mut by_org = self.by_org.lock().map_err(|_| InboxError::Unavailable)?;
         let count = by_org.entry(org).or_default();
         if *count >= QUEUE / 4 {
             return Err(InboxError::Full);
         }
         *count += 1;
-        Ok(Share { inbox: self, org })
+        Ok(Share { by_org: self.by_org.clone(), org })
     }
 }
 
 /// An organization's place in the queue, given back when the event is stored or given up.
-struct Share<'a> {
-    inbox: &'a Inbox,
+struct Share {
+    by_org: Shares,
     org: OrgId,
 }
 
-impl Drop for Share<'_> {
+impl Drop for Share {
     fn drop(&mut self) {
-        let Ok(mut by_org) = self.inbox.by_org.lock() else { return };
+        let Ok(mut by_org) = self.by_org.lock() else { return };
         if let Some(count) = by_org.get_mut(&self.org) {
             *count -= 1;
             if *count == 0 {
@@ -99,24 +103,35 @@ impl Drop for Share<'_> {
     }
 }
 
+/// Where the result of one event goes; its place in the queue is given back with it.
+struct Answer {
+    to: oneshot::Sender<Result<Stored, InboxError>>,
+    _share: Share,
+}
+
 async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let (events, answers): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|waiting| (waiting.event, waiting.answer)).unzip();
+        // Every process inserts in the same order, so that two which got the same events can not wait
+        // for each other's.
+        batch.sort_unstable_by_key(|waiting| (waiting.event.org, waiting.event.dedupe_key));
+        let (events, answers): (Vec<_>, Vec<_>) = batch
+            .drain(..)
+            .map(|waiting| (waiting.event, Answer { to: waiting.answer, _share: waiting.share }))
+            .unzip();
         match inbound::accept(&pool, &events).await {
             Ok(new) => {
                 let new: HashSet<_> = new.into_iter().collect();
                 for (event, answer) in events.iter().zip(answers) {
                     let stored = if new.contains(&event.id) { Stored::New } else { Stored::Duplicate };
                     // Nobody waits any more where the caller has gone away; the event is safe.
-                    let _ = answer.send(Ok(stored));
+                    let _ = answer.to.send(Ok(stored));
                 }
             }
             // One bad row must not fail its batch.
             Err(error) if events.len() > 1 && !matches!(error, DbError::Unavailable(_)) => {
                 for (event, answer) in events.into_iter().zip(answers) {
-                    let _ = answer.send(write_one(&pool, event).await);
+                    let _ = answer.to.send(write_one(&pool, event).await);
                 }
             }
             Err(error) => {
@@ -126,7 +141,7 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
                     "the inbox could not store"
                 );
                 for answer in answers {
-                    let _ = answer.send(Err(reason(&error)));
+                    let _ = answer.to.send(Err(reason(&error)));
                 }
             }
         }
@@ -144,9 +159,16 @@ async fn write_one(pool: &PgPool, event: NewEvent) -> Result<Stored, InboxError>
     }
 }
 
-const fn reason(error: &DbError) -> InboxError {
+/// Refused is only what will be refused again: a constraint, or data that has no place in a column
+/// (class 22). Whatever else went wrong is ours, and the sender may try again.
+fn reason(error: &DbError) -> InboxError {
     match error {
-        DbError::Unavailable(_) => InboxError::Unavailable,
-        _ => InboxError::Refused,
+        DbError::Constraint { .. } => InboxError::Refused,
+        DbError::Fault(sqlx::Error::Database(database))
+            if database.code().is_some_and(|code| code.starts_with("22")) =>
+        {
+            InboxError::Refused
+        }
+        _ => InboxError::Unavailable,
     }
 }

@@ -49,13 +49,20 @@ pub struct Route {
     generation: u64,
 }
 
-type Key = (Option<Uuid>, Option<Uuid>);
+/// One id at a time: a pair as the key would let anybody who knows an assistant fill the cache with
+/// phone numbers of their own making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Assistant(Uuid),
+    PhoneNumber(Uuid),
+}
 
 /// Finds routes, through two caches.
 pub struct Resolver {
     pool: PgPool,
     known: Cache<Key, Arc<Route>>,
-    unknown: Cache<Key, ()>,
+    /// The generation in which nobody had claimed the id; any news since then make it a miss.
+    unknown: Cache<Key, u64>,
     misses: Semaphore,
     generation: AtomicU64,
     evicted: RwLock<Evicted>,
@@ -105,24 +112,36 @@ impl Resolver {
         assistant: Option<Uuid>,
         phone_number: Option<Uuid>,
     ) -> Result<Option<Arc<Route>>, ResolveError> {
-        if assistant.is_none() && phone_number.is_none() {
-            return Ok(None);
+        for key in [assistant.map(Key::Assistant), phone_number.map(Key::PhoneNumber)].into_iter().flatten() {
+            if let Some(route) = self.find(key).await? {
+                return Ok(Some(route));
+            }
         }
-        let key = (assistant, phone_number);
+        Ok(None)
+    }
+
+    async fn find(&self, key: Key) -> Result<Option<Arc<Route>>, ResolveError> {
         if let Some(route) = self.known.get(&key).await {
             if self.is_current(&route) {
                 return Ok(Some(route));
             }
             self.known.invalidate(&key).await;
         }
-        if self.unknown.get(&key).await.is_some() {
+        let generation = self.generation.load(Ordering::Acquire);
+        if self.unknown.get(&key).await == Some(generation) {
             return Ok(None);
         }
-        match self.known.try_get_with(key, self.load(key)).await {
+        let mut loaded = self.known.try_get_with(key, self.load(key)).await;
+        if loaded.as_ref().is_ok_and(|route| !self.is_current(route)) {
+            // Somebody else's loading, begun before news came.
+            self.known.invalidate(&key).await;
+            loaded = self.known.try_get_with(key, self.load(key)).await;
+        }
+        match loaded {
             Ok(route) => Ok(Some(route)),
             Err(error) => match error.as_ref() {
                 ResolveError::Unknown => {
-                    self.unknown.insert(key, ()).await;
+                    self.unknown.insert(key, generation).await;
                     Ok(None)
                 }
                 other => Err(other.clone()),
@@ -133,23 +152,27 @@ impl Resolver {
     async fn load(&self, key: Key) -> Result<Arc<Route>, ResolveError> {
         let _permit = self.misses.acquire().await.map_err(|_| ResolveError::Unknown)?;
         let generation = self.generation.load(Ordering::Acquire);
-        let rows = routes::resolve_vapi(&self.pool, key.0, key.1)
+        let (assistant, phone_number) = match key {
+            Key::Assistant(id) => (Some(id), None),
+            Key::PhoneNumber(id) => (None, Some(id)),
+        };
+        let rows = routes::resolve_vapi(&self.pool, assistant, phone_number)
             .await
             .map_err(|e| ResolveError::Db(Arc::new(e)))?;
         let first = rows.first().ok_or(ResolveError::Unknown)?;
         let (org, keep_transcripts) = (OrgId(first.org_id), first.keep_transcripts);
         let secrets = rows.into_iter().filter_map(read_secret).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Route { org, assistant: key.0, secrets, keep_transcripts, generation }))
+        Ok(Arc::new(Route { org, assistant, secrets, keep_transcripts, generation }))
     }
 
     /// Forgets what is cached about an organization. An entry whose loading began before this
-    /// counts as a miss, so a slow read cannot bring an old secret back.
+    /// counts as a miss, so a slow read cannot bring an old secret back, nor can it say that nobody
+    /// has an id that was claimed meanwhile.
     pub fn evict(&self, org: OrgId) {
         let now = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
         if let Ok(mut evicted) = self.evicted.write() {
             evicted.by_org.insert(org, now);
         }
-        self.unknown.invalidate_all();
     }
 
     /// Forgets everything: news may have been lost.
@@ -159,7 +182,6 @@ impl Resolver {
             *evicted = Evicted { all: now, by_org: HashMap::new() };
         }
         self.known.invalidate_all();
-        self.unknown.invalidate_all();
     }
 
     fn is_current(&self, route: &Route) -> bool {

@@ -156,6 +156,12 @@ impl TestApp {
         Self { url: format!("http://{address}"), db, sandbox, services, app, clock, key: key.to_owned() }
     }
 
+    /// Another server over the same database, with a pool and a clock of its own and the same
+    /// stand-ins: a second process, or the same one after a restart.
+    pub async fn beside(&self) -> Self {
+        Self::start_beside(self.db.same().await, &self.key, self.sandbox.clone()).await
+    }
+
     /// Makes a clinic with an owner, an admin and a member, and accounts at both providers.
     pub async fn clinic(&self, name: &str) -> Clinic {
         let org = accounts::create_organization(&self.services.pool, name, "UTC", "US").await.unwrap();

@@ -129,6 +129,16 @@ impl TestDb {
         let create = format!("create database {name} template {template} owner voxanne_owner");
         connection.execute(AssertSqlSafe(create)).await.unwrap();
         connection.close().await.unwrap();
+        Self::open(name).await
+    }
+
+    /// The same database through pools of its own.
+    pub async fn same(&self) -> Self {
+        Self::open(self.name.clone()).await
+    }
+
+    async fn open(name: String) -> Self {
+        let cluster = cluster();
         let app = connect_app(cluster.app.clone().database(&name), 4).await.unwrap();
         let pool = || PgPoolOptions::new().max_connections(2);
         let owner = pool().connect_lazy_with(cluster.owner.clone().database(&name));

@@ -5,3 +5,4 @@ pub mod cluster;
 pub mod process;
 pub mod repository;
 pub mod state;
+pub mod wire;
