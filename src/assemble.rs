@@ -16,7 +16,8 @@ use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::db::keys::{self, KeyCheckRow};
 use crate::db::sealed_source::PgSource;
-use crate::db::{DbError, installation};
+use crate::db::{DbError, installation, jobs};
+use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::providers::ProviderBases;
 use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};
 use crate::state::{App, Services, Uses};
@@ -82,6 +83,8 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         return Err(AssembleError::OtherKind { is_sandbox: known.is_sandbox });
     }
     if known.public_url != public_url.as_str() {
+        // The assistants at Vapi still post to the old address: jobs bring them the new one.
+        jobs::request_everywhere(&pool, ENSURE_ASSISTANTS).await?;
         installation::update_public_url(&pool, public_url.as_str()).await?;
     }
     let options = VaultOptions { ttl: cache_ttl, cache_bytes, ..VaultOptions::default() };

@@ -87,3 +87,9 @@ pub async fn release_lease(tx: &mut OrgTx, name: &str, holder: Uuid) -> Result<(
         .await?;
     Ok(())
 }
+
+/// Asks for a job in every organization that has Vapi connected.
+pub async fn request_everywhere(pool: &PgPool, kind: &str) -> Result<(), DbError> {
+    sqlx::query("select request_job_everywhere($1)").bind(kind).execute(pool).await?;
+    Ok(())
+}

@@ -3,6 +3,7 @@
 use sqlx::PgPool;
 
 use super::{DbError, OrgTx};
+use crate::domain::OrgId;
 
 /// A wrapped data key.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -108,4 +109,89 @@ pub async fn upsert_check(pool: &PgPool, check: &KeyCheckRow) -> Result<(), DbEr
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// A wrapped data key with its organization, as rotation reads it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KeyToRewrap {
+    #[sqlx(try_from = "uuid::Uuid")]
+    pub org_id: OrgId,
+    pub version: i32,
+    pub kek_id: i64,
+    pub wrapped: Vec<u8>,
+}
+
+/// Data keys of any organization that another key-encryption key wraps.
+pub async fn list_to_rewrap(pool: &PgPool, kek_id: i64, limit: i32) -> Result<Vec<KeyToRewrap>, DbError> {
+    Ok(sqlx::query_as("select org_id, version, kek_id, wrapped from list_keys_to_rewrap($1, $2)")
+        .bind(kek_id)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Stores rewrapped keys where they are still wrapped as they were read; returns how many.
+pub async fn store_rewrapped(
+    pool: &PgPool,
+    old: &[KeyToRewrap],
+    kek_id: i64,
+    wrapped: &[Vec<u8>],
+) -> Result<i64, DbError> {
+    let orgs: Vec<uuid::Uuid> = old.iter().map(|key| key.org_id.0).collect();
+    let versions: Vec<i32> = old.iter().map(|key| key.version).collect();
+    let before: Vec<&[u8]> = old.iter().map(|key| key.wrapped.as_slice()).collect();
+    Ok(sqlx::query_scalar("select store_rewrapped($1, $2, $3, $4, $5)")
+        .bind(orgs)
+        .bind(versions)
+        .bind(before)
+        .bind(kek_id)
+        .bind(wrapped)
+        .fetch_one(pool)
+        .await?)
+}
+
+/// How many data keys each key-encryption key protects, the platform's own included.
+pub async fn count_by_kek(pool: &PgPool) -> Result<Vec<(i64, i64)>, DbError> {
+    Ok(sqlx::query_as(
+        "select kek_id, sum(keys)::bigint from (
+           select kek_id, keys from count_keys_by_kek()
+           union all select kek_id, count(*) from platform_keys group by kek_id) k
+          group by kek_id order by kek_id",
+    )
+    .fetch_all(pool)
+    .await?)
+}
+
+/// The platform's data keys that another key-encryption key wraps.
+pub async fn list_platform_to_rewrap(pool: &PgPool, kek_id: i64) -> Result<Vec<DataKeyRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from platform_keys where kek_id <> $1")))
+        .bind(kek_id)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Stores a rewrapped platform key where it is still wrapped as it was read.
+pub async fn store_rewrapped_platform(
+    pool: &PgPool,
+    old: &DataKeyRow,
+    kek_id: i64,
+    wrapped: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query("update platform_keys set kek_id = $3, wrapped = $4 where version = $1 and wrapped = $2")
+        .bind(old.version)
+        .bind(&old.wrapped)
+        .bind(kek_id)
+        .bind(wrapped)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a key-encryption key protects nothing any more.
+pub async fn retire_check(pool: &PgPool, kek_id: i64) -> Result<(), DbError> {
+    let done = sqlx::query("update key_checks set state = 'retired' where kek_id = $1")
+        .bind(kek_id)
+        .execute(pool)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
 }

@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod organizations;
 pub mod pool;
 pub mod routes;
+pub mod sealed_columns;
 pub mod sealed_source;
 pub mod sessions;
 pub mod tool_calls;

@@ -12,6 +12,7 @@ pub mod ensure;
 mod error;
 pub mod fields;
 pub mod onboard;
+pub mod rotation;
 mod save;
 pub mod verify;
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod embedded;
+mod rotation;
 mod support;
 mod tenancy_catalogue;
 mod tenancy_matrix;

@@ -44,7 +44,7 @@ pub const GLOBAL_TABLES: [&str; 14] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 18] = [
+pub const GATE_FUNCTIONS: [&str; 22] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -60,19 +60,25 @@ pub const GATE_FUNCTIONS: [&str; 18] = [
     "release_assistant",
     "release_routes",
     "resolve_vapi",
+    "count_keys_by_kek",
+    "list_keys_to_rewrap",
+    "request_job_everywhere",
+    "store_rewrapped",
     "touch_assistants",
     "touch_integrations",
     "touch_integrations",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 17] = [
+const GATE_POLICIES: [(&str, &str); 19] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("data_keys", "gate_select"),
+    ("data_keys", "gate_update"),
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
+    ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),
     ("machine_counts", "gate_insert"),

@@ -1,0 +1,120 @@
+//! Rotating keys while the service runs.
+//!
+//! A new key-encryption key wraps the data keys anew: seconds, whatever there is of data. A new data
+//! key seals one organization's values anew, by compare-and-swap, so that it may stop and go on, and
+//! nobody's change is lost. A key that still protects something cannot be retired.
+
+use super::IntegrationError;
+use crate::db::keys::{self, KeyToRewrap};
+use crate::db::sealed_columns::{SEALED_COLUMNS, SealedColumn};
+use crate::db::{OrgTx, changes};
+use crate::domain::OrgId;
+use crate::state::Services;
+use crate::vault::{Place, Sealed, WrappedKey};
+
+/// Keys rewrapped, or values re-sealed, in one go.
+const BATCH: i32 = 500;
+
+/// Wraps every data key anew under the current key-encryption key. Returns how many it were;
+/// `progress` gets the number so far.
+pub async fn rewrap_all(services: &Services, mut progress: impl FnMut(i64)) -> Result<i64, IntegrationError> {
+    let current = services.vault.keyring().current().id();
+    for old in keys::list_platform_to_rewrap(&services.pool, current).await? {
+        let key = wrapped(old.version, old.kek_id, &old.wrapped);
+        let new = services.vault.rewrap(None, &key)?;
+        keys::store_rewrapped_platform(&services.pool, &old, current, &new.bytes).await?;
+    }
+    let mut total = 0;
+    loop {
+        let batch = keys::list_to_rewrap(&services.pool, current, BATCH).await?;
+        if batch.is_empty() {
+            break;
+        }
+        let new = batch.iter().map(|old| rewrap_one(services, old)).collect::<Result<Vec<_>, _>>()?;
+        total += keys::store_rewrapped(&services.pool, &batch, current, &new).await?;
+        progress(total);
+    }
+    services.evict_all();
+    Ok(total)
+}
+
+fn rewrap_one(services: &Services, old: &KeyToRewrap) -> Result<Vec<u8>, IntegrationError> {
+    let key = wrapped(old.version, old.kek_id, &old.wrapped);
+    Ok(services.vault.rewrap(Some(old.org_id), &key)?.bytes.to_vec())
+}
+
+fn wrapped(version: i32, kek_id: i64, bytes: &[u8]) -> WrappedKey {
+    WrappedKey { version, kek_id, bytes: bytes.to_vec().into(), seals_reserved: 0 }
+}
+
+/// Gives an organization a new data key and seals all of its values anew. Safe to repeat: what was
+/// done stays done. Returns how many values it were.
+pub async fn reseal(
+    services: &Services,
+    org: OrgId,
+    mut progress: impl FnMut(i64),
+) -> Result<i64, IntegrationError> {
+    let version = services.vault.start_key_version(Some(org)).await?.version;
+    let mut total = 0;
+    for column in SEALED_COLUMNS {
+        while let done @ 1.. = reseal_batch(services, org, &column, version).await? {
+            total += done;
+            progress(total);
+        }
+    }
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    changes::announce(&mut tx).await?;
+    tx.commit().await?;
+    services.evict(org);
+    Ok(total)
+}
+
+async fn reseal_batch(
+    services: &Services,
+    org: OrgId,
+    column: &SealedColumn,
+    version: i32,
+) -> Result<i64, IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let values = column.list_older(&mut tx, version, i64::from(BATCH)).await?;
+    tx.commit().await?;
+    let mut new = Vec::with_capacity(values.len());
+    for value in &values {
+        let place = Place {
+            org: Some(org),
+            table: column.table,
+            column: column.column,
+            provider: &value.provider,
+            row: value.id,
+        };
+        let opened = services.vault.open_at(&place, &Sealed::parse(value.sealed.clone())?).await?;
+        new.push(services.vault.seal(&place, opened.expose()).await?);
+    }
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let mut done = 0;
+    for (old, sealed) in values.iter().zip(&new) {
+        done += i64::from(column.replace(&mut tx, old, sealed.as_bytes(), sealed.key_version()).await?);
+    }
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// How a key-encryption key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retired {
+    Done,
+    /// It still protects so many data keys.
+    StillNeeded {
+        keys: i64,
+    },
+}
+
+/// Retires a key-encryption key, unless something still needs it.
+pub async fn retire(services: &Services, kek_id: i64) -> Result<Retired, IntegrationError> {
+    let counts = keys::count_by_kek(&services.pool).await?;
+    if let Some((_, keys)) = counts.into_iter().find(|(id, keys)| *id == kek_id && *keys > 0) {
+        return Ok(Retired::StillNeeded { keys });
+    }
+    keys::retire_check(&services.pool, kek_id).await?;
+    Ok(Retired::Done)
+}
