@@ -106,6 +106,7 @@ pub async fn update(
     let done = sqlx::query(
         "update agent_configs set name = $2, first_message = $3, system_prompt = $4, model_provider = $5, model = $6,
                 voice_provider = $7, voice_id = $8, language = $9, max_duration_seconds = $10,
+                vapi_state = case when vapi_state = 'deleted' then 'missing' else vapi_state end,
                 updated_by = $11, updated_at = now() where role = $1",
     )
     .bind(role)

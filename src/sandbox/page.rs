@@ -90,49 +90,35 @@ async fn place_call(State(page): State<Page>, Form(form): Form<CallForm>) -> Res
     let mut script = CallScript { customer: form.customer, ..CallScript::default() };
     if !form.tool.is_empty() {
         let Ok(arguments) = serde_json::from_str(&form.arguments) else {
-            return (StatusCode::BAD_REQUEST, "The arguments are not JSON.").into_response();
+            return not_placed("The arguments are not a JSON object.");
         };
         script.tools.push(ToolUse { name: form.tool, arguments });
     }
     match call::place(&page.shared, form.assistant, &script).await {
         Ok(transcript) => Html(document("The call", &transcript_view(&transcript))).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => not_placed(&error.to_string()),
     }
+}
+
+fn not_placed(why: &str) -> Response {
+    let body = format!("<section><p>{}</p>{BACK}</section>", escape(why));
+    (StatusCode::BAD_REQUEST, Html(document("The call was not placed", &body))).into_response()
 }
 
 async fn show(State(page): State<Page>) -> Html<String> {
     let body = format!(
-        "<p>Stand-ins of Vapi at <code>{}</code> and Twilio at <code>{}</code>. Nothing here reaches a real \
-         account, and no message is really sent.</p>{}{}{}{}{}",
+        "<p>Stand-ins of Vapi at <code>{}</code> and of Twilio at <code>{}</code>. Nothing here reaches a real \
+         account, and no message is really sent.</p><div class=pair>{}{}</div>{}<h2>Demo accounts</h2>\
+         <div class=pair>{}</div>{}",
         page.vapi_url,
         page.twilio_url,
-        switches(&page.shared),
         call_form(&page.shared),
         phone_log(&page.shared),
+        switches(&page.shared),
         accounts(),
         seen(&page.shared),
     );
     Html(document("Sandbox", &body))
-}
-
-fn switches(shared: &Shared) -> String {
-    let select = |provider: ProviderId, label: &str| {
-        let now = shared.faults.of(provider);
-        let options = Fault::ALL.iter().fold(String::new(), |mut options, fault| {
-            let selected = if *fault == now { " selected" } else { "" };
-            let _ = write!(options, "<option value={}{selected}>{}</option>", fault.as_str(), fault.label());
-            options
-        });
-        format!("<label>{label} <select name={}>{options}</select></label>", provider.as_str())
-    };
-    let checked = if shared.faults.refuses_credentials() { " checked" } else { "" };
-    format!(
-        "<h2>Failures</h2><form method=post action=/faults>{} {} <label><input type=checkbox \
-         name=refuse_credentials value=on{checked}> Vapi refuses POST /credential</label> \
-         <button>Set</button></form>",
-        select(ProviderId::Vapi, "Vapi"),
-        select(ProviderId::Twilio, "Twilio"),
-    )
 }
 
 fn call_form(shared: &Shared) -> String {
@@ -146,78 +132,130 @@ fn call_form(shared: &Shared) -> String {
         })
     });
     if options.is_empty() {
-        return "<h2>Place a call</h2><p>No assistant exists yet: connect Vapi first.</p>".to_owned();
+        return section(
+            "Place a call",
+            "<p>No assistant exists yet: connect Vapi in the dashboard first.</p>",
+        );
     }
-    format!(
-        "<h2>Place a call</h2><form method=post action=/calls><label>Assistant <select name=assistant>{options}\
-         </select></label> <label>Caller <input name=customer value=\"+15550100199\"></label> <label>Tool <input \
-         name=tool value=send_sms></label> <label class=wide>Arguments <textarea name=arguments rows=3>\
-         {{\"to\": \"+15550100199\", \"message\": \"Your cleaning is on Monday at 9:00.\"}}</textarea></label> \
-         <button>Call</button></form>"
+    section(
+        "Place a call",
+        &format!(
+            "<p>Somebody calls, the assistant uses a tool, and Vapi reports the call when it ends.</p>\
+             <form method=post action=/calls>\
+             <div class=field><label for=assistant>Assistant</label><select id=assistant name=assistant>{options}</select></div>\
+             <div class=fields>\
+             <div class=field><label for=customer>Caller</label><input id=customer name=customer value=\"+15550100199\"></div>\
+             <div class=field><label for=tool>Tool</label><input id=tool name=tool value=send_sms aria-describedby=tool-help>\
+             <small id=tool-help>Leave empty for a call without tools.</small></div></div>\
+             <div class=field><label for=arguments>Arguments</label><textarea id=arguments name=arguments rows=3 \
+             aria-describedby=arguments-help>{{\"to\": \"+15550100199\", \"message\": \"Your cleaning is on Monday at 9:00.\"}}</textarea>\
+             <small id=arguments-help>What the assistant passes to the tool, as a JSON object.</small></div>\
+             <button>Place call</button></form>"
+        ),
     )
 }
 
 fn phone_log(shared: &Shared) -> String {
-    let rows = shared.read(|world| {
-        world.twilio.messages.iter().rev().take(50).fold(String::new(), |mut rows, message| {
+    let messages = shared.read(|world| {
+        world.twilio.messages.iter().rev().take(50).fold(String::new(), |mut items, message| {
             let from =
                 message.from.as_deref().or(message.messaging_service_sid.as_deref()).unwrap_or_default();
             let _ = write!(
-                rows,
-                "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
-                time_of_day(message.at),
-                escape(&message.account),
-                escape(from),
+                items,
+                "<li><div><span>To <strong>{}</strong> from {} ({})</span><span>{}, {}</span></div><p>{}</p></li>",
                 escape(&message.to),
+                escape(from),
+                escape(&message.account),
+                time_of_day(message.at),
                 message.status(),
                 escape(&message.body)
             );
-            rows
+            items
         })
     });
-    table("Phone log", "No message yet.", &["Time", "Account", "From", "To", "Status", "Text"], &rows)
+    if messages.is_empty() {
+        return section(
+            "Phone log",
+            "<p>No message yet. Every text message that Twilio would have sent appears here.</p>",
+        );
+    }
+    // A list that scrolls must be reachable with the keyboard.
+    section(
+        "Phone log",
+        &format!("<ul class=log tabindex=0 aria-label=\"Messages, newest first\">{messages}</ul>"),
+    )
+}
+
+fn switches(shared: &Shared) -> String {
+    let select = |provider: ProviderId, label: &str| {
+        let now = shared.faults.of(provider);
+        let options = Fault::ALL.iter().fold(String::new(), |mut options, fault| {
+            let selected = if *fault == now { " selected" } else { "" };
+            let _ = write!(options, "<option value={}{selected}>{}</option>", fault.as_str(), fault.label());
+            options
+        });
+        let name = provider.as_str();
+        format!(
+            "<div class=field><label for={name}>{label}</label><select id={name} name={name}>{options}</select></div>"
+        )
+    };
+    let checked = if shared.faults.refuses_credentials() { " checked" } else { "" };
+    section(
+        "Failures",
+        &format!(
+            "<p>How each provider answers, until it is set back.</p><form method=post action=/faults>\
+             <div class=fields>{}{}</div><label class=choice><input type=checkbox name=refuse_credentials \
+             value=on{checked}> Vapi refuses to store the key that signs webhooks</label><button>Apply</button></form>",
+            select(ProviderId::Vapi, "Vapi"),
+            select(ProviderId::Twilio, "Twilio"),
+        ),
+    )
 }
 
 fn accounts() -> String {
-    let mut rows = String::new();
-    for demo in DEMO_VAPI {
-        let _ = write!(
-            rows,
-            "<tr><td>Vapi<td>{}<td>Private key <code>{}</code><br>Public key (refused) <code>{}</code>",
-            demo.name, demo.private_key, demo.public_key
-        );
-    }
-    for demo in DEMO_TWILIO {
-        let verified = if demo.is_trial {
-            format!("<br>Sends only to {}", demo.verified.join(", "))
-        } else {
-            String::new()
-        };
-        let _ = write!(
-            rows,
-            "<tr><td>Twilio<td>{}<td>Account SID <code>{}</code><br>Auth Token <code>{}</code><br>Number \
-             <code>{}</code><br>API key <code>{}</code> <code>{}</code><br>Messaging Service <code>{}</code>{verified}",
-            demo.name,
-            demo.account_sid,
-            demo.auth_token,
-            demo.number,
-            demo.api_key_sid,
-            demo.api_key_secret,
-            demo.messaging_service_sid
-        );
-    }
-    table("Demo accounts", "", &["Provider", "Account", "To copy and paste"], &rows)
+    let card = |provider: &str, name: &str, facts: &[(&str, String)]| {
+        let facts = facts.iter().fold(String::new(), |mut facts, (label, value)| {
+            let _ = write!(facts, "<dt>{label}</dt><dd><code>{value}</code></dd>");
+            facts
+        });
+        format!("<section><h3>{provider}: {name}</h3><dl>{facts}</dl></section>")
+    };
+    let vapi = DEMO_VAPI.iter().map(|demo| {
+        let facts = [
+            ("Private key", demo.private_key.to_owned()),
+            ("Public key, refused", demo.public_key.to_owned()),
+        ];
+        card("Vapi", demo.name, &facts)
+    });
+    let twilio = DEMO_TWILIO.iter().map(|demo| {
+        let mut facts = vec![
+            ("Account SID", demo.account_sid.to_owned()),
+            ("Auth Token", demo.auth_token.to_owned()),
+            ("Phone number", demo.number.to_owned()),
+            ("API key SID", demo.api_key_sid.to_owned()),
+            ("API key secret", demo.api_key_secret.to_owned()),
+            ("Messaging Service", demo.messaging_service_sid.to_owned()),
+        ];
+        if demo.is_trial {
+            facts.push(("Sends only to", demo.verified.join(", ")));
+        }
+        card("Twilio", demo.name, &facts)
+    });
+    vapi.chain(twilio).collect()
 }
 
 fn seen(shared: &Shared) -> String {
     let mut requests: Vec<SeenRequest> =
         ProviderId::ALL.into_iter().flat_map(|provider| shared.seen.list(provider)).collect();
     requests.sort_by_key(|request| std::cmp::Reverse(request.at));
+    if requests.is_empty() {
+        return section("Requests to the providers", "<p>No request yet.</p>");
+    }
     let rows = requests.iter().take(100).fold(String::new(), |mut rows, request| {
         let account = request.account.as_deref().unwrap_or("unknown");
         let _ = write!(
             rows,
-            "<tr><td>{}<td>{}<td>{} {}<td>{} <small>{}</small><td>{}",
+            "<tr><td>{}<td>{}<td><code>{} {}</code><td>{} <small>{}</small><td>{}",
             time_of_day(request.at),
             request.provider.as_str(),
             escape(&request.method),
@@ -228,7 +266,8 @@ fn seen(shared: &Shared) -> String {
         );
         rows
     });
-    table("Requests", "No request yet.", &["Time", "Provider", "Request", "Signed in as", "Status"], &rows)
+    let heads = ["Time (UTC)", "Provider", "Request", "Signed in as", "Status"];
+    section("Requests to the providers", &table(&heads, &rows))
 }
 
 fn transcript_view(transcript: &CallTranscript) -> String {
@@ -243,30 +282,33 @@ fn transcript_view(transcript: &CallTranscript) -> String {
         );
         rows
     });
+    let heads = ["Message", "Status", "Time", "Answer"];
     let caption = format!("Call {}", transcript.call_id);
-    table(&caption, "", &["Message", "Status", "Time", "Answer"], &rows) + "<p><a href=/>Back</a></p>"
+    section(&caption, &(table(&heads, &rows) + BACK))
 }
 
-fn table(title: &str, empty: &str, heads: &[&str], rows: &str) -> String {
-    if rows.is_empty() {
-        return format!("<h2>{title}</h2><p>{empty}</p>");
-    }
-    format!("<h2>{title}</h2><table><tr><th>{}{rows}</table>", heads.join("<th>"))
+const BACK: &str = "<p><a href=/>Back to the sandbox</a></p>";
+
+fn section(title: &str, body: &str) -> String {
+    format!("<section><h2>{title}</h2>{body}</section>")
+}
+
+fn table(heads: &[&str], rows: &str) -> String {
+    let heads = heads.join("<th scope=col>");
+    format!(
+        "<div class=frame tabindex=0><table><thead><tr><th scope=col>{heads}</thead><tbody>{rows}</tbody></table></div>"
+    )
 }
 
 fn document(title: &str, body: &str) -> String {
     format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <title>{title} - Voxanne sandbox</title><style>{STYLE}</style><main><h1>{title}</h1>{body}</main></html>"
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
+         content=\"width=device-width, initial-scale=1\"><title>{title} - Voxanne sandbox</title><style>{STYLE}</style>\
+         <main><h1>{title}</h1>{body}</main></html>"
     )
 }
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}main{max-width:1100px;margin:2rem auto;padding:0 1rem}\
-h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;\
-padding:.4rem .6rem;border-bottom:1px solid color-mix(in oklch,currentColor 20%,transparent);overflow-wrap:anywhere}\
-form{display:flex;flex-wrap:wrap;gap:1rem;align-items:end}label{display:inline-flex;gap:.4rem;align-items:center}\
-.wide{flex-basis:100%}textarea{width:100%;font:inherit}code{font-size:.9em}button{font:inherit;padding:.3rem 1rem}";
+const STYLE: &str = include_str!("page.css");
 
 fn time_of_day(at: time::OffsetDateTime) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())

@@ -50,8 +50,10 @@ pub fn ConnectForm(state: ConnectState, children: Children) -> impl IntoView {
             return view! { <Success provider_name success done_href /> }.into_any();
         }
         let form_id = form_id.clone();
+        // Each part stands behind a type of its own: as one tuple they would be inlined into one
+        // function that makes up a twentieth of the WASM.
         let draft = answer.draft.map(|draft| {
-            view! { <input type="hidden" name="draft" value=draft form=form_id.clone() /> }
+            view! { <input type="hidden" name="draft" value=draft form=form_id.clone() /> }.into_any()
         });
         let save_anyway = answer.save_anyway.then(|| {
             view! {
@@ -62,6 +64,7 @@ pub fn ConnectForm(state: ConnectState, children: Children) -> impl IntoView {
                     <p>"Used as it is, and checked again later."</p>
                 </div>
             }
+            .into_any()
         });
         let message = answer.message.map(|message| {
             view! {
@@ -70,11 +73,13 @@ pub fn ConnectForm(state: ConnectState, children: Children) -> impl IntoView {
                     <span>{message}</span>
                 </p>
             }
+            .into_any()
         });
+        let report = answer.report.map(|report| view! { <Report report /> }.into_any());
         view! {
             <div>
                 {message}
-                {answer.report.map(|report| view! { <Report report /> })}
+                {report}
                 {save_anyway}
                 {draft}
             </div>

@@ -95,10 +95,14 @@ pub fn Testing(provider_name: String, checks: Vec<String>) -> impl IntoView {
     }
 }
 
-/// `inbound` as the first word of a line.
+/// `inbound` as the first word of a line. Roles are ASCII; upper case of all of Unicode would add its
+/// tables to the WASM.
 pub fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    let mut word = word.to_owned();
+    if let Some(first) = word.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    word
 }
 
 /// What was made, and the way out.
