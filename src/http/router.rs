@@ -96,7 +96,8 @@ pub fn router(state: AppState) -> Router {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a client sends is not believed: the trail and the logs would carry whatever it likes.
+/// What a client sends is not believed: the layer that sets the id would keep it, and the trail and
+/// the logs would carry whatever it likes.
 async fn forget_request_id(mut request: Request) -> Request {
     request.headers_mut().remove(REQUEST_ID);
     request
@@ -110,12 +111,6 @@ impl MakeRequestId for OurRequestId {
     fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
         HeaderValue::from_str(&Uuid::now_v7().simple().to_string()).ok().map(RequestId::new)
     }
-}
-
-/// The layer that sets the id keeps one that is there already.
-async fn forget_request_id(mut request: Request) -> Request {
-    request.headers_mut().remove(REQUEST_ID);
-    request
 }
 
 /// One line and one count per request, without query strings or bodies.
