@@ -41,9 +41,13 @@ fmt: setup ## format every Rust file, those behind a macro too
 check: setup ## format, lints of every feature set, documentation, licences and advisories
 	@tools/check
 
-bench: setup ## micro-benchmarks, each beside its limit
-	@echo "make: running the micro-benchmarks"
-	@$(ENV) cargo bench --bench primitives
+bench: setup ## primitives and the webhook path, each beside its limit; about four minutes after the build
+	@echo "make: building the benchmarks, optimised"
+	@$(ENV) cargo bench --quiet --no-run --bench primitives --bench webhooks
+	@echo "make: measuring the primitives"
+	@$(ENV) cargo bench --quiet --bench primitives
+	@echo "make: measuring the webhook path, with a PostgreSQL of its own"
+	@$(ENV) cargo bench --quiet --bench webhooks
 
 load: setup ## post signed call reports to a running server: make load ARGS="--url ... --tenants ..."
 	@$(ENV) cargo run --quiet --release --package xtask -- load $(ARGS)
