@@ -67,3 +67,17 @@ pub async fn delete_all(tx: &mut OrgTx, source: &str) -> Result<(), DbError> {
         .await?;
     Ok(())
 }
+
+/// Lets all secrets of a source but one run out after some minutes: during a rotation both verify.
+pub async fn expire_others(tx: &mut OrgTx, source: &str, keep: Uuid, minutes: i32) -> Result<(), DbError> {
+    sqlx::query(
+        "update webhook_secrets set not_after = now() + make_interval(mins => $3)
+          where source = $1 and id <> $2 and not_after is null",
+    )
+    .bind(source)
+    .bind(keep)
+    .bind(minutes)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
