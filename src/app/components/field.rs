@@ -198,7 +198,8 @@ pub fn Field(field: FieldView, #[prop(optional)] autofocus: bool) -> impl IntoVi
 
 fn help_line(field: &FieldView, id: String) -> impl IntoView + use<> {
     let link = (!field.where_url.is_empty()).then(|| {
-        let label = format!("Where do I find the {}? Opens in a new tab", field.label);
+        // Begins with the visible words, so that who speaks to a computer can name the link as it reads.
+        let label = format!("Where do I find this? {}, opens in a new tab", field.label);
         view! {
             <a href=field.where_url target="_blank" rel="noopener noreferrer" aria-label=label>
                 "Where do I find this?"
