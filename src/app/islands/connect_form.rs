@@ -186,6 +186,9 @@ mod browser {
             if answer.ok {
                 answer.success.get_or_insert_default();
             }
+            if answer.draft.is_some() {
+                form_help::forget_secrets(&root);
+            }
             form_help::show_errors(&root, &answer.field_errors);
             set_busy(&root, false);
             if answer.success.is_some() {

@@ -15,7 +15,7 @@ pub fn FormHelp(children: Children) -> impl IntoView {
 }
 
 #[cfg(feature = "hydrate")]
-pub use browser::{help_fields, require_fields, show_errors};
+pub use browser::{forget_secrets, help_fields, require_fields, show_errors};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -145,6 +145,18 @@ mod browser {
                 let _ = input.focus();
             }
             set_error(&input, message);
+        }
+    }
+
+    /// Empties the secrets that now wait, sealed, as a draft: sent again, they would count as new.
+    pub fn forget_secrets(root: &Element) {
+        for element in find_all(root, "input[type=password]") {
+            let Ok(input) = element.dyn_into::<HtmlInputElement>() else { continue };
+            if !input.value().is_empty() {
+                input.set_value("");
+                let _ = input.remove_attribute("required");
+                let _ = input.set_attribute("placeholder", "Kept from your last try. Leave empty to keep.");
+            }
         }
     }
 
