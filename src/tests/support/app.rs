@@ -17,7 +17,7 @@ use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, Role, UserId};
 use voxanne::integrations::onboard;
 use voxanne::sandbox::{Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
-use voxanne::state::{App, Services};
+use voxanne::state::Services;
 use voxanne::vault::{Keyring, SecretText};
 
 use super::cluster::TestDb;
@@ -31,7 +31,6 @@ pub struct TestApp {
     pub db: TestDb,
     pub sandbox: Sandbox,
     pub services: Arc<Services>,
-    pub app: Arc<App>,
     pub clock: Clock,
     pub key: String,
 }
@@ -48,7 +47,6 @@ pub struct Setting {
 /// A clinic with its people's addresses and its own accounts at the providers.
 pub struct Clinic {
     pub org: OrgId,
-    pub name: String,
     pub slug: String,
     pub vapi: VapiAccount,
     pub twilio: TwilioAccount,
@@ -153,7 +151,7 @@ impl TestApp {
         let router =
             voxanne::http::router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url: format!("http://{address}"), db, sandbox, services, app, clock, key: key.to_owned() }
+        Self { url: format!("http://{address}"), db, sandbox, services, clock, key: key.to_owned() }
     }
 
     /// Another server over the same database, with a pool and a clock of its own and the same
@@ -173,7 +171,6 @@ impl TestApp {
         );
         let clinic = Clinic {
             org,
-            name: name.to_owned(),
             slug,
             vapi: self.sandbox.vapi().add_account(name),
             twilio: self.sandbox.twilio().add_account(name, &number),
