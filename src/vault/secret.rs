@@ -2,7 +2,7 @@
 //!
 //! There is deliberately no `Display`, no `Serialize` and no conversion into a plain string: the one
 //! way to the contents is `expose`, which a reader can search for. The binary form of
-//! [`SecretFields`] lives in `fields.rs`.
+//! `SecretFields` lives in `fields.rs`.
 
 use std::fmt;
 
