@@ -63,10 +63,9 @@ async fn provider_panel(
         let own = routes::list_own(&mut page.tx).await?;
         let count = |kind: &str| own.iter().filter(|route| route.kind == kind).count();
         let uses = match provider {
-            ProviderId::Vapi => vec![
-                format!("{} assistants", count("assistant")),
-                format!("{} phone numbers", count("phone_number")),
-            ],
+            ProviderId::Vapi => {
+                vec![counted(count("assistant"), "assistant"), counted(count("phone_number"), "phone number")]
+            }
             ProviderId::Twilio => Vec::new(),
         };
         return Ok(Panel::Disconnect(DisconnectPanelView {
@@ -89,6 +88,11 @@ async fn provider_panel(
         draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
     let view = views::connect_panel(page.scope.org, card.spec, hints.as_ref(), &page.said, is_draft);
     Ok(Panel::Connect(Box::new(view)))
+}
+
+/// "1 assistant", "2 assistants".
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
