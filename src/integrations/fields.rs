@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::domain::mask;
-use crate::domain::pattern::clean_paste;
-use crate::domain::provider::ProviderSpec;
+use crate::domain::pattern::{Pattern, clean_paste};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::provider::{FieldSpec, ProviderSpec};
 use crate::vault::{SecretFields, SecretText};
 
 /// What somebody submitted for one field.
@@ -30,7 +31,7 @@ pub fn merge(
             None => kept,
             Some(Submitted::Cleared) => None,
             Some(Submitted::Value(text)) => {
-                let cleaned = clean_paste(text.expose());
+                let cleaned = clean(field, text.expose());
                 match (cleaned.is_empty(), field.secret) {
                     (true, true) => kept,
                     (true, false) => None,
@@ -57,6 +58,16 @@ pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
         }
     }
     Value::Object(hints)
+}
+
+/// A value without what nobody meant to type. A phone number loses its spaces: pages group its digits,
+/// and what comes back must be the same number as before.
+fn clean(field: &FieldSpec, value: &str) -> String {
+    let cleaned = clean_paste(value);
+    match field.pattern {
+        Pattern::Phone => PhoneNumber::parse(&cleaned).map_or(cleaned, |number| number.to_string()),
+        _ => cleaned,
+    }
 }
 
 /// Whether two forms say the same in every field of the provider.

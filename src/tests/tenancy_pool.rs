@@ -156,7 +156,8 @@ async fn a_pooled_connection_carries_nothing_over() {
         match action {
             0..8 => {
                 let inner = Box::pin(request(pool.clone(), clinic.clone(), access, end));
-                let polls = 1 + dice.below(14);
+                // How many polls a request needs depends on the machine; one is always too few.
+                let polls = if number % 2 == 0 { 1 } else { 1 + dice.below(14) };
                 match (CutShort { inner, polls }).await {
                     Some(done) => done.unwrap(),
                     None => cancelled += 1,
