@@ -1,15 +1,16 @@
 //! Storing what was tested: as the active version of a card, or as a draft.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fields::hints;
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
 use crate::db::integrations::{self, Findings, PRIMARY};
-use crate::db::{changes, fresh_id, jobs, webhook_secrets};
+use crate::db::{OrgTx, changes, fresh_id, jobs, webhook_secrets};
 use crate::domain::card::Verification;
-use crate::domain::{CredentialId, OrgId, Outcome, ProviderId};
+use crate::domain::provider::ProviderSpec;
+use crate::domain::{CredentialId, IntegrationId, OrgId, Outcome, ProviderId};
 use crate::providers::{Provider, TestReport};
 use crate::state::Services;
 use crate::vault::{Place, Sealed, SecretFields};
@@ -44,6 +45,49 @@ pub fn findings(report: &TestReport) -> Findings<'_> {
     }
 }
 
+/// A form on its way into the database: sealed before the transaction begins, under an id of its own.
+struct SealedForm {
+    id: CredentialId,
+    provider: ProviderId,
+    sealed: Sealed,
+    hint: Value,
+}
+
+impl SealedForm {
+    async fn seal(
+        services: &Services,
+        caller: &Caller,
+        spec: &ProviderSpec,
+        fields: &SecretFields,
+    ) -> Result<Self, IntegrationError> {
+        let id: CredentialId = fresh_id();
+        let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
+        Ok(Self { id, provider: spec.id, sealed, hint: hints(spec, fields) })
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut OrgTx,
+        caller: &Caller,
+        card: IntegrationId,
+        report: &Value,
+        is_draft: bool,
+    ) -> Result<(), IntegrationError> {
+        let row = NewCredential {
+            id: self.id,
+            integration: card,
+            provider: self.provider.as_str(),
+            sealed: self.sealed.as_bytes(),
+            key_version: self.sealed.key_version(),
+            hint: &self.hint,
+            report,
+            is_draft,
+            by: caller.user(),
+        };
+        Ok(credentials::insert(tx, &row).await?)
+    }
+}
+
 /// Makes tested fields the active version of the card. Everything that follows from it (news to
 /// other processes, the job for the assistants, the row of the trail) is in the same transaction.
 pub async fn save_active(
@@ -56,8 +100,7 @@ pub async fn save_active(
     allow_other_account: bool,
 ) -> Result<CredentialId, IntegrationError> {
     let spec = provider.spec();
-    let id: CredentialId = fresh_id();
-    let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
+    let form = SealedForm::seal(services, caller, spec, fields).await?;
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
     if !allow_other_account
@@ -73,22 +116,8 @@ pub async fn save_active(
     if let Some(old) = card.active_credential_id {
         credentials::mark_superseded(&mut tx, old).await?;
     }
-    credentials::insert(
-        &mut tx,
-        &NewCredential {
-            id,
-            integration: card.id,
-            provider: spec.id.as_str(),
-            sealed: sealed.as_bytes(),
-            key_version: sealed.key_version(),
-            hint: &hints(spec, fields),
-            report: &json!(report),
-            is_draft: false,
-            by: caller.user(),
-        },
-    )
-    .await?;
-    integrations::activate(&mut tx, card.id, id, &findings(report), caller.user()).await?;
+    form.insert(&mut tx, caller, card.id, &json!(report), false).await?;
+    integrations::activate(&mut tx, card.id, form.id, &findings(report), caller.user()).await?;
     if spec.id == ProviderId::Vapi {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {
@@ -104,7 +133,7 @@ pub async fn save_active(
         .await?;
     tx.commit().await?;
     services.evict(caller.org());
-    Ok(id)
+    Ok(form.id)
 }
 
 /// True where a report names another account than the one that the card is pinned to.
@@ -122,30 +151,15 @@ pub async fn save_draft(
     replaces: Option<CredentialId>,
 ) -> Result<CredentialId, IntegrationError> {
     let spec = provider.spec();
-    let id: CredentialId = fresh_id();
-    let sealed = services.vault.seal(&place(caller.org(), spec.id, id), fields.encode().expose()).await?;
+    let form = SealedForm::seal(services, caller, spec, fields).await?;
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
     credentials::delete_drafts(&mut tx, replaces).await?;
-    credentials::insert(
-        &mut tx,
-        &NewCredential {
-            id,
-            integration: card.id,
-            provider: spec.id.as_str(),
-            sealed: sealed.as_bytes(),
-            key_version: sealed.key_version(),
-            hint: &hints(spec, fields),
-            report: &json!(report),
-            is_draft: true,
-            by: caller.user(),
-        },
-    )
-    .await?;
+    form.insert(&mut tx, caller, card.id, &json!(report), true).await?;
     let outcome = report.map_or("invalid", |report| report.outcome.as_str());
     caller.record(&mut tx, services, "integration.tested", spec.id.as_str(), Ended::Failure, outcome).await?;
     tx.commit().await?;
-    Ok(id)
+    Ok(form.id)
 }
 
 /// Opens a stored version or draft.
