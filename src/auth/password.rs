@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::vault::SecretText;
 
 const MEMORY_KIB: u32 = 47_104;
+const PASSES: u32 = 1;
 /// The shortest password that is taken; ASVS 6.2.1 recommends 15 where there is no second factor.
 pub const MIN_LENGTH: usize = 12;
 /// The longest, so that hashing has a bounded input (ASVS 6.2.9 asks for at least 64).
@@ -61,13 +62,13 @@ impl Passwords {
     /// Checks the rules for new passwords and hashes. The result is a PHC string.
     pub async fn hash(&self, password: SecretText) -> Result<String, PasswordError> {
         check_rules(password.expose())?;
-        self.blocking(move || {
-            hasher()?
-                .hash_password(password.expose().as_bytes())
-                .map(|hash| hash.to_string())
-                .map_err(|_| PasswordError::Hashing)
-        })
-        .await?
+        self.blocking(move || hash(&password)).await?
+    }
+
+    /// Hashes a password anew that fits an older hash. The rules for new passwords do not hold: it is
+    /// none.
+    pub async fn rehash(&self, password: SecretText) -> Result<String, PasswordError> {
+        self.blocking(move || hash(&password)).await?
     }
 
     /// Whether a password fits a stored hash. Without a hash (nobody has that address) the same work
@@ -95,6 +96,24 @@ impl Passwords {
     }
 }
 
+fn hash(password: &SecretText) -> Result<String, PasswordError> {
+    hasher()?
+        .hash_password(password.expose().as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|_| PasswordError::Hashing)
+}
+
+/// Whether a stored hash was made in another way or with less work than hashes are made today.
+pub fn is_outdated(stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else { return true };
+    let number = |name: &str| hash.params.get_decimal(name).unwrap_or(0);
+    hash.algorithm.as_str() != Algorithm::Argon2id.as_str()
+        || hash.version != Some(Version::V0x13.into())
+        || number("m") < MEMORY_KIB
+        || number("t") < PASSES
+        || number("p") < 1
+}
+
 /// A hash that no password fits, with the parameters of real ones.
 static NOBODY: LazyLock<String> = LazyLock::new(|| {
     let mut unknown = [0_u8; 32];
@@ -108,7 +127,7 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| {
 });
 
 fn hasher() -> Result<Argon2<'static>, PasswordError> {
-    let params = Params::new(MEMORY_KIB, 1, 1, None).map_err(|_| PasswordError::Hashing)?;
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PasswordError::Hashing)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -149,6 +168,18 @@ mod tests {
             !passwords.verify(SecretText::new("correct horse batterY".to_owned()), Some(hash)).await.unwrap()
         );
         assert!(!passwords.verify(SecretText::new("correct horse battery".to_owned()), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_made_with_less_work_is_outdated() {
+        let own = Passwords::new(1).hash(SecretText::new("correct horse battery".to_owned())).await.unwrap();
+        assert!(!is_outdated(&own));
+        assert!(!is_outdated(&own.replace("m=47104,t=1", "m=65536,t=2")), "more work is not undone");
+        for (now, then) in [("m=47104", "m=19456"), ("t=1", "t=0"), ("argon2id", "argon2i"), ("v=19", "v=16")]
+        {
+            assert!(is_outdated(&own.replace(now, then)), "{then}");
+        }
+        assert!(is_outdated("nonsense"));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use sqlx::PgPool;
 
-use super::password::{PasswordError, Passwords};
+use super::password::{self, PasswordError, Passwords};
 use super::throttle::{self, Attempt};
-use crate::db::{DbError, users};
+use crate::db::DbError;
+use crate::db::users::{self, UserRow};
 use crate::domain::{OrgId, UserId};
 use crate::vault::SecretText;
 
@@ -46,11 +47,29 @@ pub async fn sign_in(
     }
     let user = users::find_by_email(pool, &email).await?.filter(|user| user.disabled_at.is_none());
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let fits = passwords.verify(password, stored).await?;
+    let fits = passwords.verify(password.clone(), stored).await?;
     let Some(user) = user.filter(|_| fits) else { return Err(SignInError::Refused) };
     throttle::note_success(pool, &email, address).await?;
+    if password::is_outdated(&user.password_hash)
+        && let Err(error) = rehash(pool, passwords, &user, password).await
+    {
+        // The next sign-in tries again; this one is none the worse for it.
+        tracing::warn!(error = &error as &dyn std::error::Error, user = %user.id, "an outdated password hash was kept");
+    }
     let org = users::organizations_of(pool, user.id).await?.first().map(|(org, _)| *org);
     Ok(SignedIn { user: user.id, name: user.name, org })
+}
+
+/// Stores the password that was just proved under the parameters of today.
+async fn rehash(
+    pool: &PgPool,
+    passwords: &Passwords,
+    user: &UserRow,
+    password: SecretText,
+) -> Result<(), SignInError> {
+    let new = passwords.rehash(password).await?;
+    users::replace_password_hash(pool, user.id, &user.password_hash, &new).await?;
+    Ok(())
 }
 
 /// E-mail addresses are compared without regard to case and surrounding space.

@@ -44,6 +44,17 @@ pub async fn insert(
     Ok(())
 }
 
+/// Replaces a password's hash that is still the given one: a password that was changed meanwhile stays.
+pub async fn replace_password_hash(pool: &PgPool, id: UserId, old: &str, new: &str) -> Result<(), DbError> {
+    sqlx::query("update users set password_hash = $3 where id = $1 and password_hash = $2")
+        .bind(id.0)
+        .bind(old)
+        .bind(new)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 pub async fn insert_platform_admin(pool: &PgPool, id: UserId) -> Result<(), DbError> {
     sqlx::query("insert into platform_admins (user_id) values ($1) on conflict do nothing")
         .bind(id.0)

@@ -240,3 +240,36 @@ async fn the_database_refuses_a_member_as_well() {
         tx.rollback().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outdated_password_hash_is_replaced_by_the_next_sign_in_and_by_that_alone() {
+    use argon2::password_hash::PasswordHasher;
+    use argon2::{Algorithm, Argon2, Params, Version};
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let email = clinic.email(Role::Owner);
+    let stored = async || -> String {
+        let query = sqlx::query_scalar("select password_hash from users where email = $1");
+        query.bind(&email).fetch_one(&app.db.superuser).await.unwrap()
+    };
+    let fresh = stored().await;
+    app.sign_in(&email).await;
+    assert_eq!(stored().await, fresh, "a hash of today stays");
+
+    // As it was made when less work was enough.
+    let older = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19_456, 2, 1, None).unwrap());
+    let older = older.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    sqlx::query("update users set password_hash = $2 where email = $1")
+        .bind(&email)
+        .bind(&older)
+        .execute(&app.db.superuser)
+        .await
+        .unwrap();
+    let refused = app.browser().post("/login", &[("email", &email), ("password", "a wrong sentence")]).await;
+    assert_eq!((refused.status, stored().await), (401, older.clone()));
+    app.sign_in(&email).await;
+    let replaced = stored().await;
+    assert!(replaced.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{replaced}");
+    app.sign_in(&email).await;
+    assert_eq!(stored().await, replaced);
+}
