@@ -1,7 +1,8 @@
-//! Background work: due jobs, abandoned events, counters, news of changes, tidying.
+//! Background work: due jobs, abandoned events, news of changes. Counters are in `flush`, what is
+//! emptied, removed and logged by the hour in `sweep`.
 //!
-//! Everything is under a lease by database time, so any number of processes may run this. Nothing
-//! here raises: what fails is logged and tried again.
+//! Everything is under a lease or a row lock by database time, so any number of processes may run
+//! this. Nothing here raises: what fails is logged and tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,15 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Ended, Entry, Origin};
-use crate::db::{
-    DbError, OrgTx, changes, counters, inbound, integrations, jobs, messages, routes, sessions, tool_calls,
-};
+use crate::db::{DbError, OrgTx, changes, inbound, jobs, messages, tool_calls};
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::state::Services;
+
+mod flush;
+mod sweep;
+
+pub use flush::flush;
+pub use sweep::{log_heads, sweep_hourly, sweep_often};
 
 /// How long a worker may hold a job or an event.
 const LEASE_SECONDS: i32 = 90;
@@ -36,7 +40,7 @@ pub fn start_housekeeping(
     tasks
 }
 
-/// Starts the worker: jobs, abandoned events, tidying.
+/// Starts the worker: jobs, abandoned events, sweeps.
 pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
@@ -47,7 +51,9 @@ pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinS
         "events",
         end_abandoned_events,
     ));
-    tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", tidy));
+    tasks.spawn(every(Duration::from_secs(60), services.clone(), stop.clone(), "sweep", sweep_often));
+    tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", sweep_hourly));
+    tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "heads", log_heads));
     tasks
 }
 
@@ -68,7 +74,10 @@ async fn every<F, R>(
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = work(services.clone()).await {
+        let done = work(services.clone()).await;
+        let outcome = if done.is_ok() { "done" } else { "failed" };
+        metrics::counter!("voxanne_work_total", "task" => name, "outcome" => outcome).increment(1);
+        if let Err(error) = done {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 task = name,
@@ -114,52 +123,6 @@ pub async fn end_abandoned_events(services: Arc<Services>) -> Result<(), DbError
         }
         tx.commit().await?;
     }
-    Ok(())
-}
-
-/// Writes what was gathered in memory: one statement per kind.
-pub async fn flush(services: Arc<Services>) -> Result<(), DbError> {
-    let (used, assistants) = services.uses.drain();
-    if !used.is_empty() {
-        integrations::touch(&services.pool, &used).await?;
-    }
-    if !assistants.is_empty() {
-        routes::touch_assistants(&services.pool, &assistants).await?;
-    }
-    let (mut counts, news) = services.counts.drain(services.clock.now());
-    if !counts.is_empty() {
-        // Every process writes in the same order: none waits for a row of another that waits for it.
-        counts.sort_unstable_by_key(|count| (count.org, count.minute, count.cause));
-        counters::add(&services.pool, &counts).await?;
-    }
-    for flood in news {
-        let (action, details) = match flood.total {
-            None => ("flood.began", String::new()),
-            Some(total) => ("flood.ended", format!("{total} in all")),
-        };
-        let entry = Entry {
-            actor: "service".to_owned(),
-            action,
-            target: flood.cause.as_str().to_owned(),
-            ended: Ended::Denied,
-            details,
-        };
-        let mut tx = OrgTx::service(&services.pool, flood.org).await?;
-        match audit::append(&mut tx, &services.vault, &services.clock, &Origin::default(), entry).await {
-            Ok(()) => tx.commit().await?,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a flood was not recorded")
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn tidy(services: Arc<Services>) -> Result<(), DbError> {
-    let ended = sessions::delete_expired(&services.pool).await?;
-    counters::prune(&services.pool).await?;
-    changes::prune(&services.pool).await?;
-    tracing::debug!(ended, "expired sessions were removed");
     Ok(())
 }
 

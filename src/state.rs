@@ -90,6 +90,14 @@ impl Uses {
         let taken = std::mem::take(&mut *gathered);
         (taken.integrations.into_iter().collect(), taken.assistants.into_iter().collect())
     }
+
+    /// Puts back what could not be written, for the next time.
+    pub fn put_back(&self, integrations: Vec<(OrgId, IntegrationId)>, assistants: Vec<Uuid>) {
+        if let Ok(mut gathered) = self.0.lock() {
+            gathered.integrations.extend(integrations);
+            gathered.assistants.extend(assistants);
+        }
+    }
 }
 
 /// What HTTP needs beside the services.

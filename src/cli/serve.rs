@@ -87,6 +87,10 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         cache_bytes: config.cache_bytes,
     };
     let services = assemble::services(parts).await.map_err(unfit)?;
+    // Before the tasks: what they count from the first moment on is to be seen.
+    if let Some(metrics) = config.metrics_bind {
+        serve_metrics(metrics).await?;
+    }
 
     let stop = CancellationToken::new();
     let mut tasks = jobs::start_housekeeping(&services, database.listen.clone(), &stop);
@@ -191,9 +195,6 @@ async fn serve_web(
             site_dir: config.site_dir.clone(),
         },
     );
-    if let Some(metrics) = config.metrics_bind {
-        serve_metrics(metrics).await?;
-    }
     let router = http::router::router(app).into_make_service_with_connect_info::<SocketAddr>();
     say(&format!("Voxanne Integrations is at http://{address}"));
     if let Some(path) = &config.ready_file {

@@ -4,6 +4,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use super::{DbError, OrgTx};
+use crate::domain::OrgId;
 
 /// The head of a chain, locked until the transaction ends, with the wrapped key of its sealed key.
 #[derive(Clone, sqlx::FromRow)]
@@ -113,6 +114,29 @@ pub async fn list_after(tx: &mut OrgTx, seq: i64, limit: i64) -> Result<Vec<Audi
     .bind(limit)
     .fetch_all(tx.conn())
     .await?)
+}
+
+/// Where a chain ends, without its key.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct HeadLine {
+    #[sqlx(try_from = "uuid::Uuid")]
+    pub org_id: OrgId,
+    pub seq: i64,
+    pub hash: Vec<u8>,
+}
+
+/// The heads of the organizations' chains, in the order of their ids, after a given one.
+pub async fn list_heads(pool: &PgPool, after: OrgId, limit: i32) -> Result<Vec<HeadLine>, DbError> {
+    Ok(sqlx::query_as("select org_id, seq, hash from list_audit_heads($1, $2)")
+        .bind(after.0)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// The head of the platform's chain: how many rows, and the last hash.
+pub async fn find_platform_head(pool: &PgPool) -> Result<Option<(i64, Vec<u8>)>, DbError> {
+    Ok(sqlx::query_as("select seq, hash from platform_audit_head").fetch_optional(pool).await?)
 }
 
 /// Locks the head of the platform's own chain.

@@ -10,26 +10,49 @@ use crate::domain::OrgId;
 /// A count gathered in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineCount {
-    pub org: OrgId,
+    /// None: of nobody that is known, which is the platform's.
+    pub org: Option<OrgId>,
     pub minute: OffsetDateTime,
     pub cause: &'static str,
     pub count: i64,
 }
 
-/// Adds counts of several organizations in one statement.
+/// Adds counts of several organizations in one statement, and those of the platform in another; all
+/// of them or none. They are to be sorted, so that two processes never wait for each other.
 pub async fn add(pool: &PgPool, counts: &[MachineCount]) -> Result<(), DbError> {
-    let orgs: Vec<Uuid> = counts.iter().map(|c| c.org.0).collect();
-    let minutes: Vec<OffsetDateTime> = counts.iter().map(|c| c.minute).collect();
-    let causes: Vec<&str> = counts.iter().map(|c| c.cause).collect();
-    let numbers: Vec<i64> = counts.iter().map(|c| c.count).collect();
-    sqlx::query("select add_machine_counts($1, $2, $3, $4)")
-        .bind(orgs)
+    let (own, nobodys): (Vec<_>, Vec<_>) = counts.iter().partition(|count| count.org.is_some());
+    let mut tx = pool.begin().await?;
+    if !own.is_empty() {
+        let orgs: Vec<Uuid> = own.iter().filter_map(|c| c.org).map(|org| org.0).collect();
+        let (minutes, causes, numbers) = columns(&own);
+        sqlx::query("select add_machine_counts($1, $2, $3, $4)")
+            .bind(orgs)
+            .bind(minutes)
+            .bind(causes)
+            .bind(numbers)
+            .execute(&mut *tx)
+            .await?;
+    }
+    if !nobodys.is_empty() {
+        let (minutes, causes, numbers) = columns(&nobodys);
+        sqlx::query(
+            "insert into platform_counts as c (minute, cause, count)
+             select * from unnest($1::timestamptz[], $2::text[], $3::bigint[])
+             on conflict (minute, cause) do update set count = c.count + excluded.count",
+        )
         .bind(minutes)
         .bind(causes)
         .bind(numbers)
-        .execute(pool)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    }
+    Ok(tx.commit().await?)
+}
+
+fn columns(counts: &[&MachineCount]) -> (Vec<OffsetDateTime>, Vec<&'static str>, Vec<i64>) {
+    let minutes = counts.iter().map(|c| c.minute).collect();
+    let causes = counts.iter().map(|c| c.cause).collect();
+    (minutes, causes, counts.iter().map(|c| c.count).collect())
 }
 
 /// Counts a hit on a throttle and returns the hits in its current window (of `seconds`).

@@ -130,6 +130,37 @@ pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result
     Ok(used.is_none_or(|used| deleted.contains(&used.0)))
 }
 
+/// Removes drafts that nobody came back for. Returns how many it were.
+pub async fn delete_expired_drafts(tx: &mut OrgTx, limit: i64) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "delete from org_credentials where id in (
+           select id from org_credentials where draft_expires_at is not null and draft_expires_at < now()
+            limit $1 for update skip locked)",
+    )
+    .bind(limit)
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// Removes versions that were out of use for longer than they can be brought back, and an hour more,
+/// for a restore that is under way. Returns the provider of each.
+pub async fn purge_ended(tx: &mut OrgTx, restore_days: i32, limit: i64) -> Result<Vec<String>, DbError> {
+    Ok(sqlx::query_scalar(
+        "delete from org_credentials where id in (
+           select c.id from org_credentials c
+            where c.draft_expires_at is null and coalesce(c.superseded_at, c.disconnected_at) is not null
+              and coalesce(c.superseded_at, c.disconnected_at) < now() - make_interval(days => $1, hours => 1)
+              and not exists (select 1 from org_integrations i where i.active_credential_id = c.id)
+            limit $2 for update of c skip locked)
+         returning provider",
+    )
+    .bind(restore_days)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// Notes that a version is no longer the active one.
 pub async fn mark_superseded(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
     sqlx::query("update org_credentials set superseded_at = now() where id = $1")

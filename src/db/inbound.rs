@@ -132,3 +132,20 @@ pub async fn put_off(tx: &mut OrgTx, id: EventId, error: &str, seconds: Option<f
     .await?;
     Ok(())
 }
+
+/// Empties payloads that are older than the clinic's retention; what tells repetitions apart stays.
+/// Returns how many it were. Rows that another process works on are left to it.
+pub async fn empty_old(tx: &mut OrgTx, limit: i64) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update inbound_events set sealed_payload = null, emptied_at = now()
+          where id in (
+            select e.id from inbound_events e join organizations o on o.id = e.org_id
+             where e.emptied_at is null and e.status <> 'received'
+               and e.received_at < now() - make_interval(days => o.retention_days)
+             order by e.received_at limit $1 for update of e skip locked)",
+    )
+    .bind(limit)
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}

@@ -27,6 +27,8 @@ pub struct IntegrationRow {
     pub verification_error: Option<String>,
     pub fix_hint: Option<String>,
     pub fix_url: Option<String>,
+    /// Something that the clinic should know although the credential works.
+    pub notice: Option<String>,
     pub updated_at: OffsetDateTime,
     pub updated_by_name: Option<String>,
     /// Masked forms of the active credential's fields.
@@ -56,7 +58,7 @@ pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRo
     Ok(sqlx::query_as(
         "select i.id, i.provider, i.label, i.is_paused, i.active_credential_id, i.verification_status, i.capabilities,
                 i.identity, i.identity_name, i.last_verified_at, i.last_success_at, i.verification_error,
-                i.fix_hint, i.fix_url, i.updated_at, u.name as updated_by_name,
+                i.fix_hint, i.fix_url, i.notice, i.updated_at, u.name as updated_by_name,
                 c.hint, c.sealed, c.key_version, k.kek_id, k.wrapped, r.id as restorable_id,
                 (select count(*) from org_credentials v
                   where v.org_id = i.org_id and v.integration_id = i.id and v.draft_expires_at is null) as version_count
@@ -230,12 +232,24 @@ pub async fn pin_identity(tx: &mut OrgTx, id: IntegrationId, identity: &str) -> 
     Ok(())
 }
 
+/// Says something on the card, or takes back what was said.
+pub async fn set_notice(tx: &mut OrgTx, id: IntegrationId, notice: Option<&str>) -> Result<(), DbError> {
+    sqlx::query(
+        "update org_integrations set notice = $2 where id = $1 and active_credential_id is not null and notice is distinct from $2",
+    )
+    .bind(id.0)
+    .bind(notice)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Takes the active credential off the card. False where there was none.
 pub async fn deactivate(tx: &mut OrgTx, id: IntegrationId, by: Option<UserId>) -> Result<bool, DbError> {
     let done = sqlx::query(
         "update org_integrations
             set active_credential_id = null, verification_status = 'pending', capabilities = '[]',
-                verification_error = null, fix_hint = null, fix_url = null, updated_by = $2, updated_at = now()
+                verification_error = null, fix_hint = null, fix_url = null, notice = null, updated_by = $2, updated_at = now()
           where id = $1 and active_credential_id is not null",
     )
     .bind(id.0)

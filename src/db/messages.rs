@@ -63,13 +63,34 @@ pub async fn finish(tx: &mut OrgTx, id: MessageId, result: &SendResult<'_>) -> R
     Ok(())
 }
 
-/// Parks what a crashed process left in flight.
+/// What is said about a message whose process died while it was being sent.
+const ABANDONED: &str = "The service stopped while this message was being sent, so nobody knows whether it went out. \
+     Look into the message log of Twilio before you send it again.";
+
+/// Parks what a crashed process left in flight: it is never sent again by itself.
 pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
     Ok(sqlx::query(
-        "update messages set status = 'parked', error = 'The service stopped while this message was being sent'
+        "update messages set status = 'parked', error = $2
           where status = 'sending' and created_at < now() - make_interval(secs => $1)",
     )
     .bind(f64::from(seconds))
+    .bind(ABANDONED)
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// Empties recipients and texts that are older than the clinic's retention. Returns how many it were.
+pub async fn empty_old(tx: &mut OrgTx, limit: i64) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update messages set sealed_content = null, emptied_at = now()
+          where id in (
+            select m.id from messages m join organizations o on o.id = m.org_id
+             where m.emptied_at is null and m.status <> 'sending'
+               and m.created_at < now() - make_interval(days => o.retention_days)
+             order by m.created_at limit $1 for update of m skip locked)",
+    )
+    .bind(limit)
     .execute(tx.conn())
     .await?
     .rows_affected())
@@ -90,12 +111,13 @@ pub struct MessageRow {
     pub created_at: OffsetDateTime,
 }
 
-pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<MessageRow>, DbError> {
+/// The newest test message, if nobody knows whether it went out.
+pub async fn find_unknown_test(tx: &mut OrgTx) -> Result<Option<MessageRow>, DbError> {
     Ok(sqlx::query_as(
-        "select id, provider, channel, purpose, recipient_mask, status, provider_message_id, error, created_at
-           from messages order by id desc limit $1",
+        "select id, provider, channel, purpose, recipient_mask, status, provider_message_id, error, created_at from (
+           select * from messages where purpose = 'test' order by id desc limit 1) newest
+          where status = 'parked'",
     )
-    .bind(limit)
-    .fetch_all(tx.conn())
+    .fetch_optional(tx.conn())
     .await?)
 }

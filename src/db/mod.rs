@@ -19,6 +19,7 @@ pub mod keys;
 pub mod messages;
 pub mod migrate;
 pub mod organizations;
+pub mod overdue;
 pub mod pool;
 pub mod routes;
 pub mod sealed_columns;

@@ -30,6 +30,39 @@ pub async fn list_live(tx: &mut OrgTx, source: &str) -> Result<Vec<WebhookSecret
     .await?)
 }
 
+/// A secret that verifies no more.
+#[derive(Clone, sqlx::FromRow)]
+pub struct EndedSecretRow {
+    pub id: Uuid,
+    pub provider_credential_id: Option<String>,
+    /// Ended so long ago that nobody will ask for it any more.
+    pub is_old: bool,
+}
+
+/// Secrets of a source that verify no more, the longest ended first.
+pub async fn list_ended(
+    tx: &mut OrgTx,
+    source: &str,
+    old_days: i32,
+    limit: i64,
+) -> Result<Vec<EndedSecretRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, provider_credential_id, not_after < now() - make_interval(days => $2) as is_old
+           from webhook_secrets where source = $1 and not_after < now() order by not_after limit $3",
+    )
+    .bind(source)
+    .bind(old_days)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Removes a secret; false where it was gone already.
+pub async fn delete(tx: &mut OrgTx, id: Uuid) -> Result<bool, DbError> {
+    let done = sqlx::query("delete from webhook_secrets where id = $1").bind(id).execute(tx.conn()).await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// A new secret.
 pub struct NewWebhookSecret<'a> {
     pub id: Uuid,

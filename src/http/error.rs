@@ -289,6 +289,9 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::Busy => {
                 HttpError { retry_after: Some(5), ..HttpError::new(StatusCode::CONFLICT, "busy", sentence) }
             }
+            IntegrationError::RotatedTooOften => {
+                HttpError::new(StatusCode::CONFLICT, "rotated_too_often", sentence)
+            }
             IntegrationError::Invalid(problems) => {
                 let fields =
                     problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();

@@ -12,27 +12,21 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::connect::bulkhead;
+use super::signing::{self, LiveSecret};
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
-use crate::db::webhook_secrets::{self, NewWebhookSecret};
 use crate::db::{OrgTx, changes, integrations, jobs, routes};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
 use crate::providers::vapi::assistant::{
     self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice,
 };
-use crate::providers::vapi::{self, AssistantRecord, VapiClient, VapiCredentials, VapiError};
+use crate::providers::vapi::{AssistantRecord, VapiClient, VapiCredentials, VapiError};
 use crate::state::Services;
-use crate::vault::{SecretText, VaultError};
-use crate::webhooks::resolver::RouteSecret;
-use crate::webhooks::signature::{HmacPlan, Scheme};
+use crate::vault::VaultError;
 
 pub use super::save::ENSURE_ASSISTANTS;
-
-/// Headers of the signature that we ask Vapi for; `HmacPlan::ours` reads the same.
-const SIGNATURE_HEADER: &str = "x-vapi-signature";
-const TIMESTAMP_HEADER: &str = "x-vapi-timestamp";
 
 /// The two roles of every clinic.
 pub const ROLES: [&str; 2] = ["inbound", "outbound"];
@@ -76,7 +70,7 @@ pub async fn ensure_assistants(services: &Services, org: OrgId) -> Result<Vec<Ag
 }
 
 /// Waits until nobody else works on the clinic's assistants. Returns who holds the lease now.
-async fn wait_for_lease(services: &Services, org: OrgId) -> Result<Uuid, IntegrationError> {
+pub(super) async fn wait_for_lease(services: &Services, org: OrgId) -> Result<Uuid, IntegrationError> {
     let holder = Uuid::now_v7();
     let until = tokio::time::Instant::now() + WAIT;
     while !take_lease(services, org, holder).await? {
@@ -98,25 +92,57 @@ async fn take_lease(services: &Services, org: OrgId, holder: Uuid) -> Result<boo
 async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, IntegrationError> {
     let opened = services.vault.open::<VapiCredentials>(org).await?;
     let client = client(services, org, &opened.credentials);
-    let auth = ensure_secret(services, org, &client).await?;
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let rows = agents::list(&mut tx).await?;
-    tx.commit().await?;
-    let mut account = None;
-    for row in rows.iter().filter(|row| row.vapi_state != "deleted") {
-        account = ensure_one(services, org, &client, row, &auth).await?.or(account);
+    let mut secret = signing::ensure_secret(services, org, &client).await?;
+    let mut ensured = ensure_each(services, org, &client, &secret).await;
+    if matches!(&ensured, Err(error) if is_about_credential(error)) {
+        // Deleted at Vapi, and Vapi would not list it: made anew, once.
+        secret = signing::replace(services, org, &client).await?;
+        ensured = ensure_each(services, org, &client, &secret).await;
+        if ensured.is_err() {
+            signing::discard(services, org, &client, &secret).await;
+        }
     }
-    claim_numbers(services, org, &client).await?;
+    let account = ensured?;
+    let notice = claim_numbers(services, org, &client).await?;
     let mut tx = OrgTx::service(&services.pool, org).await?;
     // A new account is empty, so its test cannot tell which one it is; its first assistant does.
     if let Some(account) = account {
         integrations::pin_identity(&mut tx, opened.integration_id, &account).await?;
     }
+    if let Some(notice) = notice {
+        integrations::set_notice(&mut tx, opened.integration_id, notice.as_deref()).await?;
+    }
+    // Both assistants sign with this one now; what signed before has its time to run out.
+    signing::let_others_end(&mut tx, &secret).await?;
     let rows = agents::list(&mut tx).await?;
     changes::announce(&mut tx).await?;
     tx.commit().await?;
     services.uses.integration(org, opened.integration_id);
     Ok(rows)
+}
+
+/// All assistants that shall be there. Returns the Vapi organization that they are in.
+async fn ensure_each(
+    services: &Services,
+    org: OrgId,
+    client: &VapiClient<'_>,
+    secret: &LiveSecret,
+) -> Result<Option<String>, IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let rows = agents::list(&mut tx).await?;
+    tx.commit().await?;
+    let mut account = None;
+    for row in rows.iter().filter(|row| row.vapi_state != "deleted") {
+        account = ensure_one(services, org, client, row, &secret.auth).await?.or(account);
+    }
+    Ok(account)
+}
+
+/// The code of an error that says: Vapi does not know the webhook credential any more.
+const CREDENTIAL_GONE: &str = "webhook_credential_gone";
+
+fn is_about_credential(error: &IntegrationError) -> bool {
+    matches!(error, IntegrationError::Provider { code: Some(CREDENTIAL_GONE), .. })
 }
 
 /// A client of Vapi with the clinic's own key.
@@ -130,65 +156,6 @@ pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCrede
     }
 }
 
-/// The secret that Vapi signs with: an HMAC credential where Vapi takes one, else a header.
-async fn ensure_secret(
-    services: &Services,
-    org: OrgId,
-    client: &VapiClient<'_>,
-) -> Result<ServerAuth, IntegrationError> {
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let live = webhook_secrets::list_live(&mut tx, "vapi").await?;
-    tx.commit().await?;
-    if let Some(row) = live.iter().find(|row| row.not_after.is_none()) {
-        if let Some(id) = row.provider_credential_id.as_deref().and_then(|id| id.parse().ok()) {
-            return Ok(ServerAuth::Credential(id));
-        }
-        let sealed = crate::vault::Sealed::parse(row.sealed.clone())?;
-        let opened = services.vault.open_at(&RouteSecret::place(org, row.id), &sealed).await?;
-        let secret = String::from_utf8(opened.expose().to_vec()).map_err(|_| VaultError::UnreadableFields)?;
-        return Ok(ServerAuth::Bearer(SecretText::new(secret)));
-    }
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(VaultError::Random)?;
-    let secret = SecretText::new(hex::encode(bytes));
-    let at_vapi = vapi::HmacPlan {
-        name: format!("Voxanne {}", &org.to_string()[24..]),
-        secret: secret.clone(),
-        signature_header: SIGNATURE_HEADER,
-        timestamp_header: TIMESTAMP_HEADER,
-    };
-    let (auth, scheme, provider_id) = match client.create_credential(&at_vapi).await {
-        Ok(id) => (ServerAuth::Credential(id), Scheme::Hmac(HmacPlan::ours()), Some(id.to_string())),
-        Err(VapiError::Unsupported) => {
-            // What `ServerAuth::Bearer` puts into the header.
-            let scheme = Scheme::Bearer { header: "authorization".to_owned(), with_prefix: true };
-            (ServerAuth::Bearer(secret.clone()), scheme, None)
-        }
-        Err(failure) => return Err(provider_error(&failure)),
-    };
-    let id = Uuid::now_v7();
-    let sealed = services.vault.seal(&RouteSecret::place(org, id), secret.expose().as_bytes()).await?;
-    let (scheme, params) = scheme.to_stored();
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    webhook_secrets::insert(
-        &mut tx,
-        &NewWebhookSecret {
-            id,
-            source: "vapi",
-            scheme,
-            params: &params,
-            sealed: sealed.as_bytes(),
-            key_version: sealed.key_version(),
-            provider_credential_id: provider_id.as_deref(),
-        },
-    )
-    .await?;
-    changes::announce(&mut tx).await?;
-    tx.commit().await?;
-    services.evict(org);
-    Ok(auth)
-}
-
 /// One assistant. Returns the Vapi organization that it is in, where Vapi says so.
 async fn ensure_one(
     services: &Services,
@@ -200,7 +167,7 @@ async fn ensure_one(
     let body = assistant::body(&plan(services, org, row, auth));
     let ours = find_ours(services, org, client, row).await?;
     let record = match ours.split_first() {
-        None => client.create_assistant(&body).await.map_err(|error| provider_error(&error))?,
+        None => client.create_assistant(&body).await.map_err(|error| write_error(&error, auth))?,
         Some((first, doubles)) => {
             for double in doubles {
                 client.delete_assistant(double.id).await.map_err(|error| provider_error(&error))?;
@@ -209,7 +176,7 @@ async fn ensure_one(
             if row.vapi_synced_hash.as_deref() == Some(synced_hash(&body, first).as_str()) {
                 first.clone()
             } else {
-                client.patch_assistant(first.id, &body).await.map_err(|error| provider_error(&error))?
+                client.patch_assistant(first.id, &body).await.map_err(|error| write_error(&error, auth))?
             }
         }
     };
@@ -282,27 +249,44 @@ fn tool(name: &str) -> Option<ToolPlan> {
 }
 
 /// Lists the phone numbers of the account and claims them, so that calls without an assistant find
-/// their clinic. A number that another clinic has stays there.
+/// their clinic. A number that another clinic has stays there, and the card says so. The outer `None`
+/// means that the numbers could not be listed, so nothing new is known.
 async fn claim_numbers(
     services: &Services,
     org: OrgId,
     client: &VapiClient<'_>,
-) -> Result<(), IntegrationError> {
+) -> Result<Option<Option<String>>, IntegrationError> {
     let numbers = match client.list_phone_numbers().await {
         Ok(numbers) => numbers,
         // A key that may not read numbers is a limited one; its card says so.
-        Err(error) if !error.is_undetermined() => return Ok(()),
+        Err(error) if !error.is_undetermined() => return Ok(None),
         Err(error) => return Err(provider_error(&error)),
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
+    let mut taken = Vec::new();
     for number in &numbers {
-        let text = number.number.as_deref().unwrap_or("unknown");
+        let text = number.number.as_deref().unwrap_or("without digits");
         if !routes::claim_phone_number(&mut tx, number.id, text).await? {
             tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
+            taken.push(text);
         }
     }
     tx.commit().await?;
-    Ok(())
+    Ok(Some(taken_notice(&taken)))
+}
+
+/// What the card says about numbers that another clinic has. It does not say which clinic.
+fn taken_notice(numbers: &[&str]) -> Option<String> {
+    let (first, more) = numbers.split_first()?;
+    let which = match more.len() {
+        0 => format!("The phone number {first} is"),
+        1 => format!("The phone numbers {first} and {} are", more[0]),
+        others => format!("The phone number {first} and {others} others of this Vapi account are"),
+    };
+    Some(format!(
+        "{which} already in use by another clinic of this service, so calls that come in there are not \
+         answered for this clinic. Disconnect Vapi in the other clinic first, or ask support to move the number."
+    ))
 }
 
 /// Deletes the assistant of a role at Vapi; keeps our row and frees its route.
@@ -347,7 +331,25 @@ async fn delete_at_vapi(services: &Services, caller: &Caller, role: &str) -> Res
     Ok(())
 }
 
-fn provider_error(error: &VapiError) -> IntegrationError {
+/// The error of a write that names the webhook credential, which may be what Vapi does not like.
+fn write_error(error: &VapiError, auth: &ServerAuth) -> IntegrationError {
+    let named = match (error, auth) {
+        (VapiError::Invalid { messages }, ServerAuth::Credential(id)) => {
+            let id = id.to_string();
+            messages.iter().any(|message| message.contains(&id))
+        }
+        (VapiError::NotFound, ServerAuth::Credential(_)) => true,
+        _ => false,
+    };
+    match provider_error(error) {
+        IntegrationError::Provider { sentence, is_passing, .. } if named => {
+            IntegrationError::Provider { code: Some(CREDENTIAL_GONE), sentence, is_passing }
+        }
+        other => other,
+    }
+}
+
+pub(super) fn provider_error(error: &VapiError) -> IntegrationError {
     let is_passing = error.is_undetermined();
     let explanation = error.explain();
     IntegrationError::Provider {

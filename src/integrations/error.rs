@@ -30,6 +30,8 @@ pub enum IntegrationError {
     NothingToRestore,
     #[error("the same work is being done by somebody else")]
     Busy,
+    #[error("too many signing secrets are live")]
+    RotatedTooOften,
     /// A provider refused or did not answer; the sentence says who and why.
     #[error("a provider refused or did not answer")]
     Provider { code: Option<&'static str>, sentence: String, is_passing: bool },
@@ -89,6 +91,10 @@ impl IntegrationError {
             }
             IntegrationError::Busy => {
                 "This is being worked on already. Please look again in a few seconds.".to_owned()
+            }
+            IntegrationError::RotatedTooOften => {
+                "The signing secret was rotated several times within a day. Old ones verify for 24 hours; please try again tomorrow."
+                    .to_owned()
             }
             IntegrationError::Provider { sentence, .. } => sentence.clone(),
             IntegrationError::Vault(error) => vault_sentence(error),

@@ -14,6 +14,7 @@ pub mod fields;
 pub mod onboard;
 pub mod rotation;
 mod save;
+pub mod signing;
 pub mod verify;
 
 pub use caller::Caller;

@@ -106,6 +106,7 @@ pub struct Faults {
     vapi: AtomicU8,
     twilio: AtomicU8,
     refuse_credentials: AtomicBool,
+    hide_credentials: AtomicBool,
     /// Milliseconds of [`Fault::Slow`]; 0 means three seconds.
     delay: AtomicU64,
 }
@@ -137,6 +138,15 @@ impl Faults {
     /// Lets Vapi refuse `POST /credential`, which it documents in prose only.
     pub fn refuse_credentials(&self, refuse: bool) {
         self.refuse_credentials.store(refuse, Ordering::Release);
+    }
+
+    /// Lets Vapi not know `GET /credential`, which it documents nowhere.
+    pub fn hide_credentials(&self, hide: bool) {
+        self.hide_credentials.store(hide, Ordering::Release);
+    }
+
+    pub fn hides_credentials(&self) -> bool {
+        self.hide_credentials.load(Ordering::Acquire)
     }
 
     pub fn refuses_credentials(&self) -> bool {

@@ -23,7 +23,7 @@ async fn a_login_that_is_not_the_servers_role_is_found() {
 
 /// What somebody might do by mistake, and a piece of the sentence that must say so. `psql` stands
 /// for a hand at the console, a new migration for the rest.
-const MISTAKES: [(&str, &str); 26] = [
+const MISTAKES: [(&str, &str); 27] = [
     ("create table notes (id uuid primary key, text text)", "table notes is not on the list"),
     (
         "create table notes (org_id uuid not null, id uuid, primary key (org_id, id))",
@@ -52,12 +52,13 @@ const MISTAKES: [(&str, &str); 26] = [
     ("grant truncate on jobs to voxanne_app", "voxanne_app has TRUNCATE on jobs"),
     ("grant references (id), trigger on jobs to voxanne_app", "voxanne_app has TRIGGER on jobs"),
     ("grant select on jobs to public", "everybody has SELECT on jobs"),
+    ("revoke select on sessions from voxanne_backup", "voxanne_backup may not read sessions"),
     ("grant update on users to voxanne_backup", "voxanne_backup has UPDATE on users"),
     ("grant delete on audit_log to voxanne_app", "table audit_log lacks the policy tenant_delete"),
     ("create policy more on jobs for select to voxanne_app using (true)", "policy more of jobs"),
     (
-        "create policy gate_select on messages for select to voxanne_gate using (true)",
-        "policy gate_select of messages",
+        "create policy gate_select on tool_calls for select to voxanne_gate using (true)",
+        "policy gate_select of tool_calls",
     ),
     ("alter table organizations no force row level security", "organizations does not force"),
     ("alter policy own_select on organizations using (true)", "policy own_select of organizations"),

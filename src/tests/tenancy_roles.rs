@@ -40,7 +40,7 @@ const MATRIX: [(&str, [&str; 3]); 15] = [
 ];
 
 /// Global table, and what `voxanne_app` may do with it (of `organizations`: with its own row).
-const GLOBAL: [(&str, &str); 14] = [
+const GLOBAL: [(&str, &str); 15] = [
     ("_sqlx_migrations", ""),
     ("assistant_org_mapping", ""),
     ("credential_changes", "select, insert, delete"),
@@ -51,6 +51,7 @@ const GLOBAL: [(&str, &str); 14] = [
     ("platform_admins", "select, insert"),
     ("platform_audit_head", "select, insert, update"),
     ("platform_audit_log", "select, insert"),
+    ("platform_counts", "select, insert, update"),
     ("platform_keys", "select, insert, update"),
     ("rate_counters", "select, insert, update, delete"),
     ("sessions", "select, insert, update, delete"),

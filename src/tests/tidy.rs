@@ -61,7 +61,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("integrations", &["audit", "db", "domain", "providers", "state", "vault", "webhooks"]),
-    ("jobs", &["audit", "db", "integrations", "state"]),
+    ("jobs", &["audit", "db", "domain", "integrations", "state"]),
     ("providers", &["domain", "vault"]),
     ("sandbox", &["domain", "providers"]),
     ("state", &["app", "audit", "auth", "clock", "domain", "providers", "vault", "webhooks"]),

@@ -23,6 +23,8 @@ pub(super) struct Relation {
     pub rights_of_public: Vec<String>,
     /// What the backup role may do besides reading.
     pub excess_of_backup: Vec<String>,
+    /// The backup role may read it.
+    pub is_dumped: bool,
     /// Commands that the server's role may use, on the table or some of its columns.
     pub commands_of_app: Vec<String>,
     /// Owned by the server's role, the gate or the backup role.
@@ -130,6 +132,7 @@ select c.relname::text as name, c.relkind::text as kind,
               where g.grantee = 0) as rights_of_public,
        array(select g.privilege_type from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) g
               where g.grantee = b.oid and g.privilege_type <> 'SELECT') as excess_of_backup,
+       b.oid is not null and has_table_privilege(b.oid, c.oid, 'SELECT') as is_dumped,
        array(select p from unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) as p
               where a.oid is not null
                 and (has_table_privilege(a.oid, c.oid, p)

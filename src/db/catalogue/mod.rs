@@ -23,7 +23,7 @@ const GATE: &str = "voxanne_gate";
 const BACKUP: &str = "voxanne_backup";
 
 /// Tables that belong to no single organization. All others must be tenant tables.
-pub const GLOBAL_TABLES: [&str; 14] = [
+pub const GLOBAL_TABLES: [&str; 15] = [
     "organizations",
     "users",
     "platform_admins",
@@ -37,6 +37,7 @@ pub const GLOBAL_TABLES: [&str; 14] = [
     "phone_number_org_mapping",
     "platform_audit_head",
     "platform_audit_log",
+    "platform_counts",
     "_sqlx_migrations",
 ];
 
@@ -45,7 +46,7 @@ pub const GLOBAL_TABLES: [&str; 14] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 22] = [
+pub const GATE_FUNCTIONS: [&str; 26] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -67,13 +68,18 @@ pub const GATE_FUNCTIONS: [&str; 22] = [
     "store_rewrapped",
     "touch_assistants",
     "touch_integrations",
-    "touch_integrations",
+    "list_audit_heads",
+    "list_ended_secrets",
+    "list_overdue_credentials",
+    "list_overdue_payloads",
+    "list_stuck_messages",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 19] = [
+const GATE_POLICIES: [(&str, &str); 22] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
+    ("audit_heads", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
     ("inbound_events", "gate_insert"),
@@ -86,6 +92,8 @@ const GATE_POLICIES: [(&str, &str); 19] = [
     ("machine_counts", "gate_select"),
     ("machine_counts", "gate_update"),
     ("memberships", "gate_select"),
+    ("messages", "gate_select"),
+    ("org_credentials", "gate_select"),
     ("org_integrations", "gate_select"),
     ("org_integrations", "gate_update"),
     ("organizations", "gate_insert"),

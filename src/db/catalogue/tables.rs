@@ -69,6 +69,9 @@ fn judge_rights(relation: &Relation) -> Vec<String> {
     refuse(APP, &relation.excess_of_app);
     refuse("everybody", &relation.rights_of_public);
     refuse(BACKUP, &relation.excess_of_backup);
+    if matches!(relation.kind.as_str(), "r" | "p") && !relation.is_dumped {
+        findings.push(format!("{BACKUP} may not read {name}, so no dump can be made as it"));
+    }
     if relation.is_owned_by_server {
         findings.push(format!("{name} belongs to a role of the server instead of to the schema's owner"));
     }

@@ -12,6 +12,7 @@ use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::setup::{SetupView, setup_page};
 use crate::app::render;
 use crate::app::wire;
+use crate::audit::machines::Cause;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::auth::accounts::{self, NewUser};
 use crate::auth::session::key;
@@ -46,8 +47,13 @@ pub async fn submit_login(
             Ok(Redirect::to(safe_next(next)).into_response())
         }
         Err(error) => {
-            if matches!(error, SignInError::Refused) {
-                record_sign_in(&state, &origin, &email, None, Ended::Denied).await?;
+            match &error {
+                SignInError::Refused => record_sign_in(&state, &origin, &email, None, Ended::Denied).await?,
+                // Counted: a row for each would let anybody fill the trail.
+                SignInError::Throttled { .. } => {
+                    services.counts.count(None, Cause::SignInThrottled, services.clock.now());
+                }
+                SignInError::Password(_) | SignInError::Db(_) => {}
             }
             let error = HttpError::from(error);
             if error.status.is_server_error() {
@@ -138,22 +144,33 @@ pub async fn submit_switch(
     if !own.iter().any(|(org, _)| *org == wanted) {
         return Err(HttpError::not_found());
     }
+    enter_clinic(&state, &session, &caller.origin, caller.actor(), wanted).await?;
+    Ok(Redirect::to("/dashboard").into_response())
+}
+
+/// Makes a clinic the current one of a session. In the trail of the clinic that is entered: its people
+/// want to know who came in. Saved at once.
+pub async fn enter_clinic(
+    state: &AppState,
+    session: &Session,
+    origin: &Origin,
+    actor: String,
+    wanted: OrgId,
+) -> Result<(), HttpError> {
     let store = |error: tower_sessions::session::Error| HttpError::unavailable(&error);
-    // In the trail of the clinic that is entered: its people want to know who came in.
     let services = &state.services;
     let entry = Entry {
-        actor: caller.actor(),
+        actor,
         action: "session.switched",
         target: "sign-in".to_owned(),
         ended: Ended::Success,
         details: String::new(),
     };
     let mut tx = OrgTx::service(&services.pool, wanted).await?;
-    audit::append(&mut tx, &services.vault, &services.clock, &caller.origin, entry).await?;
+    audit::append(&mut tx, &services.vault, &services.clock, origin, entry).await?;
     tx.commit().await?;
     session.insert(key::ORG, wanted).await.map_err(store)?;
-    session.save().await.map_err(store)?;
-    Ok(Redirect::to("/dashboard").into_response())
+    session.save().await.map_err(store)
 }
 
 /// `POST /setup`: the first clinic and its owner, with the code that was printed at start.

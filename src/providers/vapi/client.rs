@@ -160,6 +160,14 @@ impl VapiClient<'_> {
         }
     }
 
+    /// The ids of the credentials of the Vapi organization; `None` where the list may go on.
+    pub async fn list_credentials(&self) -> Result<Option<Vec<Uuid>>, VapiError> {
+        let mut url = below(self.base, &["credential"]);
+        url.query_pairs_mut().append_pair("limit", &PAGE.to_string());
+        let page: Vec<Made> = self.read(url, "/credential", PAGE_LIMIT).await?;
+        Ok((page.len() < PAGE).then(|| page.into_iter().map(|made| made.id).collect()))
+    }
+
     /// Removes a webhook secret at Vapi.
     pub async fn delete_credential(&self, id: Uuid) -> Result<Deletion, VapiError> {
         self.delete(below(self.base, &["credential", &id.to_string()]), "/credential/{id}").await

@@ -39,6 +39,9 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Answer {
     let account = sign_in(&shared, &headers)?;
+    if shared.faults.hides_credentials() {
+        return Err(error(StatusCode::NOT_FOUND, "Cannot GET /credential"));
+    }
     let limit = query.limit.unwrap_or(100).min(1000);
     let shown: Vec<Value> = shared.read(|world| {
         let own = world.vapi.credentials.iter().rev().filter(|stored| stored.org_id == account.org_id);

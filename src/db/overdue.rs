@@ -1,0 +1,34 @@
+//! Which clinics have something that the service must do by itself: kept too long, left in flight,
+//! ended. Only ids come back; the work is done in a transaction of each clinic.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::DbError;
+use crate::domain::OrgId;
+
+/// What may be overdue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Payloads of events and texts of messages, older than the clinic's retention.
+    Payloads,
+    /// Drafts that have expired, and versions that were out of use for this many days.
+    Credentials { days: i32 },
+    /// Messages that have been `sending` for this many seconds.
+    Messages { seconds: i32 },
+    /// Webhook secrets that verify no more; those of disconnected clinics after this many days.
+    Secrets { days: i32 },
+}
+
+/// Clinics with something overdue, in the order of their ids, after a given one.
+pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Result<Vec<OrgId>, DbError> {
+    // All but the first take a span; a clinic's retention is its own.
+    let (sql, span) = match what {
+        Overdue::Payloads => ("select * from list_overdue_payloads($1, $2) where $3::integer is null", None),
+        Overdue::Credentials { days } => ("select * from list_overdue_credentials($3, $1, $2)", Some(days)),
+        Overdue::Messages { seconds } => ("select * from list_stuck_messages($3, $1, $2)", Some(seconds)),
+        Overdue::Secrets { days } => ("select * from list_ended_secrets($3, $1, $2)", Some(days)),
+    };
+    let ids: Vec<Uuid> = sqlx::query_scalar(sql).bind(after.0).bind(limit).bind(span).fetch_all(pool).await?;
+    Ok(ids.into_iter().map(OrgId).collect())
+}

@@ -1,0 +1,138 @@
+//! What the service does by itself, by the minute and by the hour: empties what was kept long enough,
+//! removes what nobody can bring back, parks what a dead process left in flight, logs the heads of
+//! the trails.
+//!
+//! A gate function names the clinics that have something to do; the work is done in transactions of
+//! each clinic, in batches, over rows that no other process works on. One clinic's failure is logged
+//! and keeps nobody else waiting.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::ABANDONED_SECONDS;
+use crate::audit::{self, Ended, Entry, Origin};
+use crate::db::overdue::{self, Overdue};
+use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::domain::OrgId;
+use crate::integrations::{IntegrationError, signing};
+use crate::state::Services;
+
+/// Rows in one transaction.
+const BATCH: u64 = 500;
+/// Clinics that are named at a time.
+const CLINICS: i32 = 200;
+
+/// Parks what is stuck and removes what has expired. Public so that tests can run it when they
+/// choose, as the others here.
+pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
+    let parked = sweep(&services, Overdue::Messages { seconds: ABANDONED_SECONDS }).await;
+    let purged = sweep(&services, Overdue::Credentials { days: services.restore_days }).await;
+    parked.and(purged)
+}
+
+/// Empties what was kept long enough, deletes ended webhook credentials at Vapi, forgets old rows of
+/// the platform.
+pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
+    let emptied = sweep(&services, Overdue::Payloads).await;
+    let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
+    let ended = sessions::delete_expired(&services.pool).await?;
+    counters::prune(&services.pool).await?;
+    changes::prune(&services.pool).await?;
+    tracing::debug!(ended, "expired sessions were removed");
+    emptied.and(deleted)
+}
+
+/// Goes through the clinics that have something overdue.
+async fn sweep(services: &Services, what: Overdue) -> Result<(), DbError> {
+    let mut after = OrgId(Uuid::nil());
+    loop {
+        let orgs = overdue::list(&services.pool, what, after, CLINICS).await?;
+        let Some(last) = orgs.last() else { return Ok(()) };
+        after = *last;
+        for org in orgs {
+            if let Err(error) = sweep_one(services, what, org).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, %org, ?what, "a clinic was not swept and is tried again");
+            }
+        }
+    }
+}
+
+async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(), IntegrationError> {
+    if let Overdue::Secrets { days } = what {
+        return signing::delete_ended(services, org, days).await;
+    }
+    loop {
+        let mut tx = OrgTx::service(&services.pool, org).await?;
+        let rows = match what {
+            Overdue::Payloads => empty(&mut tx, org).await?,
+            Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
+            Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
+            Overdue::Secrets { .. } => 0,
+        };
+        tx.commit().await?;
+        if rows < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
+    let events = inbound::empty_old(tx, BATCH as i64).await?;
+    let texts = messages::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, events, texts, "what is older than the clinic's retention was emptied");
+    Ok(events.max(texts))
+}
+
+async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {
+    let drafts = credentials::delete_expired_drafts(tx, BATCH as i64).await?;
+    let mut purged = credentials::purge_ended(tx, days, BATCH as i64).await?;
+    let versions = purged.len();
+    purged.sort_unstable();
+    purged.dedup();
+    if versions > 0 {
+        let details = format!("{versions} out of use for more than {days} days");
+        record(services, tx, "credential.purged", purged.join(", "), details).await?;
+    }
+    Ok(drafts.max(versions as u64))
+}
+
+async fn park(services: &Services, tx: &mut OrgTx, seconds: i32) -> Result<u64, IntegrationError> {
+    let parked = messages::park_abandoned(tx, seconds).await?;
+    if parked > 0 {
+        record(services, tx, "message.parked", "twilio".to_owned(), format!("{parked} with unknown outcome"))
+            .await?;
+    }
+    // All at once, so there is no further batch.
+    Ok(0)
+}
+
+/// A row in the clinic's trail about what the service did by itself.
+async fn record(
+    services: &Services,
+    tx: &mut OrgTx,
+    action: &'static str,
+    target: String,
+    details: String,
+) -> Result<(), IntegrationError> {
+    let ended = if action == "message.parked" { Ended::Failure } else { Ended::Success };
+    let entry = Entry { actor: "service".to_owned(), action, target, ended, details };
+    Ok(audit::append(tx, &services.vault, &services.clock, &Origin::default(), entry).await?)
+}
+
+/// Writes where every trail ends into the log, which is kept elsewhere: a trail that was cut off,
+/// with its head set back, no longer fits the lines of before.
+pub async fn log_heads(services: Arc<Services>) -> Result<(), DbError> {
+    if let Some((seq, hash)) = db::audit::find_platform_head(&services.pool).await? {
+        tracing::info!(org = "platform", seq, hash = hex::encode(hash), "head of an audit trail");
+    }
+    let mut after = OrgId(Uuid::nil());
+    loop {
+        let heads = db::audit::list_heads(&services.pool, after, 1000).await?;
+        let Some(last) = heads.last() else { return Ok(()) };
+        after = last.org_id;
+        for head in heads {
+            tracing::info!(org = %head.org_id, seq = head.seq, hash = hex::encode(&head.hash), "head of an audit trail");
+        }
+    }
+}
