@@ -17,7 +17,7 @@ use super::error::HttpError;
 use crate::audit::Origin;
 use crate::auth::{api_keys, session};
 use crate::db::{Access, BeginError, OrgTx, Scope};
-use crate::domain::OrgId;
+use crate::domain::{OrgId, UserId};
 use crate::integrations::Caller;
 use crate::state::AppState;
 
@@ -30,9 +30,13 @@ pub struct Visitor {
 
 impl Visitor {
     /// Begins a transaction for the visitor's clinic: for pages, which only read.
-    pub async fn begin(&self, state: &AppState) -> Result<(OrgTx, Scope), HttpError> {
+    pub async fn begin(&self, state: &AppState) -> Result<Begun, HttpError> {
         let access = self.access.as_ref().ok_or_else(HttpError::unauthenticated)?;
-        Ok(OrgTx::begin(&state.services.pool, access).await?)
+        match OrgTx::begin(&state.services.pool, access).await {
+            Ok((tx, scope)) => Ok(Begun::In(tx, Box::new(scope))),
+            Err(BeginError::NoOrganization { user, email, .. }) => Ok(Begun::Stray { user, email }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Admits the visitor as a caller of use cases. `opened_for` is the clinic that the page was
@@ -49,6 +53,16 @@ impl Visitor {
         }
         Ok(caller)
     }
+}
+
+/// How a page's transaction began.
+pub enum Begun {
+    In(OrgTx, Box<Scope>),
+    /// Signed in, but no longer a member of the clinic that the session is in.
+    Stray {
+        user: UserId,
+        email: String,
+    },
 }
 
 impl FromRequestParts<AppState> for Visitor {

@@ -50,6 +50,10 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/integrations/{provider}/verify", post(forms::integrations::submit_verify))
         .route("/dashboard/integrations/{provider}/restore", post(forms::integrations::submit_restore))
         .route("/dashboard/integrations/{provider}/disconnect", post(forms::integrations::submit_disconnect))
+        .route(
+            "/dashboard/integrations/{provider}/rotate-secret",
+            post(forms::integrations::submit_rotate_secret),
+        )
         .route("/dashboard/sms/test", post(forms::integrations::submit_test_sms))
         .route("/dashboard/agents", get(pages::agents::show))
         .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))

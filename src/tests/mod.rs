@@ -3,6 +3,7 @@
 
 mod accounts;
 mod assistants;
+mod audit_heads;
 mod audit_trail;
 mod canary;
 mod changes;
@@ -13,15 +14,20 @@ mod cross_site;
 mod disconnect;
 mod documents;
 mod drafts;
+mod dumps;
 mod embedded;
+mod flushing;
 mod headers;
 mod inbox;
 mod isolation_routes;
 mod messages;
 mod other_account;
+mod phone_numbers;
 mod rest;
+mod retention;
 mod rotation;
 mod sessions;
+mod signing_secret;
 mod start_up;
 mod support;
 mod switching;

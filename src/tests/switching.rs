@@ -41,6 +41,7 @@ async fn a_form_that_was_opened_for_another_clinic_does_nothing_and_says_where_t
         "/dashboard/integrations/twilio/verify",
         "/dashboard/integrations/twilio/restore",
         "/dashboard/integrations/twilio/disconnect",
+        "/dashboard/integrations/vapi/rotate-secret",
         "/dashboard/agents/inbound",
         "/dashboard/agents/inbound/delete",
         "/dashboard/sms/test",
@@ -125,4 +126,36 @@ async fn a_program_that_names_another_clinic_than_the_current_one_gets_409() {
     {
         assert_eq!(browser.send_with("GET", "/api/events", None, &headers).await.status, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_from_the_current_clinic_is_taken_in_by_another_of_theirs() {
+    let (app, sunrise, harbor, browser) = both().await;
+    let leave = "delete from memberships where org_id = $1 and user_id = (select id from users where email = 'grace@group.example')";
+    assert_eq!(app.meddle(leave, sunrise.org).await, 1);
+
+    // A program and a form are refused: neither asked for the other clinic.
+    let program = browser.send("GET", "/api/integrations/status", None).await;
+    assert_eq!((program.status, program.json()["code"].as_str()), (403, Some("no_clinic")));
+    let org = sunrise.org.to_string();
+    let form = browser.post("/dashboard/integrations/twilio/disconnect", &[("org", &org)]).await;
+    assert_eq!(form.status, 403);
+
+    let moved = browser.get("/dashboard/integrations?panel=twilio").await;
+    assert_eq!((moved.status, moved.location()), (303, "/dashboard?said=1"), "{}", moved.body);
+    let page = browser.get(moved.location()).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(
+        page.body
+            .contains("You no longer belong to the clinic that you were in. You are now in Beta Clinic.")
+    );
+    assert!(!page.body.contains("Alpha Dental"), "nothing of the old clinic is shown");
+    assert_eq!(app.recorded(harbor.org, "session.switched", "success").await, 1);
+    assert_eq!(browser.send("GET", "/api/integrations/status", None).await.status, 200);
+
+    // Removed from the last one as well, there is nowhere to go.
+    assert_eq!(app.meddle(leave, harbor.org).await, 1);
+    let page = browser.get("/dashboard").await;
+    assert_eq!(page.status, 403);
+    assert!(page.body.contains("You do not belong to any clinic yet"), "{}", page.body);
 }

@@ -57,6 +57,8 @@ pub struct CardView {
     pub identity_name: Option<String>,
     pub capabilities: Vec<CapabilityResult>,
     pub error: Option<ErrorView>,
+    /// Something to know although the credential works.
+    pub notice: Option<String>,
     pub hints: Vec<HintRow>,
     pub assistants: Vec<AssistantLine>,
     pub can_configure: bool,
@@ -101,6 +103,7 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                 <p class="card-purpose">{card.purpose}</p>
                 <ProofLine proof=card.proof now />
                 {card.error.map(|error| view! { <ErrorBox error /> })}
+                {card.notice.map(|notice| view! { <p class="card-notice">{notice}</p> })}
                 <CapabilityList lines=card.capabilities />
                 {details(card.identity_name, card.hints, card.assistants)}
             </div>

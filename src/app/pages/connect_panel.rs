@@ -35,6 +35,8 @@ pub struct ConnectPanelView {
     /// What the credential must be allowed to do.
     pub permissions: Vec<String>,
     pub console_url: &'static str,
+    /// The provider signs its webhooks with a secret that can be rotated now.
+    pub can_rotate: bool,
 }
 
 /// The connect panel.
@@ -59,6 +61,7 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
             message: view.message,
         },
     };
+    let rotation = (view.can_rotate && !is_done).then(|| rotation(view.org, word, view.name));
     let form = (!is_done).then(|| {
         let action = format!("{INTEGRATIONS}/{word}/connect");
         view! {
@@ -82,7 +85,30 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
             mark=mark_href(view.provider)
         >
             <ConnectForm state>{form}</ConnectForm>
+            {rotation}
         </Panel>
+    }
+}
+
+/// A form of its own: it needs nothing of what is typed above.
+fn rotation(org: OrgId, word: &'static str, name: &'static str) -> impl IntoView {
+    view! {
+        <details class="fold">
+            <summary>"Signing secret"</summary>
+            <div class="fold-body">
+                <p>
+                    {format!(
+                        "{name} signs what it reports about calls with a secret that only it and this service know. \
+                         Rotate it when somebody who might know it leaves. Calls go on meanwhile: the old secret \
+                         verifies for 24 more hours.",
+                    )}
+                </p>
+                <form class="form" method="post" action=format!("{INTEGRATIONS}/{word}/rotate-secret")>
+                    <OrgField org />
+                    <Submit label="Rotate signing secret" weight=Weight::Plain />
+                </form>
+            </div>
+        </details>
     }
 }
 

@@ -30,6 +30,17 @@ pub struct SmsPanelView {
     /// What is wrong with the number.
     pub error: Option<String>,
     pub result: Option<SmsResult>,
+    /// The last test, where nobody knows whether it went out.
+    pub unknown: Option<UnknownTest>,
+}
+
+/// A test message whose process died while it was being sent.
+#[derive(Clone, Debug)]
+pub struct UnknownTest {
+    /// The number, masked.
+    pub to: String,
+    pub at: UnixMillis,
+    pub sentence: String,
 }
 
 /// What became of a test message.
@@ -67,6 +78,7 @@ pub fn sms_panel(view: SmsPanelView) -> impl IntoView {
             close_href=close.clone()
         >
             {view.result.map(sms_result)}
+            {view.unknown.map(unknown_test)}
             <FormHelp>
                 <form class="form" method="post" action="/dashboard/sms/test">
                     <OrgField org=view.org />
@@ -113,6 +125,24 @@ fn sms_result(result: SmsResult) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+fn unknown_test(test: UnknownTest) -> impl IntoView {
+    view! {
+        <div class="result" role="status">
+            <Badge meaning=Meaning::Attention text="Outcome of the last test unknown".to_owned() />
+            <p>{test.sentence}</p>
+            <dl class="facts">
+                {fact("To", Some(test.to))}
+                <div>
+                    <dt>"Begun"</dt>
+                    <dd>
+                        <Moment at=test.at />
+                    </dd>
+                </div>
+            </dl>
+        </div>
+    }
 }
 
 fn fact(label: &'static str, value: Option<String>) -> Option<impl IntoView> {

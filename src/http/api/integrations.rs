@@ -19,7 +19,7 @@ use crate::http::error::{FieldError, HttpError, Problem};
 use crate::integrations::cards::{self, Card};
 use crate::integrations::connect::{ConnectRequest, Connected, connect};
 use crate::integrations::fields::Submitted;
-use crate::integrations::{disconnect as use_disconnect, ensure, verify};
+use crate::integrations::{disconnect as use_disconnect, ensure, signing, verify};
 use crate::providers::{TestReport, catalogue};
 use crate::vault::SecretText;
 
@@ -51,6 +51,8 @@ pub struct StatusOut {
     pub identity: Option<String>,
     pub error: Option<String>,
     pub fix: Option<String>,
+    /// Something to know although the credential works.
+    pub notice: Option<String>,
     pub capabilities: Vec<CapabilityOut>,
     #[schema(value_type = Object)]
     pub hint: Value,
@@ -125,6 +127,7 @@ fn status_out(card: &Card) -> StatusOut {
         identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
         error: row.and_then(|row| row.verification_error.clone()),
         fix: row.and_then(|row| row.fix_hint.clone()),
+        notice: row.and_then(|row| row.notice.clone()),
         capabilities: row
             .map(|row| row.capabilities.iter().map(capability_out).collect())
             .unwrap_or_default(),
@@ -296,4 +299,31 @@ pub async fn restore(admitted: Admitted, Path(provider): Path<String>) -> Result
         out.assistants = Some(assistants(&admitted).await?);
     }
     Ok(Json(out))
+}
+
+/// How a rotation of the signing secret went on.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotatedOut {
+    /// Both assistants sign with the new secret. Where not, it is tried again, and both verify.
+    pub success: bool,
+    pub message: String,
+    /// Hours in which the old secret verifies as well, from the moment that both sign with the new.
+    pub overlap_hours: i32,
+}
+
+/// Makes a new secret for the webhooks of Vapi and tells both assistants.
+#[utoipa::path(post, path = "/api/integrations/{provider}/rotate-secret", tag = "integrations",
+    params(("provider" = String, Path, description = "`vapi`")),
+    responses((status = 200, body = RotatedOut), (status = 409, body = Problem), (status = 502, body = Problem)))]
+pub async fn rotate_secret(
+    admitted: Admitted,
+    Path(provider): Path<String>,
+) -> Result<Json<RotatedOut>, HttpError> {
+    if provider_of(&provider)? != ProviderId::Vapi {
+        return Err(HttpError::not_found());
+    }
+    let rotated = signing::rotate(&admitted.state.services, &admitted.caller).await?;
+    let message = rotated.sentence();
+    Ok(Json(RotatedOut { success: rotated.waits.is_none(), message, overlap_hours: signing::OVERLAP_HOURS }))
 }

@@ -60,6 +60,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(integrations::save, integrations::remove))
         .routes(routes!(integrations::verify_stored))
         .routes(routes!(integrations::restore))
+        .routes(routes!(integrations::rotate_secret))
         .routes(routes!(credentials::list))
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))

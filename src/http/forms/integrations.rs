@@ -18,7 +18,7 @@ use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::{millis, views_assistants};
 use crate::integrations::connect::{ConnectRequest, Connected, connect};
 use crate::integrations::fields::{Submitted, is_misplaced_secret};
-use crate::integrations::{disconnect, ensure, verify};
+use crate::integrations::{disconnect, ensure, signing, verify};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
@@ -187,6 +187,25 @@ pub async fn submit_disconnect(
                 message.detail = Some(spec.after_disconnect.to_owned());
             }
             form.go(&back, said).await
+        }
+        Err(error) => form.back(&back, error.into(), &[], "").await,
+    }
+}
+
+/// `POST /dashboard/integrations/{provider}/rotate-secret`: a new secret for webhooks. Vapi's only.
+pub async fn submit_rotate_secret(
+    Path(provider): Path<String>,
+    form: Submission,
+) -> Result<Response, HttpError> {
+    let provider = parse(&provider)?;
+    if provider != ProviderId::Vapi {
+        return Err(HttpError::not_found());
+    }
+    let back = format!("{HOME}#{}", provider.as_str());
+    match signing::rotate(&form.state.services, &form.caller).await {
+        Ok(rotated) => {
+            let meaning = if rotated.waits.is_some() { Meaning::Attention } else { Meaning::Works };
+            form.go(&back, Said::message(meaning, rotated.sentence())).await
         }
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }

@@ -4,13 +4,13 @@ use axum::extract::Query;
 use axum::response::Html;
 use serde::Deserialize;
 
-use super::{Page, views};
+use super::{Page, millis, views};
 use crate::app::NavItem;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
-use crate::app::pages::sms_panel::{SmsPanelView, SmsResult};
+use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
 use crate::calls::messages::hot_lead_text;
-use crate::db::{agents, credentials, routes};
+use crate::db::{agents, credentials, messages, routes};
 use crate::domain::ProviderId;
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
@@ -30,7 +30,7 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let agents = agents::list(&mut page.tx).await?;
     let org = page.scope.org;
     let panel = match (shown.panel.as_deref(), page.can_configure()) {
-        (Some("sms"), true) => Some(Panel::Sms(sms_panel(&page, &cards))),
+        (Some("sms"), true) => Some(Panel::Sms(sms_panel(&mut page, &cards).await?)),
         (Some(word), true) => {
             let provider: ProviderId = word.parse().map_err(|()| HttpError::not_found())?;
             Some(provider_panel(&mut page, provider, &cards, shown.confirm.is_some()).await?)
@@ -86,7 +86,14 @@ async fn provider_panel(
     let is_draft = draft.is_some();
     let hints =
         draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
-    let view = views::connect_panel(page.scope.org, card.spec, hints.as_ref(), &page.said, is_draft);
+    let view = views::connect_panel(
+        page.scope.org,
+        card.spec,
+        hints.as_ref(),
+        &page.said,
+        is_draft,
+        active.is_some(),
+    );
     Ok(Panel::Connect(Box::new(view)))
 }
 
@@ -95,7 +102,8 @@ fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
+async fn sms_panel(page: &mut Page, cards: &[Card]) -> Result<SmsPanelView, HttpError> {
+    let unknown = messages::find_unknown_test(&mut page.tx).await?;
     let twilio =
         cards.iter().find(|card| card.spec.id == ProviderId::Twilio).and_then(|card| card.row.as_ref());
     let hint = twilio.and_then(|row| row.hint.as_ref()).map(|hint| hint.0.clone()).unwrap_or_default();
@@ -103,7 +111,7 @@ fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
         .iter()
         .find_map(|key| hint.get(*key)?.as_str())
         .map(str::to_owned);
-    SmsPanelView {
+    Ok(SmsPanelView {
         org: page.scope.org,
         now: page.now(),
         to: page.said.values.get("to").cloned().unwrap_or_default(),
@@ -118,7 +126,13 @@ fn sms_panel(page: &Page, cards: &[Card]) -> SmsPanelView {
             at: said.at,
             took_ms: Some(said.took_ms),
         }),
-    }
+        // What was just said about it is not said twice.
+        unknown: unknown.filter(|_| page.said.sms.is_none()).map(|row| UnknownTest {
+            to: row.recipient_mask,
+            at: millis(row.created_at),
+            sentence: row.error.unwrap_or_default(),
+        }),
+    })
 }
 
 /// The name in the test message.

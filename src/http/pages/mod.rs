@@ -12,19 +12,21 @@ mod views;
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse, Response};
 use leptos::IntoView;
 use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::error::HttpError;
-use super::extract::Visitor;
+use super::extract::{Begun, Visitor};
 use super::flash::Said;
+use super::forms::{people, see_other};
 use super::middleware::security_headers::Nonce;
 use crate::app::relative::UnixMillis;
 use crate::app::{NavItem, Shell, UserNav, render};
-use crate::db::{ContextRole, OrgTx, Scope, users};
-use crate::domain::Role;
+use crate::db::{BeginError, ContextRole, OrgTx, Scope, users};
+use crate::domain::card::Meaning;
+use crate::domain::{Role, UserId};
 use crate::state::AppState;
 
 /// What every page of the dashboard begins with: a transaction, and what to draw around the page.
@@ -42,14 +44,22 @@ struct SaidQuery {
 }
 
 impl FromRequestParts<AppState> for Page {
-    type Rejection = HttpError;
+    type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
-        let visitor = Visitor::from_request_parts(parts, state).await?;
-        let (tx, scope) = visitor.begin(state).await?;
+        let visitor = Visitor::from_request_parts(parts, state).await.map_err(HttpError::into_response)?;
+        let session = parts.extensions.get::<Session>().cloned();
+        let (tx, scope) = match visitor.begin(state).await.map_err(HttpError::into_response)? {
+            Begun::In(tx, scope) => (tx, *scope),
+            Begun::Stray { user, email } => {
+                return Err(take_in(state, session, &visitor, user, email)
+                    .await
+                    .unwrap_or_else(HttpError::into_response));
+            }
+        };
         let is_told = Query::<SaidQuery>::try_from_uri(&parts.uri).is_ok_and(|query| query.said.is_some());
-        let said = match parts.extensions.get::<Session>() {
-            Some(session) if is_told => Said::take(session).await?,
+        let said = match session {
+            Some(session) if is_told => Said::take(&session).await.map_err(HttpError::into_response)?,
             _ => Said::default(),
         };
         let nonce = Extension::<Nonce>::from_request_parts(parts, state)
@@ -58,6 +68,26 @@ impl FromRequestParts<AppState> for Page {
             .unwrap_or_default();
         Ok(Self { state: state.clone(), tx, scope, said, nonce })
     }
+}
+
+/// Somebody was removed from the clinic that they are signed in to: another one of theirs takes them
+/// in, and the next page says so. It is the overview and never the page that was asked for, which was
+/// the old clinic's.
+async fn take_in(
+    state: &AppState,
+    session: Option<Session>,
+    visitor: &Visitor,
+    user: UserId,
+    email: String,
+) -> Result<Response, HttpError> {
+    let own = users::organizations_of(&state.services.pool, user).await?;
+    let (Some(session), Some((org, name))) = (session, own.into_iter().next()) else {
+        return Err(BeginError::NoOrganization { user, name: String::new(), email }.into());
+    };
+    people::enter_clinic(state, &session, &visitor.origin, email, org).await?;
+    let text = format!("You no longer belong to the clinic that you were in. You are now in {name}.");
+    Said::message(Meaning::Attention, text).leave(&session).await?;
+    Ok(see_other("/dashboard"))
 }
 
 impl Page {

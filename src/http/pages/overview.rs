@@ -36,13 +36,22 @@ fn state(cards: &[Card], provider: ProviderId) -> CardState {
     cards.iter().find(|card| card.spec.id == provider).map_or(CardState::NotConfigured, |card| card.state)
 }
 
+fn notice(cards: &[Card], provider: ProviderId) -> Option<String> {
+    cards.iter().find(|card| card.spec.id == provider)?.row.as_ref()?.notice.clone()
+}
+
 /// One line for each thing that callers notice, with the reason where it does not work.
 fn readiness(cards: &[Card], agents: &[AgentRow]) -> Vec<ReadinessLine> {
     let vapi = state(cards, ProviderId::Vapi);
     let are_ready = agents.iter().all(|agent| agent.vapi_state == "ready");
     let calls = match vapi {
         CardState::Connected | CardState::ConnectedLimited if are_ready => {
-            line(Meaning::Works, "Calls are answered", None)
+            match notice(cards, ProviderId::Vapi) {
+                None => line(Meaning::Works, "Calls are answered", None),
+                Some(notice) => {
+                    line(Meaning::Attention, "Calls are not answered on every number", Some(notice))
+                }
+            }
         }
         CardState::Connected | CardState::ConnectedLimited => {
             let reason = agents.iter().find_map(|agent| agent.vapi_error.clone());

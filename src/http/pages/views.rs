@@ -43,6 +43,7 @@ pub fn card(
         identity_name: row.filter(|_| is_connected).and_then(|row| row.identity_name.clone()),
         capabilities: row.filter(|_| is_connected).map(|row| row.capabilities.0.clone()).unwrap_or_default(),
         error: error(card),
+        notice: row.filter(|_| is_connected).and_then(|row| row.notice.clone()),
         hints: row
             .filter(|_| is_connected)
             .map(|row| hints(spec, row.hint.as_ref().map(|hint| &hint.0)))
@@ -106,6 +107,7 @@ pub fn connect_panel(
     stored: Option<&Value>,
     said: &Said,
     is_draft: bool,
+    is_connected: bool,
 ) -> ConnectPanelView {
     let answer = said.connect.clone().filter(|_| said.form == spec.id.as_str()).unwrap_or_default();
     let typed = (said.form == spec.id.as_str()).then_some(&said.values);
@@ -138,5 +140,6 @@ pub fn connect_panel(
         message,
         permissions: spec.permissions.iter().map(|text| (*text).to_owned()).collect(),
         console_url: spec.console_url,
+        can_rotate: is_connected && spec.id == ProviderId::Vapi,
     }
 }

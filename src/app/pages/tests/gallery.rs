@@ -15,7 +15,7 @@ use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::overview::{NextStep, OverviewView, ReadinessLine, overview_page};
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
-use crate::app::pages::sms_panel::{SmsPanelView, SmsResult};
+use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
 use crate::app::wire::SuccessView;
 use crate::app::{Flash, NavItem, Shell, render};
 use crate::domain::card::{CardState, Meaning};
@@ -77,6 +77,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             at: NOW,
             took_ms: Some(1_240),
         }),
+        unknown: Some(UnknownTest { to: "+1 555 *** 0123".to_owned(), at: NOW, sentence: text.to_owned() }),
     };
     let mut all_states: Vec<CardView> = CardState::ALL
         .into_iter()

@@ -99,6 +99,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         has_credential: true,
         restorable: None,
         can_send_test: false,
+        notice: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub(super) fn twilio_card(state: CardState) -> CardView {
         assistants: Vec::new(),
         restorable: Some(CredentialId(Uuid::from_u128(9))),
         can_send_test: true,
+        notice: Some("The phone number +15550100123 is already in use.".to_owned()),
         ..vapi_card(state)
     }
 }
@@ -188,6 +190,7 @@ pub(super) fn connect() -> ConnectPanelView {
         message: None,
         permissions: vec!["messages:write".to_owned()],
         console_url: "https://console.twilio.com/",
+        can_rotate: true,
     }
 }
 
