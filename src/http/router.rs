@@ -76,21 +76,17 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(readiness))
         .route("/api/openapi.json", get(move || async move { Json(document) }));
 
-    let all_else = Router::new()
-        .merge(browser)
-        .merge(public)
-        .fallback_service(static_files(&state))
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::map_request(forget_request_id))
-                .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
-                .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-                .layer(middleware::from_fn(trace_request))
-                .layer(middleware::from_fn_with_state(state.clone(), security_headers))
-                .layer(middleware::from_fn_with_state(state.clone(), html_errors))
-                .layer(CatchPanicLayer::custom(panicked))
-                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
-        );
+    let all_else = Router::new().merge(browser).merge(public).fallback_service(static_files(&state)).layer(
+        ServiceBuilder::new()
+            .layer(middleware::map_request(forget_request_id))
+            .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
+            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+            .layer(middleware::from_fn(trace_request))
+            .layer(middleware::from_fn_with_state(state.clone(), security_headers))
+            .layer(middleware::from_fn_with_state(state.clone(), html_errors))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
+    );
     webhooks.merge(all_else).with_state(state)
 }
 

@@ -48,16 +48,14 @@ async fn answer(State(state): State<AppState>, mut request: Request, next: Next)
     headers.insert(header::CONTENT_SECURITY_POLICY, fixed("default-src 'none'; frame-ancestors 'none'"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::CACHE_CONTROL, fixed("private, no-store"));
-    headers.insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        fixed("same-origin"),
-    );
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
     if is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=63072000; includeSubDomains"));
     }
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str).to_owned();
     let status = status_label(response.status());
-    metrics::counter!("voxanne_http_requests_total", "route" => route.clone(), "status" => status).increment(1);
+    metrics::counter!("voxanne_http_requests_total", "route" => route.clone(), "status" => status)
+        .increment(1);
     metrics::histogram!("voxanne_http_request_seconds", "route" => route).record(started.elapsed());
     response
 }
