@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 use url::Url;
 
+use crate::providers::ProviderBases;
+
 /// Everything that `serve` and its relatives can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -66,12 +68,9 @@ pub struct Config {
     /// Days after which a browser session ends in any case.
     #[arg(long, env = "SESSION_ABSOLUTE_DAYS", default_value_t = 7)]
     pub session_absolute_days: u32,
-    /// Base address of Vapi's API.
-    #[arg(long, env = "VAPI_BASE_URL", default_value = "https://api.vapi.ai")]
-    pub vapi_base_url: Url,
-    /// Base address of Twilio's API.
-    #[arg(long, env = "TWILIO_BASE_URL", default_value = "https://api.twilio.com")]
-    pub twilio_base_url: Url,
+    /// Base addresses of the providers' APIs.
+    #[command(flatten)]
+    pub bases: ProviderBases,
     /// Log lines: `text` for people, `json` for machines.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     pub log_format: String,

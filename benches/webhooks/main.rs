@@ -29,7 +29,7 @@ use clap::Parser as _;
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
 
 /// A run that takes longer than this hangs somewhere.
-const LIMIT: Duration = Duration::from_secs(290);
+const LIMIT: Duration = Duration::from_secs(420);
 
 fn main() -> Result<()> {
     let mut words = args::Args::from_command_line();

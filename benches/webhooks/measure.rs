@@ -21,6 +21,9 @@ const ROUNDS: usize = 3;
 const SECONDS: u64 = 4;
 /// Requests a second of the open loop: well below what the slowest server can take.
 const RATE: u32 = 1000;
+/// Genuine and forged requests a second, side by side.
+const GOOD_RATE: u32 = 500;
+const FLOOD_RATE: u32 = 10_000;
 const PEERS: &str = "bench_peers";
 
 /// Measures all of it and prints it.
@@ -51,14 +54,28 @@ pub async fn run(embedded: &Embedded, folder: &Path) -> Result<()> {
     let product = servers::product(&address(&embedded.app_options())?, folder).await?;
     let peer = servers::peer(&address(&superuser.clone().database(PEERS))?, folder).await?;
     let postgres = u32::try_from(embedded.server_pid().context("PostgreSQL is not running")?)?;
-    let mut ways = [
+    peers::fill_tenants(&mut peer_rows, &tenants).await?;
+    let socket = superuser.get_socket().context("the cluster has no socket")?.to_string_lossy().into_owned();
+    let express = servers::express(&socket, superuser.get_username(), PEERS, folder).await?;
+    if express.is_none() {
+        say("No Node on this machine: the bars against Express are not measured.");
+    }
+    let mut ways = vec![
         Way::new("product", &product, "/api/webhooks/vapi", postgres, "inbound_events", product_rows),
         Way::new("one INSERT each", &peer, "/bare", postgres, "events", peer_rows),
         Way::new("shared commits", &peer, "/batched", postgres, "events", superuser_again(&superuser).await?),
     ];
+    if let Some(express) = &express {
+        let rows = superuser_again(&superuser).await?;
+        ways.push(Way::new("Express", express, "/express", postgres, "events", rows));
+    }
+    // The first request of a clinic loads its route and reserves its seals: that is no steady state.
+    for way in &mut ways {
+        way.load(&tenants, None).await?;
+    }
 
-    let mut closed: [Vec<Figures>; 3] = Default::default();
-    let mut open: [Vec<Figures>; 3] = Default::default();
+    let mut closed = vec![Vec::new(); ways.len()];
+    let mut open = closed.clone();
     for round in 1..=ROUNDS {
         say(&format!("Round {round} of {ROUNDS}."));
         for (way, found) in ways.iter_mut().zip(&mut closed) {
@@ -68,11 +85,11 @@ pub async fn run(embedded: &Embedded, folder: &Path) -> Result<()> {
             found.push(way.load(&tenants, Some(RATE)).await?);
         }
     }
-    let rows = |figures: &[Vec<Figures>; 3]| -> Vec<Row> {
+    let rows = |figures: &[Vec<Figures>]| -> Vec<Row> {
         ways.iter().zip(figures).map(|(way, found)| Row::median_of(way.name, found)).collect()
     };
     let (closed, open) = (rows(&closed), rows(&open));
-    let flood = flood(&mut ways[0], &tenants).await?;
+    let flood = flood(&mut ways, &tenants).await?;
     let absolute = Absolute {
         lookup_hit_ms: lookups.0,
         lookup_miss_ms: lookups.1,
@@ -144,8 +161,16 @@ impl Way {
     }
 }
 
-/// Only forged signatures for known clinics: the product must refuse them without the database.
-async fn flood(product: &mut Way, tenants: &Path) -> Result<Flood> {
+/// Only forged signatures for known clinics: the product must refuse them without the database. Then
+/// as many beside genuine reports, which must not notice.
+async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
+    let express = match ways.get(3) {
+        Some(way) => {
+            Some(Load { tenants: tenants.to_owned(), forged: true, ..way.load.clone() }.run().await?)
+        }
+        None => None,
+    };
+    let [product, ..] = ways else { anyhow::bail!("there is no product") };
     let load = Load { tenants: tenants.to_owned(), forged: true, ..product.load.clone() };
     // PostgreSQL's own counters lag by up to a second.
     let lag = Duration::from_millis(1500);
@@ -157,7 +182,21 @@ async fn flood(product: &mut Way, tenants: &Path) -> Result<Flood> {
     tokio::time::sleep(lag).await;
     let after = statements(&mut product.rows).await?;
     ensure!(figures.ok == 0, "{} forged requests were accepted", figures.ok);
-    Ok(Flood { figures, transactions_quiet: quiet - before, transactions: after - quiet })
+
+    let good = Load { rate: Some(GOOD_RATE), forged: false, ..load.clone() };
+    let alone = good.run().await?;
+    let bad = Load { rate: Some(FLOOD_RATE), seconds: SECONDS + 2, ..load };
+    let (beside, flood) = tokio::join!(good.run(), bad.run());
+    let (beside, flood) = (beside?, flood?);
+    ensure!(beside.ok == beside.answers, "genuine reports were refused during the flood");
+    Ok(Flood {
+        figures,
+        express,
+        transactions_quiet: quiet - before,
+        transactions: after - quiet,
+        good_p99: [alone.p99, beside.p99],
+        flood_per_second: flood.per_second,
+    })
 }
 
 async fn statements(connection: &mut PgConnection) -> Result<i64> {

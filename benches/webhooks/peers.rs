@@ -38,6 +38,29 @@ const TRACE: &str = r#"[{"stage":"received","us":0},{"stage":"verified","us":12}
 /// Makes the table that both handlers write to.
 pub async fn make_table(connection: &mut PgConnection) -> Result<()> {
     connection.execute(TABLE).await?;
+    connection
+        .execute("create table tenants (assistant_id text primary key, org_id uuid not null, secret text not null)")
+        .await?;
+    Ok(())
+}
+
+/// Fills the table of tenants, which the Express peer asks, from the load generator's file.
+pub async fn fill_tenants(connection: &mut PgConnection, file: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file)?;
+    let (mut assistants, mut secrets) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let tenant: serde_json::Value = serde_json::from_str(line)?;
+        assistants.push(tenant["assistantId"].as_str().context("no assistant")?.to_owned());
+        secrets.push(tenant["secret"].as_str().context("no secret")?.to_owned());
+    }
+    let orgs: Vec<Uuid> = (0..assistants.len()).map(|at| Uuid::from_u128(at as u128)).collect();
+    sqlx::query("insert into tenants select * from unnest($1::text[], $2::uuid[], $3::text[])")
+        .bind(assistants)
+        .bind(orgs)
+        .bind(secrets)
+        .execute(&mut *connection)
+        .await?;
+    connection.execute("vacuum analyze").await?;
     Ok(())
 }
 

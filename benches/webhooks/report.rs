@@ -43,9 +43,15 @@ impl Row {
 /// What forged requests cost.
 pub struct Flood {
     pub figures: Figures,
+    /// The same at the Express peer.
+    pub express: Option<Figures>,
     /// Transactions of the product's database in as long a time without any request.
     pub transactions_quiet: i64,
     pub transactions: i64,
+    /// 99 % of genuine reports, in ms: alone, and beside a flood.
+    pub good_p99: [f64; 2],
+    /// Forged requests a second in that flood.
+    pub flood_per_second: f64,
 }
 
 /// The 99th percentiles that have a limit in milliseconds.
@@ -55,7 +61,8 @@ pub struct Absolute {
     pub status_ms: f64,
 }
 
-/// Prints everything. The order of the rows is product, one INSERT each, shared commits.
+/// Prints everything. The order of the rows is product, one INSERT each, shared commits, and
+/// Express where it ran.
 pub fn print(closed: &[Row], open: &[Row], flood: &Flood, absolute: &Absolute) {
     table("100 connections, each always busy", closed);
     table("1000 requests a second on 100 connections", open);
@@ -66,7 +73,7 @@ pub fn print(closed: &[Row], open: &[Row], flood: &Flood, absolute: &Absolute) {
         flood.figures.cpu_sum()
     ));
 
-    let [product, bare, batched] = closed else { return };
+    let [product, bare, batched, rest @ ..] = closed else { return };
     say("\nBars (the CPU form holds on a busy machine too)");
     let rate = |row: &Row| row.figures.per_second;
     let cpu = |row: &Row| row.figures.cpu_sum();
@@ -74,6 +81,30 @@ pub fn print(closed: &[Row], open: &[Row], flood: &Flood, absolute: &Absolute) {
     at_least("the same in CPU: theirs for each of ours", cpu(bare) / cpu(product), 2.5);
     at_least("requests a second, as a multiple of shared commits", rate(product) / rate(batched), 0.8);
     at_least("the same in CPU: theirs for each of ours", cpu(batched) / cpu(product), 0.8);
+    if let [express, ..] = rest {
+        at_least("requests a second, as a multiple of Express", rate(product) / rate(express), 5.0);
+        at_most("p99, as a share of that of Express", product.figures.p99 / express.figures.p99, 0.5);
+        at_most("CPU a webhook, as a share of that of Express", cpu(product) / cpu(express), 0.2);
+    }
+    if let Some(express) = &flood.express {
+        let theirs = express.per_second;
+        at_least(
+            "forged requests refused a second, as a multiple of Express",
+            flood.figures.per_second / theirs,
+            8.0,
+        );
+        at_least(
+            "the same in CPU: theirs for each of ours",
+            express.cpu_sum() / flood.figures.cpu_sum(),
+            8.0,
+        );
+    }
+    let [alone, beside] = flood.good_p99;
+    say(&format!(
+        "Genuine reports at 500 a second: p99 {alone:.2} ms alone, {beside:.2} ms beside {:.0} forged a second",
+        flood.flood_per_second
+    ));
+    at_most("p99 of genuine reports beside a flood, as a multiple of alone", beside / alone, 2.0);
     // Transactions are counted, as every statement outside of one is its own.
     let extra = (flood.transactions - flood.transactions_quiet).max(0) as f64;
     let share = 1000.0 * extra / flood.figures.answers.max(1) as f64;

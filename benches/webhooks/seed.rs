@@ -39,7 +39,7 @@ pub async fn services(pool: PgPool) -> Result<Arc<Services>> {
         pool,
         keyring: Keyring::from_hex(KEY)?,
         clock: Clock::default(),
-        bases: ProviderBases { vapi: nowhere.clone(), twilio: nowhere.clone() },
+        bases: ProviderBases::default(),
         allowed: Vec::new(),
         public_url: nowhere,
         is_sandbox: false,

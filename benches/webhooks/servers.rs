@@ -42,6 +42,26 @@ pub async fn peer(database: &str, folder: &Path) -> Result<Server> {
     start(command, &ready).await.context("the peer did not start")
 }
 
+/// Starts the Express peer over the database of the peers; `None` where the machine has no Node.
+///
+/// # Errors
+/// npm is there but did not install, or the peer did not start.
+pub async fn express(socket: &str, user: &str, database: &str, folder: &Path) -> Result<Option<Server>> {
+    let own = folder.join("express");
+    std::fs::create_dir_all(&own)?;
+    std::fs::write(own.join("package.json"), include_str!("express/package.json"))?;
+    std::fs::write(own.join("server.mjs"), include_str!("express/server.mjs"))?;
+    let mut install = Command::new("npm");
+    install.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&own);
+    let Ok(output) = install.stdin(Stdio::null()).output().await else { return Ok(None) };
+    ensure!(output.status.success(), "npm: {}", String::from_utf8_lossy(&output.stderr));
+    let ready = folder.join("express.json");
+    let mut command = Command::new("node");
+    command.kill_on_drop(true).stdin(Stdio::null()).env("NODE_ENV", "production");
+    command.current_dir(&own).args(["server.mjs", socket, user, database]).arg(&ready);
+    start(command, &ready).await.context("the Express peer did not start").map(Some)
+}
+
 fn this_program() -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.kill_on_drop(true).stdin(Stdio::null());

@@ -140,9 +140,7 @@ pub fn public_url(config: &Config, port: u16) -> Result<Url, CliError> {
 async fn find_providers(config: &Config) -> Result<Providers, CliError> {
     use crate::sandbox::{Sandbox, SandboxOptions};
     if !config.sandbox {
-        let bases =
-            ProviderBases { vapi: config.vapi_base_url.clone(), twilio: config.twilio_base_url.clone() };
-        return Ok(Providers { bases, allowed: Vec::new(), sandbox: None });
+        return Ok(Providers { bases: config.bases.clone(), allowed: Vec::new(), sandbox: None });
     }
     // Fixed ports next to the service's own, so that addresses stay the same over restarts.
     let next = |n: u16| if config.port == 0 { 0 } else { config.port.saturating_add(n) };
@@ -150,6 +148,7 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
         vapi_port: next(1),
         twilio_port: next(2),
         page_port: next(3),
+        shared_port: next(4),
         state_file: Some(config.data_dir.join("sandbox.json")),
     };
     let sandbox = Sandbox::start(options)
@@ -160,8 +159,7 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
 
 #[cfg(not(feature = "sandbox"))]
 async fn find_providers(config: &Config) -> Result<Providers, CliError> {
-    let bases = ProviderBases { vapi: config.vapi_base_url.clone(), twilio: config.twilio_base_url.clone() };
-    Ok(Providers { bases, allowed: Vec::new() })
+    Ok(Providers { bases: config.bases.clone(), allowed: Vec::new() })
 }
 
 async fn serve_web(

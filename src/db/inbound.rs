@@ -29,7 +29,8 @@ pub struct NewEvent {
     pub status: &'static str,
 }
 
-/// Stores events of any organizations in one statement; returns the ids of those that are new.
+/// Stores events of any organizations in one statement; returns the ids of those that are new. The
+/// connection is the writer's own, kept between batches.
 pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbError> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
@@ -106,7 +107,8 @@ pub async fn finish(
 ) -> Result<(), DbError> {
     sqlx::query(
         "update inbound_events set status = 'processed', processed_at = now(), next_attempt_at = null, lease_until = null,
-                error = null, summary = summary || coalesce($2, '{}'::jsonb), trace = trace || $3
+                error = null, summary = (summary::jsonb || coalesce($2, '{}'::jsonb))::json,
+                trace = (trace::jsonb || $3)::json
           where id = $1 and status = 'received'",
     )
     .bind(id.0)

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::error::HttpError;
 use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
+use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
 use super::{api, forms, webhooks};
 use crate::auth::session::PgSessionStore;
@@ -32,7 +33,7 @@ use crate::db::{DbError, installation};
 use crate::state::AppState;
 
 /// Longer than any use case: a provider's deadline always comes first.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The whole server.
 pub fn router(state: AppState) -> Router {
@@ -69,9 +70,9 @@ pub fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(64 * 1024));
 
     let webhooks = Router::new()
-        .route("/api/webhooks/vapi", post(webhooks::receive_vapi))
-        .route("/webhooks/vapi", post(webhooks::receive_vapi))
-        .layer(DefaultBodyLimit::max(webhooks::BODY_LIMIT));
+        .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post));
+    let webhooks = webhook_layer::around(webhooks, &state, webhooks::BODY_LIMIT);
 
     let document = serde_json::to_value(&description).unwrap_or_default();
     let public = Router::new()
@@ -79,26 +80,21 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(readiness))
         .route("/api/openapi.json", get(move || async move { Json(document) }));
 
-    Router::new()
-        .merge(browser)
-        .merge(webhooks)
-        .merge(public)
-        .fallback_service(static_files(&state))
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::map_request(forget_request_id))
-                .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
-                .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-                .layer(middleware::from_fn(trace_request))
-                .layer(middleware::from_fn_with_state(state.clone(), security_headers))
-                .layer(middleware::from_fn_with_state(state.clone(), html_errors))
-                .layer(CatchPanicLayer::custom(panicked))
-                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
-        )
-        .with_state(state)
+    let all_else = Router::new().merge(browser).merge(public).fallback_service(static_files(&state)).layer(
+        ServiceBuilder::new()
+            .layer(middleware::map_request(forget_request_id))
+            .layer(SetRequestIdLayer::new(REQUEST_ID, OurRequestId))
+            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+            .layer(middleware::from_fn(trace_request))
+            .layer(middleware::from_fn_with_state(state.clone(), security_headers))
+            .layer(middleware::from_fn_with_state(state.clone(), html_errors))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
+    );
+    webhooks.merge(all_else).with_state(state)
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a client sends is not believed: the layer that sets the id would keep it, and the trail and
 /// the logs would carry whatever it likes.
@@ -242,7 +238,7 @@ async fn readiness(State(state): State<AppState>) -> Result<&'static str, HttpEr
 }
 
 /// A panic is our fault and nobody else's business. The panic hook has logged where it was.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     #[derive(Debug, thiserror::Error)]
     #[error("a handler panicked")]
     struct Panicked;

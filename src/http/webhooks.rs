@@ -5,13 +5,14 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
+use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
@@ -30,6 +31,7 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 /// Receives a message of Vapi.
 pub async fn receive_vapi(
     State(state): State<AppState>,
+    Extension(request_id): Extension<RequestId>,
     uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -50,7 +52,8 @@ pub async fn receive_vapi(
         }
     };
     let org = verified.org();
-    let span = tracing::info_span!("webhook", %org, kind = %envelope.kind);
+    let id = request_id.header_value().to_str().unwrap_or_default();
+    let span = tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
     async {
         if let Some(assistant) = verified.assistant() {
             services.uses.assistant(assistant);
@@ -79,6 +82,13 @@ pub async fn receive_vapi(
     }
     .instrument(span)
     .await
+}
+
+/// Webhooks are posted; a browser that looks here gets the words of the method it should not use.
+pub async fn only_post() -> Response {
+    let mut response = HttpError::of_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
 }
 
 /// A body that did not come whole, or is too long.

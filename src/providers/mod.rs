@@ -15,6 +15,7 @@ use crate::vault::SecretFields;
 
 pub mod address;
 pub mod answer;
+pub mod bases;
 pub mod breaker;
 pub mod catalogue;
 pub mod check;
@@ -25,6 +26,7 @@ pub mod report;
 pub mod twilio;
 pub mod vapi;
 
+pub use bases::ProviderBases;
 pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};
 pub use report::{Explanation, FixHint, TestReport};
 
@@ -62,24 +64,6 @@ pub struct TestContext<'a> {
     pub deadline: Deadline,
     /// Receives each line as soon as it is known. A slow or absent reader never holds the test up.
     pub progress: Option<mpsc::Sender<CapabilityResult>>,
-}
-
-/// Where the providers are. Configuration, so that the sandbox and a real account run the same code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderBases {
-    pub vapi: Url,
-    pub twilio: Url,
-}
-
-impl Default for ProviderBases {
-    fn default() -> Self {
-        Self { vapi: fixed("https://api.vapi.ai"), twilio: fixed("https://api.twilio.com") }
-    }
-}
-
-fn fixed(text: &'static str) -> Url {
-    #[expect(clippy::expect_used, reason = "the text is a constant, and a test reads it")]
-    Url::parse(text).expect("a constant URL")
 }
 
 /// A path below a base URL. Each segment is encoded, so an identifier can not leave its place.

@@ -103,8 +103,8 @@ impl Fault {
 /// The switches of all stand-ins.
 #[derive(Debug, Default)]
 pub struct Faults {
-    vapi: AtomicU8,
-    twilio: AtomicU8,
+    /// One for each provider, in the order of [`ProviderId::ALL`].
+    switches: [AtomicU8; ProviderId::ALL.len()],
     refuse_credentials: AtomicBool,
     hide_credentials: AtomicBool,
     /// Milliseconds of [`Fault::Slow`]; 0 means three seconds.
@@ -154,9 +154,6 @@ impl Faults {
     }
 
     fn switch(&self, provider: ProviderId) -> &AtomicU8 {
-        match provider {
-            ProviderId::Vapi => &self.vapi,
-            ProviderId::Twilio => &self.twilio,
-        }
+        &self.switches[provider as usize]
     }
 }

@@ -1,6 +1,7 @@
 //! Local stand-ins of every provider, with failure modes.
 //!
-//! Each stand-in listens on its own loopback port and behaves as the provider does towards one
+//! Each stand-in listens on loopback (Vapi and Twilio on ports of their own, all others below their
+//! word on a port that they share: `stand_ins.rs`) and behaves as the provider does towards one
 //! credential: it knows its own accounts and nobody else's, refuses what the provider refuses, and
 //! can be told to fail in every way that providers fail. They hold demo data only. Release builds
 //! leave this module out.
@@ -25,6 +26,7 @@ mod gate;
 mod listener;
 mod page;
 mod signing;
+mod stand_ins;
 mod state;
 mod twilio;
 mod vapi;
@@ -45,6 +47,8 @@ pub struct SandboxOptions {
     pub vapi_port: u16,
     pub twilio_port: u16,
     pub page_port: u16,
+    /// All other stand-ins.
+    pub shared_port: u16,
     /// Where the stand-ins keep what they hold, so that it survives a restart. None keeps nothing.
     pub state_file: Option<PathBuf>,
 }
@@ -63,6 +67,8 @@ pub enum SandboxError {
 pub struct Sandbox {
     pub vapi_url: Url,
     pub twilio_url: Url,
+    /// Each other stand-in is below its word here.
+    pub shared_url: Url,
     /// The page with switches, phone log and calls.
     pub page_url: Url,
     shared: Arc<Shared>,
@@ -88,19 +94,26 @@ impl Sandbox {
         let vapi_url = vapi.await?;
         let twilio = serve("Twilio", options.twilio_port, twilio::router(Arc::clone(&shared)), &mut servers);
         let twilio_url = twilio.await?;
-        let page = page::router(Arc::clone(&shared), &vapi_url, &twilio_url);
+        let others = stand_ins::router(&shared);
+        let shared_url = serve("shared", options.shared_port, others, &mut servers).await?;
+        let page = page::router(Arc::clone(&shared));
         let page_url = serve("page", options.page_port, page, &mut servers).await?;
-        Ok(Self { vapi_url, twilio_url, page_url, shared, _servers: Arc::new(Servers(servers)) })
+        Ok(Self { vapi_url, twilio_url, shared_url, page_url, shared, _servers: Arc::new(Servers(servers)) })
     }
 
     /// Where the product finds these stand-ins.
     pub fn bases(&self) -> ProviderBases {
-        ProviderBases { vapi: self.vapi_url.clone(), twilio: self.twilio_url.clone() }
+        stand_ins::bases(self)
     }
 
     /// The only private addresses that the egress guard has to let through.
     pub fn allowed(&self) -> Vec<HostPort> {
-        [&self.vapi_url, &self.twilio_url].into_iter().filter_map(HostPort::of).collect()
+        [&self.vapi_url, &self.twilio_url, &self.shared_url].into_iter().filter_map(HostPort::of).collect()
+    }
+
+    /// What a clinic types to connect the first demo account of that provider: field and value.
+    pub fn demo_fields(provider: ProviderId) -> Vec<(&'static str, &'static str)> {
+        (stand_ins::of(provider).demo_fields)()
     }
 
     /// The failure switches.

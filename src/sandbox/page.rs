@@ -3,6 +3,7 @@
 //! It listens on loopback only and still refuses forms of other sites, since any page in the
 //! same browser could otherwise reach it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -14,26 +15,23 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use url::Url;
 use uuid::Uuid;
 
 use crate::domain::ProviderId;
 
 use super::call::{self, CallScript, CallTranscript, ToolUse};
-use super::demo::{DEMO_TWILIO, DEMO_VAPI};
 use super::faults::Fault;
 use super::gate::SeenRequest;
+use super::stand_ins::{self, STAND_INS};
 use super::state::Shared;
 
 #[derive(Clone)]
 struct Page {
     shared: Arc<Shared>,
-    vapi_url: Url,
-    twilio_url: Url,
 }
 
-pub(super) fn router(shared: Arc<Shared>, vapi_url: &Url, twilio_url: &Url) -> Router {
-    let page = Page { shared, vapi_url: vapi_url.clone(), twilio_url: twilio_url.clone() };
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let page = Page { shared };
     Router::new()
         .route("/", get(show))
         .route("/faults", post(set_faults))
@@ -62,19 +60,16 @@ fn is_own_request(headers: &HeaderMap) -> bool {
     is_loopback && text(ORIGIN).is_none_or(|origin| origin == format!("http://{host}"))
 }
 
-#[derive(Deserialize)]
-struct FaultForm {
-    vapi: String,
-    twilio: String,
-    #[serde(default)]
-    refuse_credentials: Option<String>,
-}
+/// By the words of the providers; a provider that is not named works again.
+type FaultForm = HashMap<String, String>;
 
 async fn set_faults(State(page): State<Page>, Form(form): Form<FaultForm>) -> Redirect {
     let faults = &page.shared.faults;
-    faults.set(ProviderId::Vapi, Fault::parse(&form.vapi).unwrap_or_default());
-    faults.set(ProviderId::Twilio, Fault::parse(&form.twilio).unwrap_or_default());
-    faults.refuse_credentials(form.refuse_credentials.is_some());
+    for provider in ProviderId::ALL {
+        let word = form.get(provider.as_str()).map(String::as_str).unwrap_or_default();
+        faults.set(provider, Fault::parse(word).unwrap_or_default());
+    }
+    faults.refuse_credentials(form.contains_key("refuse_credentials"));
     Redirect::to("/")
 }
 
@@ -107,11 +102,8 @@ fn not_placed(why: &str) -> Response {
 
 async fn show(State(page): State<Page>) -> Html<String> {
     let body = format!(
-        "<p>Stand-ins of Vapi at <code>{}</code> and of Twilio at <code>{}</code>. Nothing here reaches a real \
-         account, and no message is really sent.</p><div class=pair>{}{}</div>{}<h2>Demo accounts</h2>\
+        "<p>Stand-ins of every provider. Nothing here reaches a real account, and no message is really sent.</p><div class=pair>{}{}</div>{}<h2>Demo accounts</h2>\
          <div class=pair>{}</div>{}",
-        page.vapi_url,
-        page.twilio_url,
         call_form(&page.shared),
         phone_log(&page.shared),
         switches(&page.shared),
@@ -187,7 +179,8 @@ fn phone_log(shared: &Shared) -> String {
 }
 
 fn switches(shared: &Shared) -> String {
-    let select = |provider: ProviderId, label: &str| {
+    let select = |provider: ProviderId| {
+        let label = stand_ins::of(provider).name;
         let now = shared.faults.of(provider);
         let options = Fault::ALL.iter().fold(String::new(), |mut options, fault| {
             let selected = if *fault == now { " selected" } else { "" };
@@ -204,10 +197,9 @@ fn switches(shared: &Shared) -> String {
         "Failures",
         &format!(
             "<p>How each provider answers, until it is set back.</p><form method=post action=/faults>\
-             <div class=fields>{}{}</div><label class=choice><input type=checkbox name=refuse_credentials \
+             <div class=fields>{}</div><label class=choice><input type=checkbox name=refuse_credentials \
              value=on{checked}> Vapi refuses to store the key that signs webhooks</label><button>Apply</button></form>",
-            select(ProviderId::Vapi, "Vapi"),
-            select(ProviderId::Twilio, "Twilio"),
+            ProviderId::ALL.map(select).concat(),
         ),
     )
 }
@@ -220,28 +212,10 @@ fn accounts() -> String {
         });
         format!("<section><h3>{provider}: {name}</h3><dl>{facts}</dl></section>")
     };
-    let vapi = DEMO_VAPI.iter().map(|demo| {
-        let facts = [
-            ("Private key", demo.private_key.to_owned()),
-            ("Public key, refused", demo.public_key.to_owned()),
-        ];
-        card("Vapi", demo.name, &facts)
+    let cards = STAND_INS.iter().flat_map(|stand_in| {
+        (stand_in.accounts)().into_iter().map(|account| card(stand_in.name, account.name, &account.facts))
     });
-    let twilio = DEMO_TWILIO.iter().map(|demo| {
-        let mut facts = vec![
-            ("Account SID", demo.account_sid.to_owned()),
-            ("Auth Token", demo.auth_token.to_owned()),
-            ("Phone number", demo.number.to_owned()),
-            ("API key SID", demo.api_key_sid.to_owned()),
-            ("API key secret", demo.api_key_secret.to_owned()),
-            ("Messaging Service", demo.messaging_service_sid.to_owned()),
-        ];
-        if demo.is_trial {
-            facts.push(("Sends only to", demo.verified.join(", ")));
-        }
-        card("Twilio", demo.name, &facts)
-    });
-    vapi.chain(twilio).collect()
+    cards.collect()
 }
 
 fn seen(shared: &Shared) -> String {

@@ -97,11 +97,18 @@ async fn every_answer_carries_the_headers_and_a_nonce_of_its_own() {
         check(path, &nobody.send("GET", path, None).await, &mut seen);
         check(path, &owner.send("DELETE", path, None).await, &mut seen);
     }
-    check(
-        "webhook",
-        &nobody.send("POST", "/api/webhooks/vapi", Some(serde_json::json!({}))).await,
-        &mut seen,
-    );
+    for (method, status) in [("POST", 400), ("GET", 405)] {
+        let body = (method == "POST").then(|| serde_json::json!({}));
+        let webhook = nobody.send(method, "/api/webhooks/vapi", body).await;
+        assert_eq!(webhook.status, status, "{method}: {}", webhook.body);
+        // No page, so nothing that a page would need: everything is forbidden.
+        assert_eq!(webhook.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+        assert_eq!(webhook.header("x-content-type-options"), "nosniff");
+        assert!(webhook.header("cache-control").contains("no-store"));
+        assert_eq!(webhook.header("x-request-id").len(), 32);
+        assert!(webhook.header("content-type").starts_with("application/problem+json"), "{method}");
+        assert_eq!(webhook.header("allow"), if method == "GET" { "POST" } else { "" });
+    }
     let forged =
         nobody.raw("GET", "/login", &[("x-request-id", "forged"), ("accept", "text/html")], None).await;
     check("a made-up request id", &forged, &mut seen);

@@ -40,7 +40,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("clock", &[]),
-    ("config", &[]),
+    ("config", &["providers"]),
     ("db", &["domain", "vault"]),
     ("doctor", &["db"]),
     ("domain", &[]),

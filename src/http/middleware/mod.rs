@@ -1,4 +1,6 @@
-//! Layers around the routes: security headers with a nonce, and errors as pages for browsers.
+//! Layers around the routes: security headers with a nonce, errors as pages for browsers, and the
+//! leaner layer of webhooks.
 
 pub mod html_errors;
 pub mod security_headers;
+pub mod webhook_layer;

@@ -1,0 +1,74 @@
+//! What every webhook passes through: an id, a panic guard, a time limit, two metrics, few headers.
+//!
+//! It is not the layer of pages. A webhook's answer is read by a machine, so it needs no nonce, no
+//! page for its errors and no session; leaving them out is a good part of what a webhook costs.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::RequestId;
+use tower_http::timeout::TimeoutLayer;
+use uuid::Uuid;
+
+use crate::http::router::{REQUEST_ID, REQUEST_TIMEOUT, panicked};
+use crate::state::AppState;
+
+/// Puts the layers around webhook routes.
+pub fn around(webhooks: Router<AppState>, state: &AppState, body_limit: usize) -> Router<AppState> {
+    webhooks.layer(
+        ServiceBuilder::new()
+            .layer(middleware::from_fn_with_state(state.clone(), answer))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+            .layer(DefaultBodyLimit::max(body_limit)),
+    )
+}
+
+async fn answer(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let mut digits = Uuid::encode_buffer();
+    let id = Uuid::now_v7().simple().encode_lower(&mut digits);
+    let id = HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"));
+    // The pattern, never the path: the number of series is that of the routes.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(RequestId::new(id.clone()));
+    let mut response = next.run(request).await;
+
+    let fixed = HeaderValue::from_static;
+    let is_https = state.services.public_url.scheme() == "https";
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(header::CONTENT_SECURITY_POLICY, fixed("default-src 'none'; frame-ancestors 'none'"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::CACHE_CONTROL, fixed("private, no-store"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=63072000; includeSubDomains"));
+    }
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str).to_owned();
+    let status = status_label(response.status());
+    metrics::counter!("voxanne_http_requests_total", "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("voxanne_http_request_seconds", "route" => route).record(started.elapsed());
+    response
+}
+
+/// The statuses of webhooks, as text that is there already.
+fn status_label(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200 => "200",
+        400 => "400",
+        401 => "401",
+        405 => "405",
+        413 => "413",
+        503 => "503",
+        _ => "other",
+    }
+}
