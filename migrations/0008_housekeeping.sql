@@ -13,7 +13,8 @@ comment on column messages.emptied_at is 'When the clinic''s retention emptied r
 alter table org_integrations add column notice text;
 comment on column org_integrations.notice is 'Something that the clinic should know although the credential works.';
 
-create index inbound_events_filled on inbound_events (org_id, received_at) where emptied_at is null and status <> 'received';
+-- By time first: what arrives is always added at the end, which costs the inbox next to nothing.
+create index inbound_events_filled on inbound_events (received_at, org_id) where emptied_at is null and status <> 'received';
 create index messages_filled on messages (org_id, created_at) where emptied_at is null and status <> 'sending';
 create index messages_sending on messages (created_at) where status = 'sending';
 create index org_credentials_drafts on org_credentials (draft_expires_at) where draft_expires_at is not null;
