@@ -6,9 +6,9 @@ use super::badge::{StateBadge, meaning_class};
 use super::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use super::capability_list::CapabilityList;
 use super::flash::Reference;
+use super::report::capitalized;
 use super::time::Ago;
 use crate::app::icons::{Icon, IconName};
-use crate::app::islands::report::capitalized;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::AssistantLine;
 use crate::domain::card::CardState;
@@ -93,9 +93,8 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                 <img class="mark" src=mark_href(card.provider) alt="" width="40" height="40" />
                 <div class="card-title">
                     <h3 id=title_id.clone()>{card.name}</h3>
-                    <p>{card.category}</p>
+                    <StateBadge state=card.state />
                 </div>
-                <StateBadge state=card.state />
             </header>
             <div class="card-body">
                 <p class="card-purpose">{card.purpose}</p>
