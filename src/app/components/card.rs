@@ -139,7 +139,7 @@ pub fn ErrorBox(error: ErrorView) -> impl IntoView {
     let link = error.fix_url.map(|url| {
         view! {
             <a class="external" href=url target="_blank" rel="noopener noreferrer">
-                "Open the page"
+                "Open the provider's page"
                 <Icon name=IconName::External />
             </a>
         }
@@ -187,13 +187,14 @@ fn details(
     })
 }
 
-/// Which button is the main one depends on what is wrong.
+/// The main button of the page is where something is wrong; among many cards that only wait to be set
+/// up, none calls louder than the others.
 fn actions(card: &CardView) -> impl IntoView + use<> {
     let word = card.provider.as_str();
     let base = format!("/dashboard/integrations/{word}");
     let is_broken = matches!(card.state, CardState::Error | CardState::Unreadable);
     let (label, weight) = match (card.has_credential, is_broken) {
-        (false, _) => ("Configure", Weight::Main),
+        (false, _) => ("Configure", Weight::Plain),
         (true, true) => ("Reconnect", Weight::Main),
         (true, false) => ("Configure", Weight::Plain),
     };
@@ -222,7 +223,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
             />
         }
     });
-    let restore = card.restorable.map(|credential| {
+    let restore = card.restorable.filter(|_| !card.has_credential).map(|credential| {
         view! {
             <PostButton
                 org

@@ -43,7 +43,7 @@ pub fn Report(report: ReportView) -> impl IntoView {
     let link = report.fix_url.map(|url| {
         view! {
             <a class="external" href=url target="_blank" rel="noopener noreferrer">
-                "Open the page"
+                "Open the provider's page"
                 <Icon name=IconName::External />
             </a>
         }
@@ -165,6 +165,7 @@ pub fn capitalized(word: &str) -> String {
 /// What was made, and the way out.
 #[component]
 pub fn Success(provider_name: &'static str, success: SuccessView, done_href: String) -> impl IntoView {
+    let has_facts = !success.assistants.is_empty();
     let assistants = success
         .assistants
         .into_iter()
@@ -187,7 +188,7 @@ pub fn Success(provider_name: &'static str, success: SuccessView, done_href: Str
                 <Icon name=IconName::CheckCircle />
                 <span>{format!("{provider_name} is connected")}</span>
             </p>
-            <dl class="facts">{assistants}</dl>
+            {has_facts.then(|| view! { <dl class="facts">{assistants}</dl> })}
             <a class="button button-main" href=done_href>
                 <span>"Done"</span>
             </a>

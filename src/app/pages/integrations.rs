@@ -192,7 +192,7 @@ const fn filter_words(meaning: Meaning) -> (&'static str, &'static str) {
         Meaning::Works => ("works", "working"),
         Meaning::Attention => ("attention", "need attention"),
         Meaning::Broken => ("broken", "broken"),
-        Meaning::Unknown => ("unknown", "not set up or not known"),
+        Meaning::Unknown => ("unknown", "not set up or unchecked"),
     }
 }
 

@@ -6,9 +6,10 @@ mod samples;
 use scraper::{Html, Selector};
 
 use self::gallery::all_pages;
-use self::samples::{cards, integrations, shell, twelve_cards, vapi_card};
+use self::samples::{cards, integrations, shell, twelve_cards, twilio_card, vapi_card};
 use super::connect_panel::connect_status;
 use super::integrations::{IntegrationsView, integrations_page, parse_filter, summary};
+use crate::app::components::card::CardView;
 use crate::app::wire::ConnectAnswer;
 use crate::app::{Assets, NavItem, Shell, render, render_fragment};
 use crate::domain::card::{CardState, Meaning};
@@ -125,6 +126,44 @@ fn cards_stand_worst_first_and_the_summary_counts_them() {
     assert_eq!(summary(&[vapi_card(CardState::Connected)]), "1 of 1 connected. Everything works.");
     assert_eq!(parse_filter("broken"), Some(Meaning::Broken));
     assert_eq!(parse_filter("nonsense"), None);
+}
+
+#[test]
+fn restore_is_offered_only_where_nothing_is_connected() {
+    let pages = all_pages("Dr. Nord");
+    for page in ["settings", "integrations", "states"] {
+        let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();
+        assert!(select(html, "form[action$=\"/restore\"]").is_empty(), "{page}");
+    }
+    let gone = CardView { has_credential: false, ..twilio_card(CardState::NotConfigured) };
+    let view = IntegrationsView { cards: vec![gone], ..integrations(None) };
+    let html = render(shell("Integrations", NavItem::Integrations), || integrations_page(view));
+    assert_eq!(select(&html, "form[action=\"/dashboard/integrations/twilio/restore\"]").len(), 1);
+}
+
+#[test]
+fn a_cell_says_its_column_where_rows_become_blocks() {
+    let pages = all_pages("Dr. Nord");
+    for page in ["settings", "events", "audit"] {
+        let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();
+        let document = Html::parse_document(html);
+        let texts = |selector: &str| {
+            let selector = Selector::parse(selector).unwrap();
+            document.select(&selector).map(|one| one.text().collect()).collect::<Vec<String>>()
+        };
+        let columns = texts("thead th");
+        let cell = Selector::parse("tbody tr:first-child td").unwrap();
+        let labels: Vec<_> = document
+            .select(&cell)
+            .filter_map(|one| one.attr("data-label"))
+            .filter(|l| !l.is_empty())
+            .collect();
+        assert!(
+            columns.ends_with(&labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>()),
+            "{page}"
+        );
+        assert!(columns.len() - labels.len() <= 1, "{page}: {labels:?}");
+    }
 }
 
 #[test]

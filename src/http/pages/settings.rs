@@ -47,7 +47,6 @@ fn credential(card: &Card) -> Option<CredentialRow> {
         verified_at: row.last_verified_at.map(millis),
         versions: u32::try_from(row.version_count).unwrap_or(0),
         has_credential: row.active_credential_id.is_some(),
-        // As on the card: what works is changed by connecting anew, not taken back by one click.
-        restorable: row.restorable_id.filter(|_| row.active_credential_id.is_none()).map(CredentialId),
+        restorable: row.restorable_id.map(CredentialId),
     })
 }
