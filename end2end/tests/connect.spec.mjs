@@ -119,6 +119,56 @@ test("help while typing: paste, phone numbers, shapes @wasm", async ({ page }) =
   await expect(sid).not.toHaveAttribute("aria-invalid", "true");
 });
 
+test("each line of a test is shown as it is answered @wasm", async ({ page, request }) => {
+  await disconnect(page, "Twilio");
+  await open(page, `${integrations}?panel=twilio`, true);
+  await fillTwilio(page, twilio.harbor);
+  await faults(request, { twilio: "slow" });
+  const line = (key) => panel(page).locator(`[data-capability=${key}]`);
+  try {
+    await submit(page).click();
+    await expect(panel(page).locator("[aria-busy]")).toContainText("Asking Twilio");
+    await expect(line("account")).toHaveClass(/is-works/);
+    // The next one is still being asked, and nothing has been saved.
+    await expect(line("send_sms")).toHaveClass(/is-waiting/);
+    await expect(page.locator("[data-success]")).toHaveCount(0);
+    await expect(page.locator("[data-success]")).toContainText("Twilio is connected");
+  } finally {
+    await faults(request);
+  }
+});
+
+test("a tab that is closed in the middle leaves a whole connection @wasm", async ({ page, request }) => {
+  await disconnect(page, "Twilio");
+  await open(page, `${integrations}?panel=twilio`, true);
+  await fillTwilio(page, twilio.harbor);
+  await faults(request, { twilio: "slow" });
+  try {
+    await submit(page).click();
+    await expect(panel(page).locator("[data-capability=account]")).toHaveClass(/is-works/);
+    await page.goto("about:blank");
+    await expect(async () => {
+      await page.goto(integrations);
+      await expect(card(page, "Twilio").locator("[data-state]")).toHaveText("Connected", { timeout: 50 });
+    }).toPass({ timeout: 15_000 });
+  } finally {
+    await faults(request);
+  }
+});
+
+test("a server that is away is said, and what was typed stays @wasm", async ({ page }) => {
+  await disconnect(page, "Twilio");
+  await open(page, `${integrations}?panel=twilio`, true);
+  await fillTwilio(page, twilio.harbor);
+  await page.route("**/twilio/connect", (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" }));
+  await submit(page).click();
+  await expect(panel(page).getByRole("alert").filter({ hasText: "The server did not answer this form." })).toBeVisible();
+  await page.unroute("**/twilio/connect");
+  await expect(panel(page).getByLabel(/^Account SID/)).toHaveValue(twilio.harbor.sid);
+  await submit(page).click();
+  await expect(page.locator("[data-success]")).toContainText("Twilio is connected");
+});
+
 test("success closes by itself, but not under the pointer @wasm", async ({ page, scripts }) => {
   await disconnect(page, "Vapi");
   await connectVapi(page, scripts, vapi.harbor);

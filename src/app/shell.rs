@@ -1,7 +1,8 @@
 //! The document around every page: head, header, navigation, flash, footer.
 //!
-//! [`render`] is the only place where a page becomes text. It is synchronous: all data is there
-//! before it starts, so nothing waits, streams or leaks when a client goes away.
+//! [`render`] and [`render_fragment`] are the only places where a view becomes text. They are
+//! synchronous: all data is there before they start, so nothing waits, streams or leaks when a
+//! client goes away.
 
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub enum NavItem {
 }
 
 impl NavItem {
+    /// How many entries stay in the row on a phone; `header.css` counts the same.
+    const ALWAYS_IN_THE_ROW: usize = 3;
     const SHOWN: [(NavItem, &'static str, &'static str); 6] = [
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
@@ -94,6 +97,14 @@ pub fn render<V: IntoView>(shell: Shell, page: impl FnOnce() -> V) -> String {
     let html = owner.with(|| document(shell, page().into_view()).to_html());
     owner.unset_with_forced_cleanup();
     format!("<!DOCTYPE html>{html}")
+}
+
+/// Renders a part of a page that an island puts in its place. It has no islands of its own.
+pub fn render_fragment<V: IntoView>(part: impl FnOnce() -> V) -> String {
+    let owner = Owner::new_root(None);
+    let html = owner.with(|| part().into_view().to_html());
+    owner.unset_with_forced_cleanup();
+    html
 }
 
 fn document(shell: Shell, page: impl IntoView) -> impl IntoView {
@@ -157,16 +168,6 @@ fn sandbox_banner() -> impl IntoView {
 }
 
 fn header(user: UserNav, active: NavItem) -> impl IntoView {
-    let links = NavItem::SHOWN.map(|(item, label, href)| {
-        let current = (item == active).then_some("page");
-        view! {
-            <li>
-                <a href=href aria-current=current>
-                    {label}
-                </a>
-            </li>
-        }
-    });
     view! {
         <header class="header">
             <div class="header-row">
@@ -177,10 +178,38 @@ fn header(user: UserNav, active: NavItem) -> impl IntoView {
                 {clinic_switcher(&user)}
                 {account_menu(user)}
             </div>
-            <nav class="nav" aria-label="Main">
-                <ul>{links.collect_view()}</ul>
-            </nav>
+            {navigation(active)}
         </header>
+    }
+}
+
+/// One row, and a menu for the entries that it has no room for: the style sheet decides which of the
+/// two shows an entry, so that each is there once at every width.
+fn navigation(active: NavItem) -> impl IntoView {
+    let entry = move |(item, label, href): (NavItem, &'static str, &'static str)| {
+        let current = (item == active).then_some("page");
+        view! {
+            <li>
+                <a href=href aria-current=current>
+                    {label}
+                </a>
+            </li>
+        }
+    };
+    let (_, rest) = NavItem::SHOWN.split_at(NavItem::ALWAYS_IN_THE_ROW);
+    let rest = rest.to_vec();
+    let is_among_them = rest.iter().any(|(item, ..)| *item == active);
+    view! {
+        <nav class="nav" aria-label="Main">
+            <ul class="nav-row">{NavItem::SHOWN.map(entry).collect_view()}</ul>
+            <details class="menu menu-end nav-more" name="header-menu">
+                <summary class=is_among_them.then_some("nav-here")>
+                    <span>"More"</span>
+                    <Icon name=IconName::ChevronDown />
+                </summary>
+                <ul class="menu-body">{rest.into_iter().map(entry).collect_view()}</ul>
+            </details>
+        </nav>
     }
 }
 

@@ -1,7 +1,7 @@
-//! What travels between a page and its islands: no secrets, by type.
+//! What travels between requests, pages and islands: no secrets, by type.
 //!
-//! The same structs fill the server's HTML and the JSON that the connect form fetches, so both
-//! ways show the same thing.
+//! An answer to a connect form fills a page after a redirect, or the fragments that an island puts
+//! in place; both are drawn by the server. What a browser itself reads is [`PatternKind`].
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub struct AssistantLine {
     pub note: Option<String>,
 }
 
-/// The answer to a connect form, as JSON. All parts but `ok` may be absent.
+/// The answer to a connect form. All parts but `ok` may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectAnswer {

@@ -47,7 +47,7 @@ pub fn router(state: AppState) -> Router {
         .route("/setup", get(sign_in::show_setup).post(forms::people::submit_setup))
         .route("/dashboard", get(pages::overview::show))
         .route("/dashboard/integrations", get(pages::integrations::show))
-        .route("/dashboard/integrations/{provider}/connect", post(forms::integrations::submit_connect))
+        .route("/dashboard/integrations/{provider}/connect", post(forms::connect::submit_connect))
         .route("/dashboard/integrations/{provider}/verify", post(forms::integrations::submit_verify))
         .route("/dashboard/integrations/{provider}/restore", post(forms::integrations::submit_restore))
         .route("/dashboard/integrations/{provider}/disconnect", post(forms::integrations::submit_disconnect))

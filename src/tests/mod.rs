@@ -10,6 +10,7 @@ mod changes;
 mod cli_accounts;
 mod configuration;
 mod connect;
+mod connect_lines;
 mod cross_site;
 mod disconnect;
 mod documents;

@@ -265,20 +265,39 @@ fn no_file_is_longer_than_four_hundred_lines() {
 
 #[test]
 fn raw_markup_has_one_home() {
-    // Text inside of these two elements is not escaped like other text.
-    let marks = [concat!("inner", "_html"), concat!("<text", "area"), concat!("<ti", "tle")];
+    // Text inside of the last two elements is not escaped like other text.
+    const TEXT: &str = "src/app/components/textarea.rs";
+    // What the server has drawn and escaped, put in place by a browser.
+    const FRAGMENTS: &str = "src/app/islands/fragment.rs";
+    let marks = [
+        (concat!("inner", "_html"), &[TEXT, FRAGMENTS][..]),
+        (concat!("outer", "_html"), &[FRAGMENTS]),
+        (concat!("adjacent", "_html"), &[FRAGMENTS]),
+        (concat!("inner", "HTML"), &[]),
+        (concat!("<text", "area"), &[TEXT]),
+        (concat!("<ti", "tle"), &[TEXT]),
+    ];
     let mut found = Vec::new();
-    for file in sources()
+    let mut seen = BTreeSet::new();
+    for file in files(".", &[".rs", ".js"])
         .iter()
         .filter(|file| file.path.starts_with("src/app/") || file.path.starts_with("src/http/"))
     {
         let code = file.product_code();
-        for mark in marks.iter().filter(|mark| code.contains(**mark)) {
-            let is_home = file.path == "src/app/components/textarea.rs";
-            found.extend((!is_home).then(|| format!("{}: {mark}", file.path)));
+        for (mark, homes) in marks.iter().filter(|(mark, _)| code.contains(*mark)) {
+            if homes.contains(&file.path.as_str()) {
+                seen.insert(file.path.clone());
+            } else {
+                found.push(format!("{}: {mark}", file.path));
+            }
         }
     }
     assert_none(&found, "markup is written past the escaping");
+    assert_eq!(
+        seen,
+        BTreeSet::from([TEXT.to_owned(), FRAGMENTS.to_owned()]),
+        "the homes are where they were"
+    );
 }
 
 #[test]

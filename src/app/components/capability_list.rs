@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::app::islands::report::CapabilityLine;
+use super::report::CapabilityLine;
 use crate::domain::CapabilityResult;
 
 /// The list.

@@ -6,9 +6,9 @@ use super::badge::{StateBadge, meaning_class};
 use super::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use super::capability_list::CapabilityList;
 use super::flash::Reference;
+use super::report::capitalized;
 use super::time::Ago;
 use crate::app::icons::{Icon, IconName};
-use crate::app::islands::report::capitalized;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::AssistantLine;
 use crate::domain::card::CardState;
@@ -95,9 +95,8 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                 <img class="mark" src=mark_href(card.provider) alt="" width="40" height="40" />
                 <div class="card-title">
                     <h3 id=title_id.clone()>{card.name}</h3>
-                    <p>{card.category}</p>
+                    <StateBadge state=card.state />
                 </div>
-                <StateBadge state=card.state />
             </header>
             <div class="card-body">
                 <p class="card-purpose">{card.purpose}</p>
@@ -143,7 +142,7 @@ pub fn ErrorBox(error: ErrorView) -> impl IntoView {
     let link = error.fix_url.map(|url| {
         view! {
             <a class="external" href=url target="_blank" rel="noopener noreferrer">
-                "Open the page"
+                "Open the provider's page"
                 <Icon name=IconName::External />
             </a>
         }
@@ -191,13 +190,14 @@ fn details(
     })
 }
 
-/// Which button is the main one depends on what is wrong.
+/// The main button of the page is where something is wrong; among many cards that only wait to be set
+/// up, none calls louder than the others.
 fn actions(card: &CardView) -> impl IntoView + use<> {
     let word = card.provider.as_str();
     let base = format!("/dashboard/integrations/{word}");
     let is_broken = matches!(card.state, CardState::Error | CardState::Unreadable);
     let (label, weight) = match (card.has_credential, is_broken) {
-        (false, _) => ("Configure", Weight::Main),
+        (false, _) => ("Configure", Weight::Plain),
         (true, true) => ("Reconnect", Weight::Main),
         (true, false) => ("Configure", Weight::Plain),
     };
@@ -226,7 +226,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
             />
         }
     });
-    let restore = card.restorable.map(|credential| {
+    let restore = card.restorable.filter(|_| !card.has_credential).map(|credential| {
         view! {
             <PostButton
                 org

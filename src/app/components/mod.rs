@@ -10,6 +10,7 @@ pub mod empty;
 pub mod field;
 pub mod flash;
 pub mod page_header;
+pub mod report;
 pub mod table;
 pub mod textarea;
 pub mod time;

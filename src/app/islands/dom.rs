@@ -9,7 +9,11 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, EventTarget, Headers, RequestInit, Response, UrlSearchParams};
+use web_sys::js_sys::{JSON, Reflect};
+use web_sys::{
+    Element, EventTarget, Headers, ReadableStreamDefaultReader, RequestInit, Response, TextDecodeOptions,
+    TextDecoder, UrlSearchParams,
+};
 
 /// Runs `start` once the island's element is known, then marks the element as awake.
 pub fn when_mounted<E>(root: NodeRef<E>, start: impl FnOnce(Element) + 'static)
@@ -49,16 +53,54 @@ pub fn navigate(href: &str) {
     }
 }
 
-/// Posts a form and reads the answer as text. `None`: no answer came.
-pub async fn post_form(action: &str, body: &UrlSearchParams) -> Option<String> {
+/// The first element under `root` that a selector finds.
+pub fn find(root: &Element, selector: &str) -> Option<Element> {
+    root.query_selector(selector).ok().flatten()
+}
+
+/// A member of an object that came as JSON; undefined where there is none.
+pub fn get(value: &JsValue, key: &str) -> JsValue {
+    Reflect::get(value, &key.into()).unwrap_or_default()
+}
+
+/// The same as text.
+pub fn text_of(value: &JsValue, key: &str) -> Option<String> {
+    get(value, key).as_string()
+}
+
+/// Posts a form and hands on each line of the answer as soon as it is there, read as JSON. `None`:
+/// no whole answer came.
+pub async fn post_form(action: &str, body: &UrlSearchParams, mut take: impl FnMut(&JsValue)) -> Option<()> {
     let headers = Headers::new().ok()?;
-    headers.set("Accept", "application/json").ok()?;
+    headers.set("Accept", "application/x-ndjson").ok()?;
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(headers.as_ref());
     init.set_body(body.as_ref());
     let promise = web_sys::window()?.fetch_with_str_and_init(action, &init);
     let response: Response = JsFuture::from(promise).await.ok()?.dyn_into().ok()?;
-    let text: JsValue = JsFuture::from(response.text().ok()?).await.ok()?;
-    text.as_string()
+    let reader: ReadableStreamDefaultReader = response.body()?.get_reader().unchecked_into();
+    let decoder = TextDecoder::new().ok()?;
+    // A chunk may end within a character.
+    let unfinished = TextDecodeOptions::new();
+    unfinished.set_stream(true);
+    let mut rest = String::new();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await.ok()?;
+        let Ok(bytes) = get(&chunk, "value").dyn_into() else { break };
+        rest.push_str(&decoder.decode_with_buffer_source_and_options(&bytes, &unfinished).ok()?);
+        while let Some(end) = rest.find('\n') {
+            let line: String = rest.drain(..=end).collect();
+            hand_on(&line, &mut take);
+        }
+    }
+    hand_on(&rest, &mut take);
+    Some(())
+}
+
+/// What is no JSON is no line of ours: the end says that no answer came.
+fn hand_on(line: &str, take: &mut impl FnMut(&JsValue)) {
+    if let Ok(value) = JSON::parse(line) {
+        take(&value);
+    }
 }

@@ -19,11 +19,11 @@ pub use browser::{forget_secrets, help_fields, require_fields, show_errors};
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use wasm_bindgen::JsCast;
+    use wasm_bindgen::{JsCast, JsValue};
     use web_sys::{ClipboardEvent, Element, Event, EventInit, HtmlElement, HtmlInputElement};
 
-    use crate::app::islands::dom::{find_all, listen, set_hidden};
-    use crate::app::wire::{FieldError, PatternKind};
+    use crate::app::islands::dom::{find_all, listen, set_hidden, text_of};
+    use crate::app::wire::PatternKind;
     use crate::domain::pattern::{clean_paste, looks_like};
     use crate::domain::phone::{PhoneNumber, format_as_typed};
 
@@ -135,17 +135,19 @@ mod browser {
         first.is_none()
     }
 
-    /// Puts the server's sentences under their fields and takes away older ones.
-    pub fn show_errors(root: &Element, errors: &[FieldError]) {
+    /// Puts the server's sentences, an object with one for each wrong field, under their fields and
+    /// takes away older ones. Goes to the first; false where there is none.
+    pub fn show_errors(root: &Element, errors: &JsValue) -> bool {
         let mut is_first = true;
         for element in find_all(root, "input[data-label]") {
             let Ok(input) = element.dyn_into::<HtmlInputElement>() else { continue };
-            let message = FieldError::find(errors, &input.name()).map(str::to_owned);
+            let message = text_of(errors, &input.name());
             if message.is_some() && std::mem::take(&mut is_first) {
                 let _ = input.focus();
             }
             set_error(&input, message);
         }
+        !is_first
     }
 
     /// Empties the secrets that now wait, sealed, as a draft: sent again, they would count as new.

@@ -9,7 +9,8 @@ pub mod dialog;
 pub mod dismiss;
 pub mod form_help;
 pub mod relative_time;
-pub mod report;
 
 #[cfg(feature = "hydrate")]
 mod dom;
+#[cfg(feature = "hydrate")]
+mod fragment;

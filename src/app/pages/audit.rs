@@ -6,7 +6,7 @@ use crate::app::components::badge::Badge;
 use crate::app::components::button::ButtonLink;
 use crate::app::components::empty::Empty;
 use crate::app::components::page_header::PageHeader;
-use crate::app::components::table::Table;
+use crate::app::components::table::{Cell, Row, Table};
 use crate::app::components::time::Moment;
 use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
@@ -84,21 +84,21 @@ pub fn audit_page(view: AuditView) -> impl IntoView {
 fn row(row: AuditRow) -> impl IntoView {
     let (word, meaning) = row.outcome.words();
     view! {
-        <tr>
-            <td class="numbers soft">{row.seq.to_string()}</td>
-            <td class="cell-tight">
+        <Row>
+            <Cell label="No." class="numbers soft">{row.seq.to_string()}</Cell>
+            <Cell label="Time" class="cell-tight">
                 <Moment at=row.at />
-            </td>
-            <td>{row.actor}</td>
-            <td>
+            </Cell>
+            <Cell label="Who">{row.actor}</Cell>
+            <Cell label="What">
                 <code>{row.action}</code>
                 {row.details.map(|details| view! { <span class="second">{details}</span> })}
-            </td>
-            <td>{row.target}</td>
-            <td>
+            </Cell>
+            <Cell label="Target">{row.target}</Cell>
+            <Cell label="Outcome">
                 <Badge meaning text=word />
-            </td>
-            <td>{row.request_id.map(|id| view! { <code class="soft">{id}</code> })}</td>
-        </tr>
+            </Cell>
+            <Cell label="Request">{row.request_id.map(|id| view! { <code class="soft">{id}</code> })}</Cell>
+        </Row>
     }
 }

@@ -7,13 +7,25 @@ use crate::app::components::card::mark_href;
 use crate::app::components::copy_box::CopyBox;
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView};
+use crate::app::components::report::{CapabilityCheck, CapabilityLine, ConnectStatus, FormMessage, Testing};
 use crate::app::icons::{Icon, IconName};
-use crate::app::islands::connect_form::{ConnectForm, ConnectState};
+use crate::app::islands::connect_form::ConnectForm;
 use crate::app::wire::{ConnectAnswer, ReportView, SuccessView};
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::{CapabilityResult, OrgId, ProviderId};
 
 /// Where all panels close to.
 pub const INTEGRATIONS: &str = "/dashboard/integrations";
+const FORM_ID: &str = "connect-form";
+
+/// Where the panel of a provider closes to: its card gets the focus back.
+pub fn close_href(provider: ProviderId) -> String {
+    format!("{INTEGRATIONS}#{}", provider.as_str())
+}
+
+/// What an answer said, as a fragment for a panel that is open.
+pub fn connect_status(provider: ProviderId, name: &'static str, answer: ConnectAnswer) -> impl IntoView {
+    view! { <ConnectStatus answer provider_name=name done_href=close_href(provider) form_id=FORM_ID /> }
+}
 
 /// The form of a provider, and what its last test said.
 #[derive(Clone, Debug)]
@@ -22,8 +34,8 @@ pub struct ConnectPanelView {
     pub provider: ProviderId,
     pub name: &'static str,
     pub purpose: &'static str,
-    /// Labels of what will be tested.
-    pub checks: Vec<String>,
+    /// What will be tested.
+    pub checks: Vec<CapabilityCheck>,
     pub fields: Vec<FieldView>,
     /// Stands for secrets that were typed and wait, sealed.
     pub draft: Option<String>,
@@ -39,33 +51,32 @@ pub struct ConnectPanelView {
     pub can_rotate: bool,
 }
 
+/// One capability's answer, as a fragment for the place where it is waited for.
+pub fn capability_line(line: CapabilityResult) -> impl IntoView {
+    view! { <CapabilityLine line /> }
+}
+
 /// The connect panel.
 pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
     let word = view.provider.as_str();
-    let close = format!("{INTEGRATIONS}#{word}");
+    let close = close_href(view.provider);
     let is_done = view.success.is_some();
     // A report takes the focus itself, unless a field is what is wrong.
     let takes_focus = view.report.is_none() || view.fields.iter().any(|field| field.error.is_some());
-    let state = ConnectState {
-        provider_name: view.name.to_owned(),
-        form_id: "connect-form".to_owned(),
-        done_href: close.clone(),
-        checks: view.checks,
-        answer: ConnectAnswer {
-            ok: is_done,
-            report: view.report,
-            draft: view.draft,
-            field_errors: Vec::new(),
-            save_anyway: view.save_anyway,
-            success: view.success,
-            message: view.message,
-        },
+    let answer = ConnectAnswer {
+        ok: is_done,
+        report: view.report,
+        draft: view.draft,
+        field_errors: Vec::new(),
+        save_anyway: view.save_anyway,
+        success: view.success,
+        message: view.message,
     };
     let rotation = (view.can_rotate && !is_done).then(|| rotation(view.org, word, view.name));
     let form = (!is_done).then(|| {
         let action = format!("{INTEGRATIONS}/{word}/connect");
         view! {
-            <form class="form" id="connect-form" method="post" action=action>
+            <form class="form" id=FORM_ID method="post" action=action>
                 <OrgField org=view.org />
                 {permissions(view.permissions, view.console_url, view.name)}
                 {fields(view.fields, takes_focus)}
@@ -84,7 +95,19 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
             close_href=close.clone()
             mark=mark_href(view.provider)
         >
-            <ConnectForm state>{form}</ConnectForm>
+            <ConnectForm>
+                <div class="connect-status" aria-live="polite">
+                    <ConnectStatus answer provider_name=view.name done_href=close form_id=FORM_ID />
+                </div>
+                // What an island shows before there is an answer, and instead of one.
+                <template data-testing="">
+                    <Testing provider_name=view.name checks=view.checks />
+                </template>
+                <template data-failure="">
+                    <FormMessage text=String::new() />
+                </template>
+                {form}
+            </ConnectForm>
             {rotation}
         </Panel>
     }

@@ -69,9 +69,11 @@ impl ErrorPage {
             }
             ErrorPage::TooMany { retry_after_seconds: None } => "Wait a little, then try again.".to_owned(),
             ErrorPage::Internal { .. } => {
-                "Nothing of yours is lost. Try again; if it stays, tell us the reference.".to_owned()
+                "It has been recorded. Try again; if it happens again, tell us the reference.".to_owned()
             }
-            ErrorPage::Unavailable { .. } => "Calls go on. Try this page again in a moment.".to_owned(),
+            ErrorPage::Unavailable { .. } => {
+                "This page cannot be shown just now. Try it again in a moment.".to_owned()
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::app::components::badge::Badge;
 use crate::app::components::button::ButtonLink;
 use crate::app::components::empty::Empty;
 use crate::app::components::page_header::PageHeader;
-use crate::app::components::table::Table;
+use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::{Ago, Moment};
 use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
@@ -106,23 +106,23 @@ fn row(event: EventRow, now: UnixMillis) -> impl IntoView {
         None => view! { <span class="soft">"none"</span> }.into_any(),
     };
     view! {
-        <tr id=event.id.to_string()>
-            <th scope="row">
+        <Row id=event.id.to_string()>
+            <RowHead>
                 <code>{event.kind}</code>
                 <span class="second">{event.summary.unwrap_or(event.source)}</span>
-            </th>
-            <td>{call}</td>
-            <td>
+            </RowHead>
+            <Cell label="Call">{call}</Cell>
+            <Cell label="Status">
                 <Badge meaning text=word />
                 {attempts}
                 {event.error.map(|error| view! { <span class="second">{error}</span> })}
-            </td>
-            <td class="cell-tight">
+            </Cell>
+            <Cell label="Received" class="cell-tight">
                 <Ago now at=event.received_at />
                 <span class="second"><Moment at=event.received_at /></span>
-            </td>
-            <td>{way(event.trace)}</td>
-        </tr>
+            </Cell>
+            <Cell label="Way">{way(event.trace)}</Cell>
+        </Row>
     }
 }
 

@@ -1,4 +1,7 @@
-//! All providers as cards, worst first, and the panel that is open over them.
+//! All providers as cards, grouped by what they are for, and the panel that is open over them.
+//!
+//! Groups stand in the order of the catalogue, so that each has its place; one in which something is
+//! wrong comes first, and within a group the worst card does.
 
 use leptos::prelude::*;
 
@@ -6,9 +9,11 @@ use super::connect_panel::{ConnectPanelView, connect_panel};
 use super::disconnect_panel::{DisconnectPanelView, disconnect_panel};
 use super::sms_panel::{SmsPanelView, sms_panel};
 use crate::app::components::badge::{meaning_class, meaning_icon};
+use crate::app::components::button::ButtonLink;
 use crate::app::components::card::{CardView, IntegrationCard};
+use crate::app::components::empty::Empty;
 use crate::app::components::page_header::PageHeader;
-use crate::app::icons::Icon;
+use crate::app::icons::{Icon, IconName};
 use crate::app::relative::UnixMillis;
 use crate::domain::card::{CardState, Meaning};
 
@@ -33,11 +38,12 @@ pub enum Panel {
 
 /// The page.
 pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
-    let IntegrationsView { now, mut cards, filter, panel } = view;
+    let IntegrationsView { now, cards, filter, panel } = view;
     let strip = strip(&cards, filter);
     let lead = summary(&cards);
-    cards.sort_by_key(|card| (card.state.urgency(), card.name));
-    cards.retain(|card| filter.is_none_or(|meaning| card.state.meaning() == meaning));
+    let groups = groups(cards, filter);
+    let is_empty = groups.is_empty();
+    let groups = groups.into_iter().map(|group| section(group, now)).collect_view();
     let panel = panel.map(|panel| match panel {
         Panel::Connect(view) => connect_panel(*view).into_any(),
         Panel::Disconnect(view) => disconnect_panel(view).into_any(),
@@ -46,10 +52,76 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
     view! {
         <PageHeader title="Integrations" lead=lead />
         {strip}
-        <section class="cards" aria-label="Providers">
-            {cards.into_iter().map(|card| view! { <IntegrationCard card now /> }).collect_view()}
-        </section>
+        {is_empty.then(|| {
+            view! {
+                <Empty icon=IconName::CheckCircle title="None in this state" text="No provider is in this state right now.">
+                    <ButtonLink href="/dashboard/integrations" label="Show all" />
+                </Empty>
+            }
+        })}
+        {groups}
         {panel}
+    }
+}
+
+/// The providers of one category.
+struct Group {
+    category: &'static str,
+    /// Of all its providers, those that a filter hides included.
+    summary: String,
+    /// Worst first.
+    cards: Vec<CardView>,
+}
+
+fn groups(mut cards: Vec<CardView>, filter: Option<Meaning>) -> Vec<Group> {
+    // Only trouble moves a group: what is merely not set up stays where it is.
+    const TROUBLE: u8 = 1;
+    cards.sort_by_key(|card| card.provider);
+    let mut groups: Vec<(u8, Vec<CardView>)> = Vec::new();
+    for card in cards {
+        let urgency = card.state.urgency().min(TROUBLE + 1);
+        match groups.iter_mut().find(|(_, members)| members[0].category == card.category) {
+            Some((worst, members)) => {
+                *worst = urgency.min(*worst);
+                members.push(card);
+            }
+            None => groups.push((urgency, vec![card])),
+        }
+    }
+    groups.sort_by_key(|(worst, _)| *worst);
+    let groups = groups.into_iter().map(|(_, mut cards)| {
+        let (category, summary) = (cards[0].category, group_summary(&cards));
+        cards.sort_by_key(|card| (card.state.urgency(), card.provider));
+        cards.retain(|card| filter.is_none_or(|meaning| card.state.meaning() == meaning));
+        Group { category, summary, cards }
+    });
+    groups.filter(|group| !group.cards.is_empty()).collect()
+}
+
+/// "1 of 3 connected".
+fn group_summary(cards: &[CardView]) -> String {
+    match (connected(cards), cards.len()) {
+        (0, _) => "None connected".to_owned(),
+        (1, 1) => "Connected".to_owned(),
+        (connected, total) => format!("{connected} of {total} connected"),
+    }
+}
+
+fn section(group: Group, now: UnixMillis) -> impl IntoView {
+    let id = format!(
+        "group-{}",
+        group.category.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
+    );
+    view! {
+        <section class="group" aria-labelledby=id.clone()>
+            <header class="group-header">
+                <h2 id=id.clone()>{group.category}</h2>
+                <p>{group.summary}</p>
+            </header>
+            <div class="cards">
+                {group.cards.into_iter().map(|card| view! { <IntegrationCard card now /> }).collect_view()}
+            </div>
+        </section>
     }
 }
 
@@ -120,7 +192,7 @@ const fn filter_words(meaning: Meaning) -> (&'static str, &'static str) {
         Meaning::Works => ("works", "working"),
         Meaning::Attention => ("attention", "need attention"),
         Meaning::Broken => ("broken", "broken"),
-        Meaning::Unknown => ("unknown", "not set up or not known"),
+        Meaning::Unknown => ("unknown", "not set up or unchecked"),
     }
 }
 

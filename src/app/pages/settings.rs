@@ -8,7 +8,7 @@ use crate::app::components::card::HintRow;
 use crate::app::components::empty::Empty;
 use crate::app::components::field::{Field, FieldView};
 use crate::app::components::page_header::PageHeader;
-use crate::app::components::table::Table;
+use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::Ago;
 use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
@@ -158,7 +158,8 @@ fn credential(row: CredentialRow, org: OrgId, now: UnixMillis, can_configure: bo
     let verify = (can_configure && row.has_credential && row.state != CardState::Unreadable).then(|| {
         view! { <PostButton org action=format!("{base}/verify") label="Verify" icon=IconName::Refresh /> }
     });
-    let restore = row.restorable.filter(|_| can_configure).map(|credential| {
+    // As on the card: what is connected is changed by connecting anew, not taken back by one click.
+    let restore = row.restorable.filter(|_| can_configure && !row.has_credential).map(|credential| {
         view! {
             <PostButton
                 org
@@ -181,25 +182,23 @@ fn credential(row: CredentialRow, org: OrgId, now: UnixMillis, can_configure: bo
         }
     });
     view! {
-        <tr>
-            <th scope="row">
+        <Row>
+            <RowHead>
                 <span>{row.label}</span>
                 <span class="second">{row.provider_name}</span>
-            </th>
-            <td>
+            </RowHead>
+            <Cell label="Status">
                 <StateBadge state=row.state />
-            </td>
-            <td>{hints}</td>
-            <td class="cell-tight">
+            </Cell>
+            <Cell label="Secret">{hints}</Cell>
+            <Cell label="Verified" class="cell-tight">
                 {match row.verified_at {
                     Some(at) => view! { <Ago now at /> }.into_any(),
                     None => view! { <span>"never"</span> }.into_any(),
                 }}
-            </td>
-            <td class="numbers">{row.versions.to_string()}</td>
-            <td>
-                <div class="cell-actions">{verify} {restore} {disconnect}</div>
-            </td>
-        </tr>
+            </Cell>
+            <Cell label="Versions" class="numbers">{row.versions.to_string()}</Cell>
+            <Cell label="" class="cell-actions">{verify} {restore} {disconnect}</Cell>
+        </Row>
     }
 }

@@ -4,17 +4,15 @@ use leptos::prelude::*;
 
 use super::connect_panel::INTEGRATIONS;
 use super::login::FormError;
-use crate::app::components::badge::Badge;
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView, InputKind};
 use crate::app::components::time::Moment;
-use crate::app::icons::IconName;
+use crate::app::icons::{Icon, IconName};
 use crate::app::islands::form_help::FormHelp;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::PatternKind;
 use crate::domain::OrgId;
-use crate::domain::card::Meaning;
 
 /// Sends one text message to a chosen number.
 #[derive(Clone, Debug)]
@@ -111,7 +109,10 @@ fn sms_result(result: SmsResult) -> AnyView {
     });
     view! {
         <div class="result" role="status">
-            <Badge meaning=Meaning::Works text=result.text />
+            <p class="report-title">
+                <Icon name=IconName::CheckCircle />
+                <span>{result.text}</span>
+            </p>
             <dl class="facts">
                 {fact("Message", result.sid)} {fact("Status", result.status)}
                 <div>

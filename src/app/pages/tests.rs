@@ -6,11 +6,14 @@ mod samples;
 use scraper::{Html, Selector};
 
 use self::gallery::all_pages;
-use self::samples::{cards, integrations, shell, vapi_card};
-use super::integrations::{integrations_page, parse_filter, summary};
-use crate::app::{Assets, NavItem, Shell, render};
-use crate::domain::ProviderId;
+use self::samples::{cards, integrations, shell, twelve_cards, twilio_card, vapi_card};
+use super::connect_panel::connect_status;
+use super::integrations::{IntegrationsView, integrations_page, parse_filter, summary};
+use crate::app::components::card::CardView;
+use crate::app::wire::ConnectAnswer;
+use crate::app::{Assets, NavItem, Shell, render, render_fragment};
 use crate::domain::card::{CardState, Meaning};
+use crate::domain::{Outcome, ProviderId};
 
 /// What a value would need to become markup somewhere.
 const EVIL: &str = "</textarea></title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
@@ -25,8 +28,8 @@ fn every_page_has_one_main_heading_and_no_duplicate_id() {
     for (name, html) in all_pages("Dr. Nord") {
         assert_eq!(select(&html, "h1").len(), 1, "{name}");
         assert_eq!(select(&html, "main#main").len(), 1, "{name}");
-        if name == "states" {
-            // The same provider eight times over: not a page that can exist.
+        if matches!(name, "states" | "twelve") {
+            // The same providers many times over: not a page that can exist.
             continue;
         }
         let selector = Selector::parse("[id]").unwrap();
@@ -123,6 +126,93 @@ fn cards_stand_worst_first_and_the_summary_counts_them() {
     assert_eq!(summary(&[vapi_card(CardState::Connected)]), "1 of 1 connected. Everything works.");
     assert_eq!(parse_filter("broken"), Some(Meaning::Broken));
     assert_eq!(parse_filter("nonsense"), None);
+}
+
+#[test]
+fn restore_is_offered_only_where_nothing_is_connected() {
+    let pages = all_pages("Dr. Nord");
+    for page in ["settings", "integrations", "states"] {
+        let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();
+        assert!(select(html, "form[action$=\"/restore\"]").is_empty(), "{page}");
+    }
+    let gone = CardView { has_credential: false, ..twilio_card(CardState::NotConfigured) };
+    let view = IntegrationsView { cards: vec![gone], ..integrations(None) };
+    let html = render(shell("Integrations", NavItem::Integrations), || integrations_page(view));
+    assert_eq!(select(&html, "form[action=\"/dashboard/integrations/twilio/restore\"]").len(), 1);
+}
+
+#[test]
+fn a_cell_says_its_column_where_rows_become_blocks() {
+    let pages = all_pages("Dr. Nord");
+    for page in ["settings", "events", "audit"] {
+        let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();
+        let document = Html::parse_document(html);
+        let texts = |selector: &str| {
+            let selector = Selector::parse(selector).unwrap();
+            document.select(&selector).map(|one| one.text().collect()).collect::<Vec<String>>()
+        };
+        let columns = texts("thead th");
+        let cell = Selector::parse("tbody tr:first-child td").unwrap();
+        let labels: Vec<_> = document
+            .select(&cell)
+            .filter_map(|one| one.attr("data-label"))
+            .filter(|l| !l.is_empty())
+            .collect();
+        assert!(
+            columns.ends_with(&labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>()),
+            "{page}"
+        );
+        assert!(columns.len() - labels.len() <= 1, "{page}: {labels:?}");
+    }
+}
+
+#[test]
+fn providers_stand_in_groups_and_only_trouble_moves_a_group() {
+    let draw = |cards, filter| {
+        let view = IntegrationsView { cards, filter, ..integrations(None) };
+        render(shell("Integrations", NavItem::Integrations), || integrations_page(view))
+    };
+    let headings = |html: &str| {
+        let document = Html::parse_document(html);
+        let heading = Selector::parse(".group h2").unwrap();
+        document.select(&heading).map(|element| element.text().collect()).collect::<Vec<String>>()
+    };
+    let in_trouble = draw(twelve_cards(), None);
+    assert_eq!(headings(&in_trouble)[..2], ["Messages", "Voice"]);
+    assert_eq!(headings(&in_trouble).len(), 6);
+    assert!(in_trouble.contains("1 of 2 connected"), "each group says how much of it is connected");
+    let calm: Vec<_> =
+        twelve_cards().into_iter().filter(|card| card.state.meaning() != Meaning::Broken).collect();
+    assert_eq!(headings(&draw(calm, None))[0], "Voice");
+    assert_eq!(headings(&draw(twelve_cards(), Some(Meaning::Broken))), ["Messages"]);
+    let none = draw(twelve_cards(), Some(Meaning::Attention));
+    assert!(headings(&none).is_empty() && none.contains("None in this state"));
+}
+
+#[test]
+fn the_answer_of_a_stream_is_drawn_as_the_page_is() {
+    let answer = ConnectAnswer {
+        report: Some(samples::report(Outcome::Refused)),
+        draft: Some("d".to_owned()),
+        message: Some(EVIL.to_owned()),
+        ..ConnectAnswer::default()
+    };
+    let fragment = render_fragment(|| connect_status(ProviderId::Twilio, "Twilio", answer));
+    assert!(!fragment.contains("<script") && !fragment.contains("<img"), "{fragment}");
+    assert!(!fragment.contains("leptos-island"), "nothing wakes what arrives later: {fragment}");
+    assert_eq!(select(&fragment, "input[name=draft][form=connect-form]").len(), 1);
+    let pages = all_pages("Dr. Nord");
+    let (_, page) = pages.iter().find(|(name, _)| *name == "refused").unwrap();
+    assert_eq!(select(&fragment, "[data-outcome]"), select(page, "[data-outcome]"));
+}
+
+#[test]
+fn every_entry_of_the_navigation_is_in_the_row_and_the_later_ones_in_the_menu() {
+    let html = render(shell("Audit", NavItem::Audit), || integrations_page(integrations(None)));
+    let (row, menu) = (select(&html, ".nav-row a"), select(&html, ".nav-more a"));
+    assert_eq!(row[3..], menu);
+    assert_eq!(select(&html, ".nav-row a[aria-current=page]").len(), 1);
+    assert_eq!(select(&html, ".nav-here").len(), 1, "the menu is lit when the page is in it");
 }
 
 #[test]

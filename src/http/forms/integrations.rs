@@ -1,148 +1,25 @@
-//! Forms of the cards: connect, verify, disconnect, restore, and the test message.
+//! Forms of the cards: verify, disconnect, restore, and the test message. Connecting is in `connect`.
 
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::Submission;
-use crate::app::wire::{ConnectAnswer, FieldError, ReportView, SuccessView};
+use super::connect::make_assistants;
 use crate::calls::messages::{self, NewText, Purpose, hot_lead_text};
-use crate::db::agents;
 use crate::domain::card::Meaning;
 use crate::domain::{CredentialId, Outcome, ProviderId};
 use crate::http::error::HttpError;
 use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
-use crate::http::pages::{millis, views_assistants};
-use crate::integrations::connect::{ConnectRequest, Connected, connect};
-use crate::integrations::fields::{Submitted, is_misplaced_secret};
-use crate::integrations::{disconnect, ensure, signing, verify};
+use crate::http::pages::millis;
+use crate::integrations::{disconnect, signing, verify};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
-use crate::vault::SecretText;
 
-const HOME: &str = "/dashboard/integrations";
-
-/// `POST /dashboard/integrations/{provider}/connect`
-pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    let spec = catalogue::find(provider).spec();
-    let request = ConnectRequest {
-        fields: form
-            .fields
-            .iter()
-            .filter(|(key, _)| spec.field(key).is_some())
-            .map(|(key, value)| (key.to_owned(), Submitted::Value(SecretText::new(value.to_owned()))))
-            .collect(),
-        draft: form.fields.text("draft").parse().ok().map(CredentialId),
-        save_anyway: form.fields.text("intent") == "save_anyway",
-        switch_account: false,
-    };
-    let panel = format!("{HOME}?panel={}", provider.as_str());
-    let connected = match connect(&form.state.services, &form.caller, provider, request, None).await {
-        Ok(connected) => connected,
-        Err(error) => return form.back(&panel, error.into(), &[], provider.as_str()).await,
-    };
-    let answer = answer(&form, provider, connected).await?;
-    if form.wants_json() {
-        return Ok(Json(answer).into_response());
-    }
-    if answer.ok && provider != ProviderId::Vapi {
-        return form
-            .go(
-                &format!("{HOME}#{}", provider.as_str()),
-                Said::message(Meaning::Works, format!("{} is connected", spec.name)),
-            )
-            .await;
-    }
-    let open: Vec<&str> = spec
-        .fields
-        .iter()
-        .filter(|field| !field.secret && !is_misplaced_secret(spec, field.key, form.fields.text(field.key)))
-        .map(|field| field.key)
-        .collect();
-    let said = Said {
-        values: form.fields.keep(&open),
-        form: provider.as_str().to_owned(),
-        connect: Some(answer),
-        ..Said::default()
-    };
-    form.go(&panel, said).await
-}
-
-async fn answer(
-    form: &Submission,
-    provider: ProviderId,
-    connected: Connected,
-) -> Result<ConnectAnswer, HttpError> {
-    Ok(match connected {
-        Connected::Saved { report, .. } => {
-            let success =
-                if provider == ProviderId::Vapi { assistants(form).await? } else { SuccessView::default() };
-            ConnectAnswer {
-                ok: true,
-                report: Some(report_view(report)),
-                success: Some(success),
-                ..ConnectAnswer::default()
-            }
-        }
-        Connected::Invalid { problems, draft } => ConnectAnswer {
-            draft: draft.map(|id| id.to_string()),
-            field_errors: problems
-                .into_iter()
-                .map(|p| FieldError { field: p.field, message: p.message })
-                .collect(),
-            message: Some("Some fields need your attention.".to_owned()),
-            ..ConnectAnswer::default()
-        },
-        Connected::NotSaved { report, draft, is_other_account } => {
-            let name = catalogue::find(provider).spec().name;
-            let field_errors = report
-                .field
-                .as_ref()
-                .filter(|_| report.outcome == Outcome::Refused)
-                .map(|field| FieldError { field: field.to_string(), message: report.headline.clone() });
-            ConnectAnswer {
-                draft: Some(draft.to_string()),
-                field_errors: field_errors.into_iter().collect(),
-                save_anyway: report.outcome == Outcome::Undetermined && !is_other_account,
-                message: is_other_account.then(|| {
-                    format!("This works, but it is another {name} account than the connected one. Disconnect {name} first if you want to switch.")
-                }),
-                report: Some(report_view(report)),
-                ..ConnectAnswer::default()
-            }
-        }
-    })
-}
-
-/// Makes the assistants now. Where that takes longer or fails, the job goes on and the lines say so.
-async fn assistants(form: &Submission) -> Result<SuccessView, HttpError> {
-    let services = &form.state.services;
-    let ensured = ensure::ensure_assistants(services, form.caller.org()).await;
-    if let Err(error) = &ensured {
-        tracing::warn!(error = error as &dyn std::error::Error, org = %form.caller.org(), "the assistants are not there yet");
-    }
-    let mut tx = form.caller.begin(services).await?;
-    let rows = agents::list(&mut tx).await?;
-    tx.commit().await?;
-    Ok(SuccessView { assistants: views_assistants(&rows) })
-}
-
-/// A report as pages and islands show it.
-pub fn report_view(report: TestReport) -> ReportView {
-    ReportView {
-        outcome: report.outcome,
-        headline: report.headline,
-        fix: report.fix.as_ref().map(|fix| fix.text.to_string()),
-        fix_url: report.fix.as_ref().map(|fix| fix.url.to_string()),
-        reference: report.reference,
-        lines: report.capabilities,
-    }
-}
+pub(super) const HOME: &str = "/dashboard/integrations";
 
 /// `POST /dashboard/integrations/{provider}/verify`
 pub async fn submit_verify(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
@@ -162,7 +39,7 @@ pub async fn submit_restore(Path(provider): Path<String>, form: Submission) -> R
     match verify::restore(&form.state.services, &form.caller, provider, credential).await {
         Ok(report) if report.outcome != Outcome::Refused => {
             if provider == ProviderId::Vapi {
-                assistants(&form).await?;
+                make_assistants(&form).await?;
             }
             let name = catalogue::find(provider).spec().name;
             form.go(&back, Said::message(Meaning::Works, format!("{name} is connected again"))).await
@@ -256,7 +133,7 @@ fn elapsed(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn parse(provider: &str) -> Result<ProviderId, HttpError> {
+pub(super) fn parse(provider: &str) -> Result<ProviderId, HttpError> {
     provider.parse().map_err(|()| HttpError::not_found())
 }
 

@@ -1,10 +1,12 @@
-//! Forms of the dashboard: post, do, redirect. The same address answers an island's fetch with JSON.
+//! Forms of the dashboard: post, do, redirect. Where an island posts, the same address answers with
+//! what the island puts in place, and errors are problem documents.
 //!
 //! Every form carries the clinic that its page was opened for; where that is no longer the current
 //! one, nothing is done. What was typed survives the round trip: values in the session, secrets as
 //! sealed drafts.
 
 pub mod agents;
+pub mod connect;
 pub mod integrations;
 pub mod people;
 pub mod settings;
@@ -102,8 +104,8 @@ impl FromRequest<AppState> for Submission {
 }
 
 impl Submission {
-    /// Whether an island asked, which draws the answer itself.
-    pub fn wants_json(&self) -> bool {
+    /// Whether an island asked, which stays on its page.
+    pub fn is_from_island(&self) -> bool {
         !wants_html(&self.headers)
     }
 
@@ -121,8 +123,8 @@ impl Submission {
         keep: &[&str],
         form: &str,
     ) -> Result<Response, HttpError> {
-        if self.wants_json() || error.status == StatusCode::FORBIDDEN || error.status == StatusCode::NOT_FOUND
-        {
+        let deserves_a_page = matches!(error.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+        if self.is_from_island() || deserves_a_page {
             return Err(error);
         }
         let mut said = Said::error(&error, &self.caller.origin.request_id);

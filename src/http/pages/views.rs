@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::millis;
 use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
+use crate::app::components::report::CapabilityCheck;
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::wire::{AssistantLine, ConnectAnswer, FieldError};
 use crate::db::agents::AgentRow;
@@ -131,7 +132,11 @@ pub fn connect_panel(
         provider: spec.id,
         name: spec.name,
         purpose: spec.purpose,
-        checks: spec.capabilities.iter().map(|capability| capability.label.to_owned()).collect(),
+        checks: spec
+            .capabilities
+            .iter()
+            .map(|capability| CapabilityCheck { key: capability.key, label: capability.label })
+            .collect(),
         fields,
         draft,
         report,

@@ -202,6 +202,12 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             }),
         ),
         (
+            "twelve",
+            render(shell("Integrations", NavItem::Integrations), || {
+                integrations_page(IntegrationsView { cards: twelve_cards(), ..integrations(None) })
+            }),
+        ),
+        (
             "member",
             render(shell("Integrations", NavItem::Integrations), || {
                 integrations_page(IntegrationsView { cards: member_cards, ..integrations(None) })

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
+use crate::app::components::report::CapabilityCheck;
 use crate::app::pages::agents::{AgentForm, AtVapi};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::events::{EventRow, EventStatus, TraceStage};
@@ -155,7 +156,10 @@ pub(super) fn connect() -> ConnectPanelView {
         provider: ProviderId::Twilio,
         name: "Twilio",
         purpose: "Sends text messages to callers and hot-lead alerts to the clinic.",
-        checks: vec!["Sign in".to_owned(), "Send text messages".to_owned()],
+        checks: vec![
+            CapabilityCheck { key: "account", label: "Sign in" },
+            CapabilityCheck { key: "send_sms", label: "Send text messages" },
+        ],
         fields: vec![
             FieldView {
                 example: "AC0123456789abcdef0123456789abcdef",
@@ -245,4 +249,39 @@ pub(super) fn event(kind: &str, status: EventStatus) -> EventRow {
         error: None,
         trace: vec![stage("Signature checked", 210), stage("Stored", 3_420), stage("Answered", 3_610)],
     }
+}
+
+/// As many cards and categories as the page must have room for. They share the ids of two providers.
+pub(super) fn twelve_cards() -> Vec<CardView> {
+    let fresh = |name, category, purpose| CardView {
+        name,
+        category,
+        purpose,
+        has_credential: false,
+        proof: Proof::default(),
+        capabilities: Vec::new(),
+        hints: Vec::new(),
+        assistants: Vec::new(),
+        identity_name: None,
+        ..vapi_card(CardState::NotConfigured)
+    };
+    let mut cards = vec![
+        vapi_card(CardState::Connected),
+        fresh("ElevenLabs", "Voice", "Lends the agents a voice of this clinic's own account."),
+        twilio_card(CardState::Error),
+        fresh("WhatsApp Business", "Messages", "Answers patients where they already write."),
+        fresh("Another SMS sender", "Messages", "Sends text messages through another sender."),
+    ];
+    for (name, category) in [
+        ("Google Calendar", "Calendar"),
+        ("Outlook Calendar", "Calendar"),
+        ("Resend", "Mail"),
+        ("n8n", "Automation"),
+        ("Webhook", "Automation"),
+        ("HubSpot", "CRM & payments"),
+        ("Stripe", "CRM & payments"),
+    ] {
+        cards.push(fresh(name, category, "What the clinic gets from it, in one sentence."));
+    }
+    cards
 }

@@ -1,9 +1,12 @@
-//! What a test found, line by line. Drawn by the server and, after a fetch, by the connect form.
+//! What a test of a credential found, line by line, and what may be done about it.
+//!
+//! Drawn into the page and, while a form waits, as fragments of the stream that answers it: the same
+//! views, so that both ways show the same thing.
 
 use leptos::prelude::*;
 
 use crate::app::icons::{Icon, IconName};
-use crate::app::wire::{ReportView, SuccessView};
+use crate::app::wire::{ConnectAnswer, ReportView, SuccessView};
 use crate::domain::outcome::Answer;
 use crate::domain::{CapabilityResult, Outcome};
 
@@ -18,7 +21,7 @@ pub fn CapabilityLine(line: CapabilityResult) -> impl IntoView {
         Answer::NotSetUp => (IconName::Dotted, "is-unknown", "not set up"),
     };
     view! {
-        <li class=format!("capability {class}")>
+        <li class=format!("capability {class}") data-capability=line.capability>
             <Icon name=icon />
             <span class="capability-text">
                 <span>{line.label}</span>
@@ -40,7 +43,7 @@ pub fn Report(report: ReportView) -> impl IntoView {
     let link = report.fix_url.map(|url| {
         view! {
             <a class="external" href=url target="_blank" rel="noopener noreferrer">
-                "Open the page"
+                "Open the provider's page"
                 <Icon name=IconName::External />
             </a>
         }
@@ -69,23 +72,23 @@ pub fn Report(report: ReportView) -> impl IntoView {
     }
 }
 
-/// What is being asked right now.
+/// What is being asked right now. Each line makes room for its answer, which knows it by its key.
 #[component]
-pub fn Testing(provider_name: String, checks: Vec<String>) -> impl IntoView {
+pub fn Testing(provider_name: &'static str, checks: Vec<CapabilityCheck>) -> impl IntoView {
     view! {
         <div class="report is-unknown" aria-busy="true">
             <p class="report-title">
                 <span class="spinner" aria-hidden="true"></span>
-                <span>{format!("Asking {provider_name}")}</span>
+                <span data-stage="">{format!("Asking {provider_name}")}</span>
             </p>
             <ul class="capabilities">
                 {checks
                     .into_iter()
                     .map(|check| {
                         view! {
-                            <li class="capability is-waiting">
+                            <li class="capability is-waiting" data-capability=check.key>
                                 <span class="spinner" aria-hidden="true"></span>
-                                <span class="capability-text">{check}</span>
+                                <span class="capability-text">{check.label}</span>
                             </li>
                         }
                     })
@@ -95,8 +98,62 @@ pub fn Testing(provider_name: String, checks: Vec<String>) -> impl IntoView {
     }
 }
 
-/// `inbound` as the first word of a line. Roles are ASCII; upper case of all of Unicode would add its
-/// tables to the WASM.
+/// One thing that a test asks for.
+#[derive(Clone, Debug)]
+pub struct CapabilityCheck {
+    pub key: &'static str,
+    pub label: &'static str,
+}
+
+/// A sentence for the whole form.
+#[component]
+pub fn FormMessage(text: String) -> impl IntoView {
+    view! {
+        <p class="report is-broken report-title" role="alert">
+            <Icon name=IconName::Octagon />
+            <span>{text}</span>
+        </p>
+    }
+}
+
+/// All that the last answer to a connect form said: a sentence, the report, what else may be done.
+#[component]
+pub fn ConnectStatus(
+    answer: ConnectAnswer,
+    provider_name: &'static str,
+    /// Where the success leads to.
+    done_href: String,
+    /// The form that *Save anyway* sends, and that the draft belongs to.
+    form_id: &'static str,
+) -> AnyView {
+    if let Some(success) = answer.success {
+        return view! { <Success provider_name success done_href /> }.into_any();
+    }
+    let save_anyway = answer.save_anyway.then(|| {
+        view! {
+            <div class="save-anyway">
+                <button class="button" type="submit" name="intent" value="save_anyway" form=form_id>
+                    <span>"Save anyway"</span>
+                </button>
+                <p>"Used as it is, and checked again later."</p>
+            </div>
+        }
+    });
+    let draft = answer.draft.map(|draft| {
+        view! { <input type="hidden" name="draft" value=draft form=form_id /> }
+    });
+    view! {
+        <div>
+            {answer.message.map(|text| view! { <FormMessage text /> })}
+            {answer.report.map(|report| view! { <Report report /> })}
+            {save_anyway}
+            {draft}
+        </div>
+    }
+    .into_any()
+}
+
+/// `inbound` as the first word of a line.
 pub fn capitalized(word: &str) -> String {
     let mut word = word.to_owned();
     if let Some(first) = word.get_mut(..1) {
@@ -107,7 +164,8 @@ pub fn capitalized(word: &str) -> String {
 
 /// What was made, and the way out.
 #[component]
-pub fn Success(provider_name: String, success: SuccessView, done_href: String) -> impl IntoView {
+pub fn Success(provider_name: &'static str, success: SuccessView, done_href: String) -> impl IntoView {
+    let has_facts = !success.assistants.is_empty();
     let assistants = success
         .assistants
         .into_iter()
@@ -130,7 +188,7 @@ pub fn Success(provider_name: String, success: SuccessView, done_href: String) -
                 <Icon name=IconName::CheckCircle />
                 <span>{format!("{provider_name} is connected")}</span>
             </p>
-            <dl class="facts">{assistants}</dl>
+            {has_facts.then(|| view! { <dl class="facts">{assistants}</dl> })}
             <a class="button button-main" href=done_href>
                 <span>"Done"</span>
             </a>
