@@ -2,11 +2,9 @@
 //!
 //! Known and unknown addresses take the same path, the same time and get the same answer.
 
-use sqlx::PgPool;
-
 use super::password::{PasswordError, Passwords};
 use super::throttle::{self, Attempt};
-use crate::db::{DbError, users};
+use crate::db::{DbError, PgPool, users};
 use crate::domain::{OrgId, UserId};
 use crate::vault::SecretText;
 

@@ -19,6 +19,7 @@ mod inbox;
 mod isolation_routes;
 mod messages;
 mod other_account;
+mod pooler;
 mod rest;
 mod rotation;
 mod sessions;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cluster;
+pub mod pgbouncer;
 pub mod process;
 pub mod repository;
 pub mod state;
