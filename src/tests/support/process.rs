@@ -157,7 +157,7 @@ impl Serving {
         }
     }
 
-    /// Ends it without asking.
+    /// Ends it without asking: SIGKILL, after which it can do nothing more.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
