@@ -14,6 +14,7 @@ mod disconnect;
 mod documents;
 mod drafts;
 mod embedded;
+mod guessing;
 mod headers;
 mod inbox;
 mod isolation_routes;
