@@ -24,6 +24,7 @@ mod other_account;
 mod pooler;
 mod rest;
 mod rotation;
+mod rotation_load;
 mod sessions;
 mod start_up;
 mod support;
