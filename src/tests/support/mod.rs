@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod app;
+pub mod canaries;
 pub mod cluster;
 pub mod pgbouncer;
 pub mod process;
