@@ -311,6 +311,7 @@ async fn no_planted_secret_comes_out_anywhere() {
         canary("a transcript", "I would like to book a cleaning for next week", &[]),
     ];
     canaries.extend(planted);
+    assert!(canaries.len() >= if all_cases() { 200 } else { 50 }, "{}", canaries.len());
     let hits = outputs.find(&canaries);
     assert!(hits.is_empty(), "{} hits in {} outputs:\n{}", hits.len(), outputs.len(), hits.join("\n"));
 }

@@ -4,7 +4,7 @@
 //! last), `\u0000` in a key or a text (PostgreSQL's jsonb and text take none), nesting deeper than 128
 //! levels, numbers out of range, lone surrogates. It is the one parse that a verified body gets
 //! anyway: a repeated key shows when it is put into its map, so that nothing is walked twice. What
-//! serde_json's own tree would do with the key names of its private wrappers does not happen here.
+//! `serde_json`'s own tree would do with the key names of its private wrappers does not happen here.
 
 use std::fmt;
 
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// Objects, lists and scalars, some levels deep; serde_json writes them without repetition.
+    /// Objects, lists and scalars, some levels deep; `serde_json` writes them without repetition.
     fn tree() -> impl Strategy<Value = Value> {
         let text = || "[^\u{0}]{0,6}";
         let leaf = prop_oneof![
