@@ -1,7 +1,7 @@
 //! Behind PgBouncer in transaction mode, where each transaction may get another connection: nothing
 //! is carried over (bar T5), and the whole product works.
 //!
-//! Any version will do, older ones than 1.21 too, which know nothing of prepared statements.
+//! Nothing is asked of PgBouncer about prepared statements, which it knows since 1.21.
 
 use std::time::{Duration, Instant};
 
