@@ -179,8 +179,9 @@ fn the_pool_of_requests_is_the_one_that_knows_of_poolers() {
     let may = ["src/db/pool.rs", "src/db/catalogue/mod.rs"];
     let is_ours = |path: &str| !path.starts_with("src/tests/") && !may.contains(&path);
     let names_it = |code: &str| {
-        code.lines()
-            .any(|line| line.contains("sqlx::") && (has_word(line, "PgPool") || has_word(line, "Pool")))
+        code.contains("sqlx::PgPool") && has_word(&code.replace("sqlx::PgPool", "SQLX_POOL"), "SQLX_POOL")
+            || code.contains("sqlx::Pool<")
+            || code.lines().any(|line| line.starts_with("use sqlx::") && has_word(line, "PgPool"))
     };
     let found: Vec<String> = sources()
         .into_iter()
@@ -188,7 +189,8 @@ fn the_pool_of_requests_is_the_one_that_knows_of_poolers() {
         .map(|file| file.path.clone())
         .collect();
     assert_none(&found, "sqlx's own pool is named; take crate::db::PgPool");
-    assert!(names_it("use sqlx::{Executor, PgPool};"));
+    assert!(names_it("use sqlx::{Executor, PgPool};") && names_it("fn f(pool: &sqlx::PgPool)"));
+    assert!(!names_it("fn f(pool: &PgPool) -> Result<(), sqlx::Error>"));
 }
 
 #[test]
