@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::db::keys::{self, KeyCheckRow};
 use crate::db::sealed_source::PgSource;
-use crate::db::{DbError, installation, jobs};
+use crate::db::{DbError, PgPool, installation, jobs};
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::providers::ProviderBases;
 use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};

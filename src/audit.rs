@@ -7,12 +7,11 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::db::audit::{AuditHead, AuditRow};
-use crate::db::{self, DbError, OrgTx};
+use crate::db::{self, DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 use crate::vault::{Place, Sealed, SecretBytes, Vault, VaultError, WrappedKey};
 

@@ -2,8 +2,7 @@
 //!
 //! `serve` runs them before the port opens; `voxanne doctor` prints them.
 
-use sqlx::PgPool;
-
+use crate::db::PgPool;
 use crate::db::catalogue::catalogue_findings;
 use crate::db::catalogue::login::{Login, find_login};
 

@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::app::Assets;
 use crate::audit::machines::MachineCounts;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
+use crate::db::PgPool;
 use crate::domain::{IntegrationId, OrgId};
 use crate::providers::ProviderBases;
 use crate::providers::egress::Egress;

@@ -208,7 +208,7 @@ async fn statements(connection: &mut PgConnection) -> Result<i64> {
 }
 
 /// Milliseconds that 99 % of the lookups of an assistant take: from the cache, and from the database.
-async fn lookups(pool: &sqlx::PgPool, assistants: &[uuid::Uuid]) -> Result<(f64, f64)> {
+async fn lookups(pool: &voxanne::db::PgPool, assistants: &[uuid::Uuid]) -> Result<(f64, f64)> {
     let resolver = Resolver::new(pool.clone(), Duration::from_secs(300), 64 * 1024 * 1024);
     let mut times = [Vec::new(), Vec::new()];
     for times in &mut times {

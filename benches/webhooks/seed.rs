@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use sqlx::PgPool;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use voxanne::assemble::{self, Parts};
@@ -33,7 +32,7 @@ pub const EMAIL: &str = "owner@bench.example";
 pub const PASSWORD: &str = "a sentence that only measures";
 
 /// The product's services over `pool`, as `serve` makes them.
-pub async fn services(pool: PgPool) -> Result<Arc<Services>> {
+pub async fn services(pool: voxanne::db::PgPool) -> Result<Arc<Services>> {
     let nowhere: url::Url = "http://127.0.0.1:9/".parse()?;
     Ok(assemble::services(Parts {
         pool,

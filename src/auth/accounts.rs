@@ -1,10 +1,8 @@
 //! Making people and clinics: what the command line and the first-run page share.
 
-use sqlx::PgPool;
-
 use super::password::{PasswordError, Passwords};
 use super::sign_in::normalize_email;
-use crate::db::{DbError, fresh_id, organizations, users};
+use crate::db::{DbError, PgPool, fresh_id, organizations, users};
 use crate::domain::{OrgId, UserId};
 use crate::vault::SecretText;
 

@@ -6,12 +6,11 @@
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 
-use crate::db::{DbError, sessions};
+use crate::db::{DbError, PgPool, sessions};
 use crate::domain::{OrgId, UserId};
 
 /// Keys in a session's data; the first two are also columns.

@@ -2,12 +2,10 @@
 //!
 //! Known and unknown addresses take the same path, the same time and get the same answer.
 
-use sqlx::PgPool;
-
 use super::password::{self, PasswordError, Passwords};
 use super::throttle::{self, Attempt};
-use crate::db::DbError;
 use crate::db::users::{self, UserRow};
+use crate::db::{DbError, PgPool};
 use crate::domain::{OrgId, UserId};
 use crate::vault::SecretText;
 

@@ -5,9 +5,8 @@
 //! not be able to keep the owner out.
 
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 
-use crate::db::{DbError, counters};
+use crate::db::{DbError, PgPool, counters};
 
 /// A counter: what it counts, how many hits it takes, over how many seconds.
 #[derive(Clone, Copy)]

@@ -2,13 +2,12 @@
 
 use std::str::FromStr;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{CliError, say};
 use crate::config::Config;
 use crate::db::embedded::{Embedded, EmbeddedOptions};
-use crate::db::{migrate as schema, pool};
+use crate::db::{PgPool, migrate as schema, pool};
 use crate::doctor;
 
 /// An open database, with the cluster that has to be let go of at the end.
@@ -46,7 +45,12 @@ impl Database {
                 (embedded.app_options(), embedded.app_options(), Some(embedded))
             }
         };
-        match pool::connect_app(app, config.database_connections).await {
+        // Who names a way around the pooler says that there is one.
+        let connected = match config.database_listen_url {
+            Some(_) => pool::connect_through_pooler(app, config.database_connections).await,
+            None => pool::connect_app(app, config.database_connections).await,
+        };
+        match connected {
             Ok(pool) => Ok(Self { pool, listen, embedded }),
             Err(error) => {
                 if let Some(embedded) = embedded {

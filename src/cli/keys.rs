@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use sqlx::PgPool;
-
 use super::accounts::with_services;
 use super::database::Database;
 use super::{CliError, say};
 use crate::config::Config;
-use crate::db::keys;
+use crate::db::{PgPool, keys};
 use crate::domain::OrgId;
 use crate::integrations::rotation::{self, Retired};
 use crate::vault::{KeyState, Keyring};

@@ -1,9 +1,9 @@
 //! Rows of the audit trail. What is hashed, and with which key, is decided in `crate::audit`.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// The head of a chain, locked until the transaction ends, with the wrapped key of its sealed key.
@@ -139,12 +139,14 @@ pub async fn find_platform_head(pool: &PgPool) -> Result<Option<(i64, Vec<u8>)>,
     Ok(sqlx::query_as("select seq, hash from platform_audit_head").fetch_optional(pool).await?)
 }
 
-/// Locks the head of the platform's own chain.
+/// Locks the head of the platform's own chain. What takes a plain connection here prepares nothing
+/// under a name, since the connection may be a pooler's.
 pub async fn lock_platform_head(conn: &mut PgConnection) -> Result<Option<AuditHead>, DbError> {
     Ok(sqlx::query_as(
         "select h.seq, h.hash, h.sealed_key, k.version, k.kek_id, k.wrapped
            from platform_audit_head h join platform_keys k on k.version = h.key_version for update of h",
     )
+    .persistent(false)
     .fetch_optional(conn)
     .await?)
 }
@@ -167,7 +169,7 @@ pub async fn append_platform(conn: &mut PgConnection, row: &AuditRow) -> Result<
          insert into platform_audit_log (seq, at, actor, action, target, outcome, address, user_agent, request_id, details, prev_hash, hash)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     );
-    bind_row(query, row).execute(conn).await?;
+    bind_row(query, row).persistent(false).execute(conn).await?;
     Ok(())
 }
 
@@ -182,6 +184,7 @@ pub async fn list_platform_after(
     )))
     .bind(seq)
     .bind(limit)
+    .persistent(false)
     .fetch_all(conn)
     .await?)
 }

@@ -3,10 +3,9 @@
 //! A change writes a row and notifies in the same transaction. Listening alone would lose what is
 //! said while a connection is down; the sequence in the row lets a process catch up.
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// The channel of `NOTIFY`; the payload is the organization's id.

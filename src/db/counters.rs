@@ -1,10 +1,9 @@
 //! Counters: what machines did per organization and minute, and throttles that processes share.
 
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::DbError;
+use super::{DbError, PgPool};
 use crate::domain::OrgId;
 
 /// A count gathered in memory.

@@ -1,12 +1,11 @@
 //! The durable inbox of verified webhooks.
 
 use serde_json::Value;
-use sqlx::PgPool;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::{EventId, OrgId};
 
 /// A verified event, sealed, on its way into the inbox.

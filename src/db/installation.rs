@@ -1,9 +1,8 @@
 //! The one row that says which installation this is.
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::DbError;
+use super::{DbError, PgPool};
 
 /// Identity of this installation, made at its first start.
 #[derive(Clone, Debug, sqlx::FromRow)]

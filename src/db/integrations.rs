@@ -260,7 +260,7 @@ pub async fn deactivate(tx: &mut OrgTx, id: IntegrationId, by: Option<UserId>) -
 }
 
 /// Notes real uses that succeeded, gathered in memory: (organization, integration) pairs.
-pub async fn touch(pool: &sqlx::PgPool, uses: &[(OrgId, IntegrationId)]) -> Result<(), DbError> {
+pub async fn touch(pool: &super::PgPool, uses: &[(OrgId, IntegrationId)]) -> Result<(), DbError> {
     let (orgs, ids): (Vec<Uuid>, Vec<Uuid>) = uses.iter().map(|(org, id)| (org.0, id.0)).unzip();
     sqlx::query("select touch_integrations($1, $2)").bind(orgs).bind(ids).execute(pool).await?;
     Ok(())

@@ -3,10 +3,9 @@
 //! A job is unique per organization and kind: asking twice is asking once. Leases are decided by
 //! the database's clock, so processes never have to agree about the time.
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// Asks for a job, now or sooner than it was due.

@@ -1,8 +1,6 @@
 //! Rows of keys: wrapped data keys and key checks. The keys themselves are never in the database.
 
-use sqlx::PgPool;
-
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// A wrapped data key.

@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod organizations;
 pub mod overdue;
 pub mod pool;
+mod pooler;
 pub mod routes;
 pub mod sealed_columns;
 pub mod sealed_source;
@@ -32,6 +33,7 @@ pub mod webhook_secrets;
 
 use uuid::Uuid;
 
+pub use pool::PgPool;
 pub use tx::{Access, BeginError, ContextRole, OrgTx, Scope};
 
 /// What can go wrong with the database, as far as callers can act on it.

@@ -1,8 +1,6 @@
 //! Organizations: made through a gate function, changed only from inside.
 
-use sqlx::PgPool;
-
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// What a clinic says about itself.

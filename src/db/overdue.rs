@@ -1,10 +1,9 @@
 //! Which clinics have something that the service must do by itself: kept too long, left in flight,
 //! ended. Only ids come back; the work is done in a transaction of each clinic.
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::DbError;
+use super::{DbError, PgPool};
 use crate::domain::OrgId;
 
 /// What may be overdue.

@@ -9,10 +9,38 @@
 //! microseconds) *after* the request, while nobody waits for it, instead of the one before each
 //! request that `test_before_acquire` would cost.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgConnection, PgPool, Row};
+use sqlx::{Executor, PgConnection, Row};
+
+/// sqlx's pool, and whether a pooler in transaction mode stands behind it: see [`super::pooler`].
+#[derive(Clone, Debug)]
+pub struct PgPool {
+    direct: sqlx::PgPool,
+    is_pooled: bool,
+}
+
+impl PgPool {
+    /// True where a pooler may give each transaction another connection to the server.
+    pub(super) const fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// The pool itself, whose statements are prepared under names.
+    pub(super) const fn direct(&self) -> &sqlx::PgPool {
+        &self.direct
+    }
+}
+
+impl Deref for PgPool {
+    type Target = sqlx::PgPool;
+
+    fn deref(&self) -> &sqlx::PgPool {
+        &self.direct
+    }
+}
 
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
@@ -33,16 +61,30 @@ const IS_CLEAN: &str = "select now() = statement_timestamp() \
 ///
 /// Fails if the first connection can not be made.
 pub async fn connect_app(options: PgConnectOptions, max: u32) -> Result<PgPool, sqlx::Error> {
+    let direct = pool_options(max)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SESSION_LIMITS).await.map(|_| ()) })
+        })
+        .connect_with(options.application_name("voxanne"))
+        .await?;
+    Ok(PgPool { direct, is_pooled: false })
+}
+
+/// The same through a pooler in transaction mode, such as PgBouncer. What is set for a session would
+/// stay with a connection that others use too; so the limits come with each transaction.
+pub async fn connect_through_pooler(options: PgConnectOptions, max: u32) -> Result<PgPool, sqlx::Error> {
+    // PgBouncer refuses a client that asks for a setting which it does not know to keep apart.
+    let options = options.application_name("voxanne").extra_float_digits(None).statement_cache_capacity(0);
+    let direct = pool_options(max).connect_with(options).await?;
+    Ok(PgPool { direct, is_pooled: true })
+}
+
+fn pool_options(max: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(ACQUIRE_LIMIT)
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SESSION_LIMITS).await.map(|_| ()) })
-        })
         .after_release(|connection, _| Box::pin(is_clean(connection)))
-        .connect_with(options.application_name("voxanne"))
-        .await
 }
 
 /// Whether a connection may serve the next request: no transaction and no setting left over.

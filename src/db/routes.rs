@@ -2,12 +2,11 @@
 //!
 //! The tables are global and closed to the app; all of this goes through gate functions.
 
-use sqlx::PgPool;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 
 /// One live verification secret of the clinic that an assistant belongs to. All columns of the
 /// secret are empty where the clinic has none.

@@ -1,11 +1,10 @@
 //! Where the vault finds what it opens: sealed rows and wrapped keys, straight from the tables.
 
 use async_trait::async_trait;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::keys::{self, DataKeyRow};
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::card::Verification;
 use crate::domain::{CredentialId, IntegrationId, OrgId, ProviderId};
 use crate::vault::{ActiveCredential, Sealed, SealedSource, SourceError, Usability, VaultError, WrappedKey};

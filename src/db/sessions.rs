@@ -3,10 +3,9 @@
 //! The session layer is in `auth`; here is only its SQL. Saving never inserts: a request that was
 //! under way while the person signed out must not bring the session back.
 
-use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use super::DbError;
+use super::{DbError, PgPool};
 use crate::domain::{OrgId, UserId};
 
 /// The parts of a session that the database keeps.

@@ -6,10 +6,11 @@
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
 use uuid::Uuid;
 
-use super::DbError;
+use super::pooler::{self, Conn};
+use super::{DbError, PgPool};
 use crate::domain::{OrgId, Role, UserId};
 
 /// By which right a transaction is begun.
@@ -83,13 +84,14 @@ pub struct OrgTx {
     /// Taken when the transaction ends; still there on drop, the work is rolled back.
     conn: Option<PoolConnection<Postgres>>,
     org: OrgId,
+    is_pooled: bool,
 }
 
 impl OrgTx {
     /// Begins a transaction, or says why the caller may not.
     pub async fn begin(pool: &PgPool, access: &Access) -> Result<(Self, Scope), BeginError> {
         let mut conn = pool.acquire().await.map_err(DbError::from)?;
-        let rows = match conn.fetch_all(sqlx::raw_sql(AssertSqlSafe(begin_sql(access)))).await {
+        let rows = match conn.fetch_all(sqlx::raw_sql(AssertSqlSafe(begin_sql(pool, access)))).await {
             Ok(rows) => rows,
             Err(error) => {
                 // The connection may be inside an aborted transaction: nobody gets it again.
@@ -102,7 +104,7 @@ impl OrgTx {
             .ok_or(DbError::NotFound)
             .map_err(BeginError::from)
             .and_then(|row| read_scope(row, access));
-        let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()) };
+        let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()), is_pooled: pool.is_pooled() };
         match begun {
             Ok(scope) => {
                 tx.org = scope.org;
@@ -129,9 +131,9 @@ impl OrgTx {
     }
 
     /// The connection, for the queries of this module's siblings.
-    pub(super) fn conn(&mut self) -> &mut PgConnection {
+    pub(super) fn conn(&mut self) -> Conn<'_> {
         match self.conn.as_mut() {
-            Some(conn) => conn,
+            Some(conn) => Conn { inner: conn, is_pooled: self.is_pooled },
             None => unreachable!("the connection is taken only by the methods that consume the transaction"),
         }
     }
@@ -175,17 +177,18 @@ async fn roll_back(mut conn: PoolConnection<Postgres>) {
 }
 
 /// The text of the one round trip. Only hexadecimal digits and UUIDs are put into it.
-fn begin_sql(access: &Access) -> String {
+fn begin_sql(pool: &PgPool, access: &Access) -> String {
+    let begin = if pool.is_pooled() { pooler::BEGIN } else { "begin" };
     match access {
         Access::Session { hash, expected } => {
             let expected = expected.map_or_else(|| "null".to_owned(), |org| format!("'{org}'"));
-            format!("begin; select * from public.begin_request('\\x{}', {expected})", hex::encode(hash))
+            format!("{begin}; select * from public.begin_request('\\x{}', {expected})", hex::encode(hash))
         }
         Access::ApiKey { hash } => {
-            format!("begin; select * from public.begin_api_key('\\x{}')", hex::encode(hash))
+            format!("{begin}; select * from public.begin_api_key('\\x{}')", hex::encode(hash))
         }
         Access::Service(org) => format!(
-            "begin; select set_config('app.org_id', '{org}', true), set_config('app.user_id', '', true), \
+            "{begin}; select set_config('app.org_id', '{org}', true), set_config('app.user_id', '', true), \
              set_config('app.role', 'service', true)"
         ),
     }

@@ -2,10 +2,9 @@
 //!
 //! Users are global, since one person may work for several clinics; a membership is a tenant row.
 
-use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::{OrgId, Role, UserId};
 
 /// A person, as sign-in needs it.

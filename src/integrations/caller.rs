@@ -1,9 +1,7 @@
 //! Who asks for a use case: the right, what the database said about it, and where it came from.
 
-use sqlx::PgPool;
-
 use crate::audit::{self, Ended, Entry, Origin};
-use crate::db::{Access, BeginError, ContextRole, OrgTx, Scope};
+use crate::db::{Access, BeginError, ContextRole, OrgTx, PgPool, Scope};
 use crate::domain::{OrgId, UserId};
 use crate::state::Services;
 

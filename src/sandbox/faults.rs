@@ -28,6 +28,8 @@ pub enum Fault {
     Reset,
     /// The request does its work, then the connection breaks.
     LostAnswer,
+    /// What is made is made, then no answer comes; every other request is served.
+    HeldAnswer,
     /// A web page with status 200.
     Html,
     /// Half an object with status 200.
@@ -41,7 +43,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 13] = [
+    pub const ALL: [Fault; 14] = [
         Fault::None,
         Fault::Unauthorized,
         Fault::Forbidden,
@@ -50,6 +52,7 @@ impl Fault {
         Fault::Hang,
         Fault::Reset,
         Fault::LostAnswer,
+        Fault::HeldAnswer,
         Fault::Html,
         Fault::InvalidJson,
         Fault::ErrorInside,
@@ -68,6 +71,7 @@ impl Fault {
             Fault::Hang => "hang",
             Fault::Reset => "reset",
             Fault::LostAnswer => "lost_answer",
+            Fault::HeldAnswer => "held_answer",
             Fault::Html => "html",
             Fault::InvalidJson => "invalid_json",
             Fault::ErrorInside => "error_inside",
@@ -87,6 +91,7 @@ impl Fault {
             Fault::Hang => "No answer",
             Fault::Reset => "Connection breaks",
             Fault::LostAnswer => "Does it, then the connection breaks",
+            Fault::HeldAnswer => "Makes it, then no answer",
             Fault::Html => "A web page instead of JSON",
             Fault::InvalidJson => "Invalid JSON",
             Fault::ErrorInside => "200 with an error inside",

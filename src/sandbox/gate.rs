@@ -114,6 +114,13 @@ pub(super) async fn pass(
             cut.cut();
             return StatusCode::OK.into_response();
         }
+        Fault::HeldAnswer => {
+            let response = next.run(request).await;
+            if response.status() == StatusCode::CREATED {
+                return std::future::pending().await;
+            }
+            response
+        }
         Fault::Reset => {
             cut.cut();
             return StatusCode::OK.into_response();

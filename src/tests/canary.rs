@@ -6,65 +6,16 @@
 
 use std::net::TcpListener;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
 use voxanne::sandbox::{DEMO_TWILIO, DEMO_VAPI};
 
-use super::support::app::{Answer, Browser};
+use super::support::app::Browser;
+use super::support::canaries::{Canary, Outputs};
 use super::support::process::{DataFolder, Serving, run};
-
-/// A secret and the outputs that may hold it by right.
-struct Canary {
-    name: &'static str,
-    value: String,
-    allowed: &'static [&'static str],
-}
-
-impl Canary {
-    /// The forms in which it could leave.
-    fn forms(&self) -> Vec<String> {
-        let bytes = self.value.as_bytes();
-        let percent: String = url::form_urlencoded::byte_serialize(bytes).collect();
-        let mut forms = vec![
-            self.value.clone(),
-            STANDARD.encode(bytes),
-            STANDARD_NO_PAD.encode(bytes),
-            URL_SAFE_NO_PAD.encode(bytes),
-            hex::encode(bytes),
-            hex::encode_upper(bytes),
-            percent,
-            bytes.iter().map(|byte| format!("%{byte:02X}")).collect(),
-            format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
-        ];
-        // Inside of something longer, base64 begins at one of three places.
-        for skip in 1..3 {
-            let text = STANDARD_NO_PAD.encode(&bytes[skip..]);
-            forms.push(text[..text.len() - 2].to_owned());
-        }
-        forms
-    }
-}
-
-/// Everything that came out, by where.
-#[derive(Default)]
-struct Outputs(Vec<(String, String)>);
-
-impl Outputs {
-    fn keep(&mut self, what: &str, answer: Answer) -> Answer {
-        let headers: Vec<String> = answer
-            .headers
-            .iter()
-            .filter(|(name, _)| *name != "set-cookie")
-            .map(|(name, value)| format!("{name}: {value:?}"))
-            .collect();
-        self.0.push((what.to_owned(), format!("{}\n{}", headers.join("\n"), answer.body)));
-        answer
-    }
-}
+use super::tenancy_pool::all_cases;
 
 /// Makes the cluster before the server does, and tells it to log every statement with its
 /// parameters, which the product's own settings leave out.
@@ -113,6 +64,59 @@ async fn read_everything(outputs: &mut Outputs, browser: &Browser) {
     }
 }
 
+/// Saves generated credentials of every kind while the providers have problems of their own, so that
+/// they are kept untested; and says things in forged calls. Gives all that must never come out.
+async fn plant(
+    outputs: &mut Outputs,
+    stand_in: &Browser,
+    clinics: &[&Browser],
+    program: &Browser,
+    rounds: usize,
+) -> Vec<Canary> {
+    stand_in.post("/faults", &[("vapi", "server_error"), ("twilio", "server_error")]).await;
+    let mut planted = Vec::new();
+    let hex = || Uuid::new_v4().simple().to_string();
+    for round in 0..rounds {
+        for (clinic, browser) in clinics.iter().enumerate() {
+            let (key, token, secret) = (Uuid::new_v4().to_string(), hex(), hex());
+            let (account, number) = (format!("AC{}", hex()), format!("+1555010{round:02}{clinic:02}"));
+            for (kind, provider, body, value) in [
+                ("Vapi key", "vapi", json!({ "apiKey": key }), key.clone()),
+                (
+                    "Twilio token",
+                    "twilio",
+                    json!({ "accountSid": account, "authToken": token, "phoneNumber": number }),
+                    token.clone(),
+                ),
+                (
+                    "Twilio API key",
+                    "twilio",
+                    json!({ "accountSid": account, "apiKeySid": format!("SK{}", hex()), "apiKeySecret": secret, "phoneNumber": number }),
+                    secret.clone(),
+                ),
+            ] {
+                let path = format!("/api/integrations/{provider}");
+                let tested = browser.send("POST", &path, Some(body)).await;
+                let draft = outputs.keep("a credential that is not tested", tested).json()["draft"].clone();
+                assert!(draft.is_string(), "{kind}");
+                let saved =
+                    browser.send("POST", &path, Some(json!({ "draft": draft, "saveAnyway": true }))).await;
+                let saved = outputs.keep("a credential that is saved anyway", saved);
+                assert_eq!(saved.status, 200, "{kind}: {}", saved.body);
+                let name = format!("{kind} {round} of clinic {clinic}");
+                planted.push(Canary { name, value, allowed: &[] });
+            }
+        }
+        let value = format!("I was told {} by my doctor", hex());
+        let body = json!({ "message": { "type": "end-of-call-report", "transcript": value, "call": { "id": "c" } } });
+        let headers = [("content-type", "application/json")];
+        let answer = program.raw("POST", "/api/webhooks/vapi", &headers, Some(&body.to_string())).await;
+        assert_eq!(outputs.keep("a forged webhook", answer).status, 401);
+        planted.push(Canary { name: format!("transcript {round}"), value, allowed: &[] });
+    }
+    planted
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_planted_secret_comes_out_anywhere() {
     let data = DataFolder::new("canary");
@@ -133,7 +137,7 @@ async fn no_planted_secret_comes_out_anywhere() {
     user.extend(["--data-dir", data.text()]);
     let made = run(&user, &[("RUST_LOG", "trace")], &password);
     assert_eq!(made.code, Some(0), "{made:?}");
-    outputs.0.push(("the command that makes a person".to_owned(), made.out + &made.err));
+    outputs.add(("the command that makes a person".to_owned(), made.out + &made.err));
 
     let browser = Browser::to(serving.url());
     let refused = browser.post("/login", &[("email", email), ("password", &guess)]).await;
@@ -263,26 +267,37 @@ async fn no_planted_secret_comes_out_anywhere() {
         let sent = browser.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await;
         outputs.keep("a test message", sent);
     }
+    // Two hundred more at two clinics (bar C8), in versions of which all but the last are superseded.
+    let neighbour =
+        serving.ready["accounts"].as_array().unwrap().iter().find(|account| account["org"] != org.as_str());
+    let neighbour = neighbour.unwrap();
+    let other = Browser::to(serving.url());
+    let fields = ["email", "password"].map(|name| (name, neighbour[name].as_str().unwrap()));
+    assert_eq!(other.post("/login", &fields).await.status, 303);
+    let rounds = if all_cases() { 32 } else { 6 };
+    let planted = plant(&mut outputs, &stand_in, &[&browser, &other], &program, rounds).await;
     stand_in.post("/faults", &[("vapi", "none"), ("twilio", "none")]).await;
+    read_everything(&mut outputs, &other).await;
     read_everything(&mut outputs, &browser).await;
     let rendered = Browser::to(&format!("http://{metrics}")).get("/metrics").await;
     assert_eq!(outputs.keep("metrics", rendered).status, 200);
     let out = browser.post("/logout", &[]).await;
     outputs.keep("signing out", out);
 
-    outputs.0.push(("the log".to_owned(), serving.log()));
+    outputs.add(("the log".to_owned(), serving.log()));
     let postgres = std::fs::read(data.path.join("postgres/server.log")).unwrap();
     let postgres = String::from_utf8_lossy(&postgres).into_owned();
     assert!(postgres.contains("update org_integrations"), "PostgreSQL logs statements");
     assert!(postgres.to_lowercase().contains("parameters: $1"), "with their parameters");
     assert!(serving.log().contains("TRACE"), "the log is at its most talkative");
-    outputs.0.push(("PostgreSQL's log".to_owned(), postgres));
+    outputs.add(("PostgreSQL's log".to_owned(), postgres));
     let key_line = std::fs::read_to_string(data.path.with_file_name("data.key")).unwrap();
     assert_eq!(serving.terminate(), Some(0));
     cluster.stop().await.unwrap();
 
-    let canary = |name, value: &str, allowed| Canary { name, value: value.to_owned(), allowed };
-    let canaries = [
+    let canary =
+        |name: &str, value: &str, allowed| Canary { name: name.to_owned(), value: value.to_owned(), allowed };
+    let mut canaries = vec![
         canary("the password", &password, &[]),
         canary("a mistyped password", &guess, &[]),
         canary("the Vapi key", vapi.private_key, &[]),
@@ -295,21 +310,8 @@ async fn no_planted_secret_comes_out_anywhere() {
         canary("a forged transcript", &said, &[]),
         canary("a transcript", "I would like to book a cleaning for next week", &[]),
     ];
-    let mut hits = Vec::new();
-    for canary in &canaries {
-        for form in canary.forms() {
-            for (what, text) in &outputs.0 {
-                if canary.allowed.contains(&what.as_str()) {
-                    continue;
-                }
-                if let Some(at) = text.find(&form) {
-                    let from = text[..at].rfind('\n').map_or(0, |line| line + 1);
-                    let line: String = text[from..].chars().take(300).collect();
-                    hits.push(format!("{} in {what}: {line}", canary.name));
-                }
-            }
-        }
-    }
-    hits.dedup();
-    assert!(hits.is_empty(), "{} hits in {} outputs:\n{}", hits.len(), outputs.0.len(), hits.join("\n"));
+    canaries.extend(planted);
+    assert!(canaries.len() >= if all_cases() { 200 } else { 50 }, "{}", canaries.len());
+    let hits = outputs.find(&canaries);
+    assert!(hits.is_empty(), "{} hits in {} outputs:\n{}", hits.len(), outputs.len(), hits.join("\n"));
 }

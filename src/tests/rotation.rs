@@ -15,7 +15,7 @@ use voxanne::vault::{KeyState, Keyring};
 use super::support::app::TestApp;
 
 /// The services of a process that has another key file.
-async fn with_keys(app: &TestApp, text: &str) -> std::sync::Arc<Services> {
+pub async fn with_keys(app: &TestApp, text: &str) -> std::sync::Arc<Services> {
     let parts = Parts {
         pool: app.db.app.clone(),
         keyring: Keyring::parse(text).unwrap(),

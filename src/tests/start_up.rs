@@ -26,7 +26,27 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Runs `serve` on a port that nobody may ever have reached.
+/// How long a refusal may take over a database that runs already (bar C6), from the start of the
+/// process to its end.
+const REFUSAL: Duration = Duration::from_secs(2);
+
+/// A refusal for the key, within its time. The machine may be busy with other tests, which is not the
+/// product's doing, so the best of three counts.
+fn refused_key(environment: &[(&str, &str)]) -> Ended {
+    let mut ended = refused_start(&[], environment);
+    for _ in 0..2 {
+        if ended.took > REFUSAL {
+            let again = refused_start(&[], environment);
+            assert_eq!(again.err.lines().last(), ended.err.lines().last());
+            ended = again;
+        }
+    }
+    assert!(ended.took <= REFUSAL, "{ended:?}");
+    ended
+}
+
+/// Runs `serve` on a port that nobody may ever have reached. With an embedded cluster the time is that
+/// of its start and end, so only a hang fails.
 fn refused_start(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let port = free_port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -84,7 +104,7 @@ async fn a_key_that_does_not_fit_stops_the_start_before_anything_is_opened_or_wr
         if !setting.is_empty() {
             environment.push((setting, value.as_str()));
         }
-        let ended = refused_start(&[], &environment);
+        let ended = refused_key(&environment);
         let said = ended.err.to_lowercase();
         assert!(said.contains(says), "{name}: {}", ended.err);
         for key in [ONE, TWO, THREE] {
@@ -140,7 +160,7 @@ async fn a_port_that_is_taken_is_one_sentence_and_a_good_start_ends_in_order() {
     let body = client.get(format!("{}/readyz", serving.url())).send().await.unwrap();
     assert_eq!(body.status(), 200);
     assert_eq!(serving.terminate(), Some(0));
-    let ended = refused_start(&[], &[("DATABASE_URL", &url), ("ENCRYPTION_KEY", TWO)]);
+    let ended = refused_key(&[("DATABASE_URL", &url), ("ENCRYPTION_KEY", TWO)]);
     assert!(ended.err.contains("does not fit the database"), "{}", ended.err);
 }
 

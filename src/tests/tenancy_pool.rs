@@ -7,10 +7,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use sqlx::{AssertSqlSafe, Executor, PgPool, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 use uuid::Uuid;
 use voxanne::db::pool::connect_app;
-use voxanne::db::{Access, DbError, OrgTx, integrations, organizations};
+use voxanne::db::{Access, DbError, OrgTx, PgPool, integrations, organizations};
 use voxanne::domain::OrgId;
 
 use crate::support::cluster::TestDb;
@@ -45,7 +45,7 @@ struct Clinic {
 }
 
 impl Clinic {
-    async fn make(superuser: &PgPool, dice: &mut Dice, number: usize) -> Self {
+    async fn make(superuser: &sqlx::PgPool, dice: &mut Dice, number: usize) -> Self {
         let (org, user, half) = (dice.uuid(), dice.uuid(), dice.uuid());
         let mut session = [0; 32];
         session[..16].copy_from_slice(half.as_bytes());
@@ -116,7 +116,7 @@ async fn runs_out_of_time(pool: &PgPool, clinic: &Clinic) {
 }
 
 /// Loses its server process in the middle of a transaction.
-async fn loses_its_backend(pool: &PgPool, superuser: &PgPool, db: &str, access: &Access) {
+async fn loses_its_backend(pool: &PgPool, superuser: &sqlx::PgPool, db: &str, access: &Access) {
     let (mut tx, _) = OrgTx::begin(pool, access).await.unwrap();
     let end = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'voxanne_app' and datname = $1";
     sqlx::query(end).bind(db).execute(superuser).await.unwrap();
@@ -129,7 +129,7 @@ async fn assert_clean(pool: &PgPool, after: &str) {
     let question = "select coalesce(current_setting('app.org_id', true), ''), coalesce(current_setting('app.role', true), ''),
                            now() = statement_timestamp()";
     let row = sqlx::raw_sql(question)
-        .fetch_one(pool)
+        .fetch_one(&**pool)
         .await
         .unwrap_or_else(|error| panic!("after {after}: {error}"));
     assert_eq!((row.get(0), row.get(1), row.get(2)), ("", "", true), "after {after}");
@@ -137,11 +137,20 @@ async fn assert_clean(pool: &PgPool, after: &str) {
 
 #[tokio::test]
 async fn a_pooled_connection_carries_nothing_over() {
-    let requests =
-        if std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full") { 10_000 } else { 2_000 };
+    let requests = if all_cases() { 10_000 } else { 2_000 };
     let db = TestDb::create().await;
     db.app.close().await;
     let pool = connect_app(db.app_options(), 1).await.unwrap();
+    carries_nothing_over(&db, &pool, requests).await;
+}
+
+/// `VOXANNE_BARS=full`: all cases of every bar.
+pub fn all_cases() -> bool {
+    std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full")
+}
+
+/// The requests, through a pool of one connection, or of a pooler that has one.
+pub async fn carries_nothing_over(db: &TestDb, pool: &PgPool, requests: usize) {
     let mut dice = Dice::new(0x7005);
     let mut clinics = Vec::new();
     for number in 0..CLINICS {
@@ -169,15 +178,15 @@ async fn a_pooled_connection_carries_nothing_over() {
                 drop(CutShort { inner, polls }.await);
                 cancelled += 1;
             }
-            9 => runs_out_of_time(&pool, clinic).await,
-            10 if number % 5 == 0 => loses_its_backend(&pool, &db.superuser, &db.name, &access).await,
+            9 => runs_out_of_time(pool, clinic).await,
+            10 if number % 5 == 0 => loses_its_backend(pool, &db.superuser, &db.name, &access).await,
             11 => {
                 let doomed = tokio::spawn(request(pool.clone(), clinic.clone(), access, End::Panic));
                 assert!(doomed.await.unwrap_err().is_panic());
             }
             _ => request(pool.clone(), clinic.clone(), access, end).await.unwrap(),
         }
-        assert_clean(&pool, &format!("request {number}, action {action}")).await;
+        assert_clean(pool, &format!("request {number}, action {action}")).await;
     }
     assert!(cancelled > requests / 8, "only {cancelled} requests were cancelled");
     assert!(pool.size() <= 1);

@@ -64,7 +64,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("jobs", &["audit", "db", "domain", "integrations", "state"]),
     ("providers", &["domain", "vault"]),
     ("sandbox", &["domain", "providers"]),
-    ("state", &["app", "audit", "auth", "clock", "domain", "providers", "vault", "webhooks"]),
+    ("state", &["app", "audit", "auth", "clock", "db", "domain", "providers", "vault", "webhooks"]),
     ("telemetry", &[]),
     ("vault", &["domain"]),
     ("webhooks", &["db", "domain", "vault"]),
@@ -170,6 +170,27 @@ fn every_module_of_the_library_has_its_rule() {
     }
     let ruled: BTreeSet<String> = MAY_USE.iter().map(|(module, _)| (*module).to_owned()).collect();
     assert_eq!(there, ruled);
+}
+
+/// sqlx's own pool prepares statements under names, which a pooler would mix up. The catalogue takes any
+/// login's pool, for one transaction without names.
+#[test]
+fn the_pool_of_requests_is_the_one_that_knows_of_poolers() {
+    let may = ["src/db/pool.rs", "src/db/catalogue/mod.rs"];
+    let is_ours = |path: &str| !path.starts_with("src/tests/") && !may.contains(&path);
+    let names_it = |code: &str| {
+        code.contains("sqlx::PgPool") && has_word(&code.replace("sqlx::PgPool", "SQLX_POOL"), "SQLX_POOL")
+            || code.contains("sqlx::Pool<")
+            || code.lines().any(|line| line.starts_with("use sqlx::") && has_word(line, "PgPool"))
+    };
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(|file| is_ours(&file.path) && names_it(&file.product_code()))
+        .map(|file| file.path.clone())
+        .collect();
+    assert_none(&found, "sqlx's own pool is named; take crate::db::PgPool");
+    assert!(names_it("use sqlx::{Executor, PgPool};") && names_it("fn f(pool: &sqlx::PgPool)"));
+    assert!(!names_it("fn f(pool: &PgPool) -> Result<(), sqlx::Error>"));
 }
 
 #[test]

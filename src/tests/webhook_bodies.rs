@@ -17,6 +17,14 @@ fn code(answer: &Answer) -> String {
     answer.json()["code"].as_str().unwrap().to_owned()
 }
 
+/// A tool call of the assistant, with arguments as they are written.
+fn tool_call(assistant: Uuid, arguments: &str) -> String {
+    format!(
+        r#"{{"message":{{"type":"tool-calls","call":{{"id":"c","assistantId":"{assistant}"}},"toolCallList":[{{"id":"t",
+            "type":"function","function":{{"name":"send_sms","arguments":{arguments}}}}}]}}}}"#
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_bodies_are_refused_with_a_code_and_leave_nothing() {
     let app = TestApp::start().await;
@@ -61,6 +69,21 @@ async fn hostile_bodies_are_refused_with_a_code_and_leave_nothing() {
         ("a number beyond all", with("\"cost\":1e999")),
         ("a number below all", with("\"cost\":-1e999")),
         ("NaN", with("\"cost\":NaN")),
+        ("a NUL in a text", with(r#""endedReason":"a\u0000b""#)),
+        ("a NUL deep inside", with(r#""artifact":{"messages":[{"role":"user","words":["x","\u0000"]}]}"#)),
+        ("a NUL in a key", with(r#""analysis":{"sum\u0000mary":1}"#)),
+        ("a NUL in what is not kept", with(r#""transcript":"a\u0000b""#)),
+        ("a NUL in a tool's arguments", tool_call(id, r#"{"to":"+15550100177","message":"\u0000"}"#)),
+        ("a reason twice", with(r#""endedReason":"a","endedReason":"b""#)),
+        ("a member twice, deep inside", with(r#""analysis":{"data":[{"x":{"a":1,"b":2,"a":1}}]}"#)),
+        ("a member twice, once escaped", with(r#""analysis":{"cost":1,"c\u006fst":2}"#)),
+        ("a member twice in what is not kept", with(r#""artifact":{"messages":[{"a":1,"a":1}]}"#)),
+        ("a tool's argument twice", tool_call(id, r#"{"to":"+15550100177","to":"+15550100178"}"#)),
+        ("a member twice beside the message", with("\"x\":1").replacen('{', r#"{"x":1,"x":2,"#, 1)),
+        ("a lone surrogate deep inside", with(r#""analysis":{"a":["\udfff"]}"#)),
+        ("a number beyond all, deep inside", with(r#""costs":[{"cost":1e400}]"#)),
+        ("an integer of 400 digits", with(&format!("\"cost\":{}", "9".repeat(400)))),
+        ("129 levels", with(&format!("\"x\":{}{}", "[".repeat(127), "]".repeat(127)))),
         ("a long type", format!(r#"{{"message":{{"type":"{}"}}}}"#, "x".repeat(101))),
     ];
     let mut bodies: Vec<(&str, Vec<u8>)> =
@@ -84,7 +107,14 @@ async fn hostile_bodies_are_refused_with_a_code_and_leave_nothing() {
         );
     }
     assert_eq!(stored(&app, wire.org).await, 0);
-    assert_eq!(wire.send(&wire.report("after")).await.status, 200);
+    assert!(app.sandbox.phone_log().is_empty());
+    // The same without what is wrong with it.
+    let sound =
+        [with(r#""a":{"x":1},"b":{"x":1}"#), tool_call(id, r#"{"to":"+15550100177","message":"Hi"}"#)];
+    for body in &sound {
+        assert_eq!(signed(&wire, body.as_bytes()).await.status, 200, "{body}");
+    }
+    assert_eq!(stored(&app, wire.org).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +199,7 @@ async fn odd_but_valid_messages_are_kept() {
     let wire = Wire::new(&app, "Sunrise Dental").await;
     let id = wire.assistant;
     let bodies = [
-        wire.message("hang", "nul", &json!({ "endedReason": "a\u{0}b", "status": "\u{0}" })),
+        wire.message("hang", "control", &json!({ "endedReason": "a\u{1}b\n", "status": "\u{7f}" })),
         wire.message("hang", "emoji", &json!({ "endedReason": "\u{1f525}".repeat(500) })),
         wire.message("hang", "types", &json!({ "cost": "free", "customer": 7, "artifact": [null, true] })),
         format!(

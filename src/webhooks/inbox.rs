@@ -8,12 +8,11 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::inbound::Verified;
-use crate::db::DbError;
 use crate::db::inbound::{self, NewEvent};
+use crate::db::{DbError, PgPool};
 use crate::domain::OrgId;
 
 /// Events that may wait.

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::envelope::EnvelopeError;
+use super::strict;
 use crate::domain::mask::mask_phone;
 
 /// Members that hold secrets, at any depth.
@@ -51,9 +52,9 @@ const CONVERSATION: &[&str] = &[
 pub struct Payload(Value);
 
 impl Payload {
-    /// Reads a verified body. Nesting deeper than 128 levels and numbers out of range are errors.
+    /// Reads a verified body, as strictly as [`strict::parse`] does.
     pub fn parse(body: &[u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
-        let mut value: Value = serde_json::from_slice(body).map_err(|_| EnvelopeError::Unparsable)?;
+        let mut value = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
         clean(&mut value, keep_conversation);
         Ok(Self(value))
     }
@@ -154,9 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn nesting_and_numbers_out_of_bounds_are_errors() {
+    fn what_can_be_read_in_two_ways_or_not_at_all_is_an_error() {
         let deep = format!(r#"{{"message":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
-        for body in [deep.as_str(), r#"{"message":1e999}"#, r#"{"message":"\ud800"}"#] {
+        for body in [
+            deep.as_str(),
+            r#"{"message":1e999}"#,
+            r#"{"message":"\ud800"}"#,
+            r#"{"message":{"transcript":"a\u0000b"}}"#,
+            r#"{"message":{"analysis":{"a":1,"a":2}}}"#,
+        ] {
             assert!(Payload::parse(body.as_bytes(), false).is_err(), "{body}");
         }
     }

@@ -9,13 +9,12 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use moka::future::Cache;
-use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::signature::Scheme;
-use crate::db::DbError;
 use crate::db::routes::{self, ResolvedRow};
+use crate::db::{DbError, PgPool};
 use crate::domain::OrgId;
 use crate::vault::{Place, Sealed, WrappedKey};
 

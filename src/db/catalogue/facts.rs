@@ -101,14 +101,18 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Prepares nothing under a name: the connection may be a pooler's.
     pub async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            relations: sqlx::query_as(RELATIONS).fetch_all(&mut *connection).await?,
-            unique_indexes: sqlx::query_as(UNIQUE_INDEXES).fetch_all(&mut *connection).await?,
-            foreign_keys: sqlx::query_as(FOREIGN_KEYS).fetch_all(&mut *connection).await?,
-            policies: sqlx::query_as(POLICIES).fetch_all(&mut *connection).await?,
-            functions: sqlx::query_as(FUNCTIONS).fetch_all(&mut *connection).await?,
-            roles: sqlx::query_as(ROLES).fetch_all(&mut *connection).await?,
+            relations: sqlx::query_as(RELATIONS).persistent(false).fetch_all(&mut *connection).await?,
+            unique_indexes: sqlx::query_as(UNIQUE_INDEXES)
+                .persistent(false)
+                .fetch_all(&mut *connection)
+                .await?,
+            foreign_keys: sqlx::query_as(FOREIGN_KEYS).persistent(false).fetch_all(&mut *connection).await?,
+            policies: sqlx::query_as(POLICIES).persistent(false).fetch_all(&mut *connection).await?,
+            functions: sqlx::query_as(FUNCTIONS).persistent(false).fetch_all(&mut *connection).await?,
+            roles: sqlx::query_as(ROLES).persistent(false).fetch_all(&mut *connection).await?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The login of a pool: which server it reached, and what it could do there. No judgement here.
 
-use sqlx::PgPool;
+use crate::db::PgPool;
 
 /// Facts about the role that a pool is logged in as.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -102,11 +102,13 @@ const GATE_POLICIES: [(&str, &str); 22] = [
 ];
 
 /// Everything that is wrong with the schema and with the role that `pool` logs in as, one sentence
-/// each; empty when all is well. To be asked with the pool that serves requests.
+/// each; empty when all is well. To be asked with the pool that serves requests: one transaction, in
+/// which nothing is prepared under a name.
 pub async fn catalogue_findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut findings = login_findings(&mut connection).await?;
-    findings.extend(schema_findings(&mut connection).await?);
+    let mut tx = pool.begin().await?;
+    let mut findings = login_findings(&mut tx).await?;
+    findings.extend(schema_findings(&mut tx).await?);
+    tx.rollback().await?;
     Ok(findings)
 }
 
@@ -122,7 +124,10 @@ pub async fn schema_findings(connection: &mut PgConnection) -> Result<Vec<String
 /// What is wrong with the login itself: policies speak about `voxanne_app` and nobody else.
 async fn login_findings(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let (session, current): (String, String) =
-        sqlx::query_as("select session_user::text, current_user::text").fetch_one(connection).await?;
+        sqlx::query_as("select session_user::text, current_user::text")
+            .persistent(false)
+            .fetch_one(connection)
+            .await?;
     let mut findings = Vec::new();
     if session != APP || current != APP {
         findings.push(format!("the server is logged in as {session} (acting as {current}) and not as {APP}"));

@@ -108,7 +108,7 @@ pub fn scratch_folder(name: &str) -> PathBuf {
 pub struct TestDb {
     pub name: String,
     /// As the server connects.
-    pub app: PgPool,
+    pub app: voxanne::db::PgPool,
     /// As migrations connect: owns the tables, and forced row-level security holds for it too.
     pub owner: PgPool,
     /// Bypasses everything: for looking at what is really there.

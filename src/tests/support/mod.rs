@@ -1,7 +1,9 @@
 //! What the tests share.
 
 pub mod app;
+pub mod canaries;
 pub mod cluster;
+pub mod pgbouncer;
 pub mod process;
 pub mod repository;
 pub mod state;

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn voxanne(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voxanne"));
     command.args(arguments).env_clear().stdin(Stdio::null());
-    for name in ["PATH", "HOME", "TMPDIR", "VOXANNE_PG_BIN"] {
+    // The last is where a program that counts its own lines writes the counts.
+    for name in ["PATH", "HOME", "TMPDIR", "VOXANNE_PG_BIN", "LLVM_PROFILE_FILE"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
@@ -157,7 +158,7 @@ impl Serving {
         }
     }
 
-    /// Ends it without asking.
+    /// Ends it without asking: SIGKILL, after which it can do nothing more.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
