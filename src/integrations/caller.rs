@@ -38,6 +38,7 @@ impl Caller {
             role: ContextRole::Service,
             is_staff: false,
             organizations: Vec::new(),
+            scopes: None,
         };
         Self { access, scope, origin: Origin::default() }
     }

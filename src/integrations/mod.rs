@@ -14,6 +14,7 @@ pub mod fields;
 pub mod onboard;
 pub mod rotation;
 mod save;
+pub mod tokens;
 pub mod verify;
 
 pub use caller::Caller;

@@ -34,6 +34,7 @@ mod tenancy_roles;
 mod tenancy_rows;
 mod thin_line;
 mod tidy;
+mod tokens;
 mod tools;
 mod verify;
 mod webhook_auth;

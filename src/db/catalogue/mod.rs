@@ -23,12 +23,13 @@ const GATE: &str = "voxanne_gate";
 const BACKUP: &str = "voxanne_backup";
 
 /// Tables that belong to no single organization. All others must be tenant tables.
-pub const GLOBAL_TABLES: [&str; 14] = [
+pub const GLOBAL_TABLES: [&str; 15] = [
     "organizations",
     "users",
     "platform_admins",
     "sessions",
     "rate_counters",
+    "jwt_issuers",
     "key_checks",
     "installation",
     "platform_keys",
@@ -45,11 +46,12 @@ pub const GLOBAL_TABLES: [&str; 14] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 22] = [
+pub const GATE_FUNCTIONS: [&str; 23] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
     "begin_request",
+    "begin_token",
     "claim_assistant",
     "claim_phone_number",
     "count_organizations",
