@@ -298,7 +298,7 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::Db(error) => error.into(),
             IntegrationError::Begin(error) => error.into(),
             IntegrationError::Audit(error) => error.into(),
-            IntegrationError::MayNot => HttpError::forbidden(sentence),
+            IntegrationError::MayNot | IntegrationError::OwnerOnly => HttpError::forbidden(sentence),
             IntegrationError::NotConnected(_) => {
                 HttpError::new(StatusCode::CONFLICT, "not_connected", sentence)
             }

@@ -13,6 +13,8 @@ mod error;
 pub mod fields;
 pub mod onboard;
 pub mod rotation;
+pub mod pause;
+pub mod purge;
 mod save;
 pub mod tokens;
 pub mod verify;

@@ -17,6 +17,7 @@ mod embedded;
 mod headers;
 mod inbox;
 mod isolation_routes;
+mod lifecycle;
 mod messages;
 mod other_account;
 mod rest;

@@ -46,7 +46,7 @@ pub const GLOBAL_TABLES: [&str; 15] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 23] = [
+pub const GATE_FUNCTIONS: [&str; 24] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -56,6 +56,7 @@ pub const GATE_FUNCTIONS: [&str; 23] = [
     "claim_phone_number",
     "count_organizations",
     "create_organization",
+    "is_account_shared",
     "lease_inbound",
     "lease_jobs",
     "organizations_of",

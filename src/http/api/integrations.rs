@@ -51,6 +51,8 @@ pub struct StatusOut {
     pub identity: Option<String>,
     pub error: Option<String>,
     pub fix: Option<String>,
+    /// Another clinic uses the same account now; which one is not told.
+    pub account_shared: bool,
     pub capabilities: Vec<CapabilityOut>,
     #[schema(value_type = Object)]
     pub hint: Value,
@@ -125,6 +127,7 @@ fn status_out(card: &Card) -> StatusOut {
         identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
         error: row.and_then(|row| row.verification_error.clone()),
         fix: row.and_then(|row| row.fix_hint.clone()),
+        account_shared: row.is_some_and(|row| row.is_shared),
         capabilities: row
             .map(|row| row.capabilities.iter().map(capability_out).collect())
             .unwrap_or_default(),

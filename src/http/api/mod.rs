@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod events;
 pub mod integrations;
 pub mod keys;
+pub mod lifecycle;
 pub mod sms;
 
 use axum::Json;
@@ -62,6 +63,9 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(integrations::save, integrations::remove))
         .routes(routes!(integrations::verify_stored))
         .routes(routes!(integrations::restore))
+        .routes(routes!(lifecycle::pause))
+        .routes(routes!(lifecycle::resume))
+        .routes(routes!(lifecycle::purge))
         .routes(routes!(credentials::list))
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))
