@@ -67,7 +67,8 @@ pub(super) async fn run(command: IssuerCommand) -> Result<(), CliError> {
                 Some(url) => KeyToAdd::Published(published(url, &config)?),
                 None => KeyToAdd::Secret(read_secret()?),
             };
-            let new = IssuerToAdd { issuer: &issuer, audience: &audience, only_organization: org, max_role, key };
+            let new =
+                IssuerToAdd { issuer: &issuer, audience: &audience, only_organization: org, max_role, key };
             if issuer.trim().is_empty() || audience.trim().is_empty() {
                 return Err(CliError::new("issuer and audience cannot be empty"));
             }
@@ -90,7 +91,10 @@ pub(super) async fn run(command: IssuerCommand) -> Result<(), CliError> {
                         row.only_organization.map_or_else(|| "any clinic".to_owned(), |org| org.to_string());
                     let key = row.jwks_url.as_deref().unwrap_or("shared secret");
                     let state = if row.disabled_at.is_some() { "disabled" } else { "live" };
-                    say(&format!("{}  {}  {clinic}  {}  {key}  {state}", row.issuer, row.audience, row.max_role));
+                    say(&format!(
+                        "{}  {}  {clinic}  {}  {key}  {state}",
+                        row.issuer, row.audience, row.max_role
+                    ));
                 }
                 Ok(())
             })

@@ -256,12 +256,14 @@ pub async fn set_paused(
     paused: bool,
     by: Option<UserId>,
 ) -> Result<(), DbError> {
-    sqlx::query("update org_integrations set is_paused = $2, updated_by = $3, updated_at = now() where id = $1")
-        .bind(id.0)
-        .bind(paused)
-        .bind(by.map(|user| user.0))
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "update org_integrations set is_paused = $2, updated_by = $3, updated_at = now() where id = $1",
+    )
+    .bind(id.0)
+    .bind(paused)
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod phone;
 pub mod provider;
+pub mod readiness;
 pub mod role;
 
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};

@@ -45,7 +45,8 @@ impl Visitor {
         if self.needed.is_within(scopes.split_ascii_whitespace()) {
             return Ok(());
         }
-        let sentence = format!("This needs the scope {}, which the key or token does not have.", self.needed.name());
+        let sentence =
+            format!("This needs the scope {}, which the key or token does not have.", self.needed.name());
         Err(HttpError::new(axum::http::StatusCode::FORBIDDEN, "missing_scope", sentence))
     }
 

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 const KEY_ID: &str = "demo";
 const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 /// PKCS #8 (RFC 8410) around the private half.
-const PRIVATE: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+const PRIVATE: &str =
+    "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 
 /// Id and private key (PKCS #8) of what `/jwks` on the shared port publishes.
 pub fn demo_issuer_key() -> (&'static str, Vec<u8>) {

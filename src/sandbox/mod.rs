@@ -103,7 +103,15 @@ impl Sandbox {
         let shared_url = serve("shared", options.shared_port, others, &mut servers).await?;
         let page = page::router(Arc::clone(&shared));
         let page_url = serve("page", options.page_port, page, &mut servers).await?;
-        Ok(Self { vapi_url, twilio_url, shared_url, page_url, jwks_requests, shared, _servers: Arc::new(Servers(servers)) })
+        Ok(Self {
+            vapi_url,
+            twilio_url,
+            shared_url,
+            page_url,
+            jwks_requests,
+            shared,
+            _servers: Arc::new(Servers(servers)),
+        })
     }
 
     /// Where the product finds these stand-ins.

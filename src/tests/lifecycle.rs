@@ -15,7 +15,8 @@ async fn a_paused_provider_is_refused_at_use_and_keeps_its_credential() {
 
     assert_eq!(owner.send("POST", "/api/integrations/twilio/pause", None).await.status, 204);
     let status = owner.send("GET", "/api/integrations/status", None).await.json();
-    let twilio = status["integrations"].as_array().unwrap().iter().find(|it| it["provider"] == "twilio").unwrap();
+    let twilio =
+        status["integrations"].as_array().unwrap().iter().find(|it| it["provider"] == "twilio").unwrap();
     assert_eq!((&twilio["status"], &twilio["connected"]), (&json!("paused"), &json!(true)));
     app.sandbox.forget_requests();
     let body = json!({ "to": "+15550100199" });
@@ -93,12 +94,13 @@ async fn one_account_in_two_clinics_is_told_to_both_without_a_name() {
     assert!(!shared(&first).await, "a disconnected account is not shared any more");
 
     // The hash is keyed and bound to the provider: what is stored says nothing about the account.
-    let stored: Vec<u8> =
-        sqlx::query_scalar("select account_fingerprint from org_integrations where org_id = $1 and provider = 'twilio'")
-            .bind(one.org.0)
-            .fetch_one(&app.db.superuser)
-            .await
-            .unwrap();
+    let stored: Vec<u8> = sqlx::query_scalar(
+        "select account_fingerprint from org_integrations where org_id = $1 and provider = 'twilio'",
+    )
+    .bind(one.org.0)
+    .fetch_one(&app.db.superuser)
+    .await
+    .unwrap();
     let own = app.services.vault.fingerprint("twilio", one.twilio.sid.as_bytes()).await.unwrap();
     let other = app.services.vault.fingerprint("vapi", one.twilio.sid.as_bytes()).await.unwrap();
     assert!(stored == own && stored != other);

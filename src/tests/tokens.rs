@@ -134,8 +134,7 @@ async fn a_disabled_issuer_is_refused_at_once_and_a_published_key_is_fetched_onc
     let (key_id, pkcs8) = demo_issuer_key();
     let mut header = Header::new(Algorithm::EdDSA);
     header.kid = Some(key_id.to_owned());
-    let token =
-        encode(&header, &claims(&app, name, clinic.org), &EncodingKey::from_ed_der(&pkcs8)).unwrap();
+    let token = encode(&header, &claims(&app, name, clinic.org), &EncodingKey::from_ed_der(&pkcs8)).unwrap();
     for _ in 0..5 {
         let answer = ask(&app, "GET", STATUS, None, &token).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -187,7 +186,8 @@ async fn a_key_with_scopes_opens_only_what_they_name_on_every_route() {
     assert_eq!(page.status, 403, "{}", page.body);
 
     // A limited key makes no key that reaches further.
-    let maker = make(json!(["api-keys:write", "events:read"])).await.json()["key"].as_str().unwrap().to_owned();
+    let maker =
+        make(json!(["api-keys:write", "events:read"])).await.json()["key"].as_str().unwrap().to_owned();
     let attempt = async |body: Value| ask(&app, "POST", "/api/api-keys", Some(body), &maker).await;
     let whole = attempt(json!({ "name": "More", "role": "admin" })).await;
     assert_eq!(code(&whole), (422, "invalid_fields".into()));

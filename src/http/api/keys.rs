@@ -110,10 +110,8 @@ pub async fn create(
     if let Some(scopes) = &body.scopes
         && (scopes.is_empty() || scopes.len() > 32 || !scopes.iter().all(|scope| is_scope(scope)))
     {
-        let message = format!(
-            "A scope is read, write, or one of {} followed by :read or :write.",
-            NOUNS.join(", ")
-        );
+        let message =
+            format!("A scope is read, write, or one of {} followed by :read or :write.", NOUNS.join(", "));
         return Err(invalid("scopes", &message));
     }
     // What a limited key makes must not reach further than itself.
