@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::app::Assets;
 use crate::audit::machines::MachineCounts;
+use crate::auth::issuer_cache::IssuerCache;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::db::PgPool;
@@ -32,6 +33,7 @@ pub struct Services {
     pub inbox: Inbox,
     pub counts: MachineCounts,
     pub uses: Uses,
+    pub tokens: IssuerCache,
     /// Which installation this is; stands in the metadata of what we make at providers.
     pub installation: Uuid,
     /// Address under which providers reach us.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod database;
+mod issuers;
 mod keys;
 mod ready;
 mod serve;
@@ -44,6 +45,9 @@ enum Command {
     /// Look after people.
     #[command(subcommand)]
     User(UserCommand),
+    /// Look after the issuers whose tokens are believed.
+    #[command(subcommand)]
+    Issuer(issuers::IssuerCommand),
     /// Look after the people who run this installation.
     #[command(subcommand)]
     PlatformAdmin(PlatformAdminCommand),
@@ -187,6 +191,7 @@ impl Cli {
             Command::User(UserCommand::Create { email, name, org, role, config }) => {
                 accounts::create_user(*config, &email, &name, org, &role).await
             }
+            Command::Issuer(command) => issuers::run(command).await,
             Command::PlatformAdmin(PlatformAdminCommand::Create { email, name, config }) => {
                 accounts::create_platform_admin(*config, &email, &name).await
             }

@@ -13,32 +13,41 @@ pub struct ApiKeyRow {
     pub name: String,
     pub prefix: String,
     pub role: String,
+    /// None where only the role limits.
+    pub scopes: Option<Vec<String>>,
     pub created_at: OffsetDateTime,
     pub last_used_at: Option<OffsetDateTime>,
     pub expires_at: Option<OffsetDateTime>,
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-pub async fn insert(
-    tx: &mut OrgTx,
-    id: Uuid,
-    name: &str,
-    prefix: &str,
-    key_hash: &[u8; 32],
-    role: Role,
-    created_by: Option<UserId>,
-) -> Result<(), DbError> {
+/// A key to be stored.
+pub struct NewApiKey<'a> {
+    pub id: Uuid,
+    pub name: &'a str,
+    pub prefix: &'a str,
+    pub key_hash: &'a [u8; 32],
+    pub role: Role,
+    pub scopes: Option<&'a [String]>,
+    pub expires_at: Option<OffsetDateTime>,
+    pub created_by: Option<UserId>,
+}
+
+pub async fn insert(tx: &mut OrgTx, new: &NewApiKey<'_>) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
-        "insert into api_keys (org_id, id, name, prefix, key_hash, role, created_by) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into api_keys (org_id, id, name, prefix, key_hash, role, scopes, expires_at, created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(org.0)
-    .bind(id)
-    .bind(name)
-    .bind(prefix)
-    .bind(key_hash.as_slice())
-    .bind(role.as_str())
-    .bind(created_by.map(|user| user.0))
+    .bind(new.id)
+    .bind(new.name)
+    .bind(new.prefix)
+    .bind(new.key_hash.as_slice())
+    .bind(new.role.as_str())
+    .bind(new.scopes)
+    .bind(new.expires_at)
+    .bind(new.created_by.map(|user| user.0))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -46,7 +55,7 @@ pub async fn insert(
 
 pub async fn list(tx: &mut OrgTx) -> Result<Vec<ApiKeyRow>, DbError> {
     Ok(sqlx::query_as(
-        "select id, name, prefix, role, created_at, last_used_at, expires_at, revoked_at
+        "select id, name, prefix, role, scopes, created_at, last_used_at, expires_at, revoked_at
            from api_keys order by created_at desc",
     )
     .fetch_all(tx.conn())

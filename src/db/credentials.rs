@@ -221,3 +221,12 @@ pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<CredentialLin
     .fetch_all(tx.conn())
     .await?)
 }
+
+/// Removes every version and draft of an integration; gives how many there were.
+pub async fn delete_all(tx: &mut OrgTx, integration: IntegrationId) -> Result<u64, DbError> {
+    let done = sqlx::query("delete from org_credentials where integration_id = $1")
+        .bind(integration.0)
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -41,6 +41,8 @@ pub struct IntegrationRow {
     /// The newest version that *Restore* would bring back.
     pub restorable_id: Option<Uuid>,
     pub version_count: i64,
+    /// Another clinic uses the same account now.
+    pub is_shared: bool,
 }
 
 impl IntegrationRow {
@@ -61,7 +63,9 @@ pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRo
                 i.fix_hint, i.fix_url, i.notice, i.updated_at, u.name as updated_by_name,
                 c.hint, c.sealed, c.key_version, k.kek_id, k.wrapped, r.id as restorable_id,
                 (select count(*) from org_credentials v
-                  where v.org_id = i.org_id and v.integration_id = i.id and v.draft_expires_at is null) as version_count
+                  where v.org_id = i.org_id and v.integration_id = i.id and v.draft_expires_at is null) as version_count,
+                i.active_credential_id is not null and i.account_fingerprint is not null
+                  and is_account_shared(i.account_fingerprint) as is_shared
            from org_integrations i
            left join users u on u.id = i.updated_by
            left join org_credentials c on c.org_id = i.org_id and c.id = i.active_credential_id
@@ -257,6 +261,44 @@ pub async fn deactivate(tx: &mut OrgTx, id: IntegrationId, by: Option<UserId>) -
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Pauses or resumes an integration.
+pub async fn set_paused(
+    tx: &mut OrgTx,
+    id: IntegrationId,
+    paused: bool,
+    by: Option<UserId>,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update org_integrations set is_paused = $2, updated_by = $3, updated_at = now() where id = $1",
+    )
+    .bind(id.0)
+    .bind(paused)
+    .bind(by.map(|user| user.0))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Removes an integration that has no versions any more.
+pub async fn delete(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
+    sqlx::query("delete from org_integrations where id = $1").bind(id.0).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Notes which account is in use, as a keyed hash; see `is_account_shared`.
+pub async fn set_fingerprint(
+    tx: &mut OrgTx,
+    id: IntegrationId,
+    fingerprint: Option<&[u8; 32]>,
+) -> Result<(), DbError> {
+    sqlx::query("update org_integrations set account_fingerprint = $2 where id = $1")
+        .bind(id.0)
+        .bind(fingerprint.map(<[u8; 32]>::as_slice))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Notes real uses that succeeded, gathered in memory: (organization, integration) pairs.

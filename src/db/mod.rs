@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod inbound;
 pub mod installation;
 pub mod integrations;
+pub mod issuers;
 pub mod jobs;
 pub mod keys;
 pub mod messages;

@@ -20,6 +20,8 @@ pub enum Access {
     Session { hash: [u8; 32], expected: Option<OrgId> },
     /// A program's key (SHA-256 of it).
     ApiKey { hash: [u8; 32] },
+    /// A program with a verified token of an issuer, for the clinic that the token names.
+    Token { issuer: Uuid, org: OrgId, role: Role, subject: String, scopes: Option<String> },
     /// The service itself, for an organization that a verified webhook or a leased job named.
     Service(OrgId),
 }
@@ -60,6 +62,8 @@ pub struct Scope {
     pub is_staff: bool,
     /// The clinics that the person may switch to, this one included.
     pub organizations: Vec<(OrgId, String)>,
+    /// What a program is limited to, separated by spaces; none where only the role limits.
+    pub scopes: Option<String>,
 }
 
 /// Why no transaction was begun.
@@ -75,6 +79,8 @@ pub enum BeginError {
     OtherOrganization { org_name: String },
     #[error("the API key is unknown, revoked or expired")]
     NoKey,
+    #[error("the token names a clinic that its issuer may not speak for")]
+    ForeignOrganization,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -187,6 +193,9 @@ fn begin_sql(pool: &PgPool, access: &Access) -> String {
         Access::ApiKey { hash } => {
             format!("{begin}; select * from public.begin_api_key('\\x{}')", hex::encode(hash))
         }
+        Access::Token { issuer, org, role, .. } => {
+            format!("begin; select * from public.begin_token('{issuer}', '{org}', '{}')", role.as_str())
+        }
         Access::Service(org) => format!(
             "{begin}; select set_config('app.org_id', '{org}', true), set_config('app.user_id', '', true), \
              set_config('app.role', 'service', true)"
@@ -205,6 +214,7 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
             role: ContextRole::Service,
             is_staff: false,
             organizations: Vec::new(),
+            scopes: None,
         });
     }
     let text = |column: &str| -> Result<String, DbError> {
@@ -215,6 +225,7 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         "ok" => {}
         "no_session" => return Err(BeginError::NoSession),
         "no_key" => return Err(BeginError::NoKey),
+        "foreign_organization" => return Err(BeginError::ForeignOrganization),
         "suspended" => return Err(BeginError::Suspended { org_name: text("org_name")? }),
         "other_organization" => return Err(BeginError::OtherOrganization { org_name: text("org_name")? }),
         "no_organization" => {
@@ -232,11 +243,18 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
     let role = text("role")?.parse::<Role>().map_err(|()| DbError::NotFound)?;
     let org = id("org_id")?.ok_or(DbError::NotFound)?;
     let is_person = matches!(access, Access::Session { .. });
+    let (program, scopes) = match access {
+        Access::Token { subject, scopes, .. } => (format!("token of {subject}"), scopes.clone()),
+        Access::ApiKey { .. } => {
+            ("API key".to_owned(), row.try_get::<Option<String>, _>("scopes").map_err(DbError::from)?)
+        }
+        _ => (String::new(), None),
+    };
     Ok(Scope {
         org: OrgId(org),
         org_name: text("org_name")?,
         user: if is_person { id("user_id")?.map(UserId) } else { None },
-        user_name: if is_person { text("user_name")? } else { "API key".to_owned() },
+        user_name: if is_person { text("user_name")? } else { program },
         user_email: if is_person { text("user_email")? } else { String::new() },
         role: ContextRole::Person(role),
         is_staff: is_person && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
@@ -245,5 +263,6 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         } else {
             Vec::new()
         },
+        scopes,
     })
 }

@@ -3,6 +3,7 @@
 //! Compiled for the server and for the browser. No I/O, no async, no framework: what is here can
 //! be tested with nothing but its inputs. Parsing happens at the edge, in the `parse` functions.
 
+pub mod access_scope;
 pub mod card;
 pub mod ids;
 pub mod mask;
@@ -10,6 +11,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod phone;
 pub mod provider;
+pub mod readiness;
 pub mod role;
 
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};

@@ -11,9 +11,11 @@ use serde::Serialize;
 use crate::audit::AuditError;
 use crate::auth::accounts::AccountError;
 use crate::auth::sign_in::SignInError;
+use crate::auth::tokens::TokenError;
 use crate::calls::CallError;
 use crate::db::{BeginError, DbError};
 use crate::integrations::IntegrationError;
+use crate::integrations::tokens::AuthenticateError;
 use crate::vault::VaultError;
 use crate::webhooks::inbound::InboundError;
 use crate::webhooks::inbox::InboxError;
@@ -179,6 +181,11 @@ impl From<BeginError> for HttpError {
                 "invalid_api_key",
                 "This API key is unknown, revoked or expired.",
             ),
+            BeginError::ForeignOrganization => HttpError::new(
+                StatusCode::FORBIDDEN,
+                "token_clinic_foreign",
+                "The token names a clinic (org_id) that its issuer may not speak for, or that does not exist.",
+            ),
             BeginError::NoOrganization { .. } => HttpError::new(
                 StatusCode::FORBIDDEN,
                 "no_clinic",
@@ -200,6 +207,22 @@ impl From<BeginError> for HttpError {
                 )
             },
             BeginError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuthenticateError> for HttpError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Token(TokenError::KeysUnreachable) => {
+                let error = TokenError::KeysUnreachable;
+                HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.sentence())
+            }
+            AuthenticateError::Token(error) => {
+                HttpError::new(StatusCode::UNAUTHORIZED, error.code(), error.sentence())
+            }
+            AuthenticateError::Db(error) => error.into(),
+            AuthenticateError::Vault(error) => error.into(),
         }
     }
 }
@@ -275,7 +298,7 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::Db(error) => error.into(),
             IntegrationError::Begin(error) => error.into(),
             IntegrationError::Audit(error) => error.into(),
-            IntegrationError::MayNot => HttpError::forbidden(sentence),
+            IntegrationError::MayNot | IntegrationError::OwnerOnly => HttpError::forbidden(sentence),
             IntegrationError::NotConnected(_) => {
                 HttpError::new(StatusCode::CONFLICT, "not_connected", sentence)
             }

@@ -1,6 +1,6 @@
 //! Extractors: who asks, where from, and what they want back.
 //!
-//! A [`Visitor`] is only a claim: a cookie or a key. It becomes a `Caller` when the database says
+//! A [`Visitor`] is only a claim: a cookie, a key or a token. It becomes a `Caller` when the database says
 //! so, in the same round trip that begins the transaction. The address of a request is believed
 //! from `X-Forwarded-For` only where a trusted proxy wrote it.
 
@@ -17,14 +17,16 @@ use super::error::HttpError;
 use crate::audit::Origin;
 use crate::auth::{api_keys, session};
 use crate::db::{Access, BeginError, OrgTx, Scope};
+use crate::domain::access_scope::Needed;
 use crate::domain::{OrgId, UserId};
-use crate::integrations::Caller;
+use crate::integrations::{Caller, tokens};
 use crate::state::AppState;
 
-/// Somebody who brought a session cookie or an API key.
+/// Somebody who brought a session cookie, an API key or a token.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     access: Option<Access>,
+    needed: Needed,
     pub origin: Origin,
 }
 
@@ -33,10 +35,24 @@ impl Visitor {
     pub async fn begin(&self, state: &AppState) -> Result<Begun, HttpError> {
         let access = self.access.as_ref().ok_or_else(HttpError::unauthenticated)?;
         match OrgTx::begin(&state.services.pool, access).await {
-            Ok((tx, scope)) => Ok(Begun::In(tx, Box::new(scope))),
+            Ok((tx, scope)) => {
+                self.require_scope(&scope)?;
+                Ok(Begun::In(tx, Box::new(scope)))
+            }
             Err(BeginError::NoOrganization { user, email, .. }) => Ok(Begun::Stray { user, email }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Keys and tokens may be limited to parts of the interface; sessions never are.
+    fn require_scope(&self, scope: &Scope) -> Result<(), HttpError> {
+        let Some(scopes) = &scope.scopes else { return Ok(()) };
+        if self.needed.is_within(scopes.split_ascii_whitespace()) {
+            return Ok(());
+        }
+        let sentence =
+            format!("This needs the scope {}, which the key or token does not have.", self.needed.name());
+        Err(HttpError::new(axum::http::StatusCode::FORBIDDEN, "missing_scope", sentence))
     }
 
     /// Admits the visitor as a caller of use cases. `opened_for` is the clinic that the page was
@@ -47,6 +63,7 @@ impl Visitor {
             other => other,
         };
         let caller = Caller::admit(&state.services.pool, access, self.origin.clone()).await?;
+        self.require_scope(&caller.scope)?;
         // A key belongs to one clinic; a program that means another one is told so as well.
         if opened_for.is_some_and(|org| org != caller.org()) {
             return Err(BeginError::OtherOrganization { org_name: caller.scope.org_name }.into());
@@ -71,33 +88,46 @@ impl FromRequestParts<AppState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
         let origin = origin(parts, state);
         let expected = opened_for(&parts.headers)?;
+        let needed = Needed::by(parts.uri.path(), !parts.method.is_safe());
         let access = match bearer(&parts.headers)? {
-            Some(key) => Some(Access::ApiKey { hash: api_keys::hash(key) }),
+            Some(key) if key.starts_with(api_keys::PREFIX) => {
+                Some(Access::ApiKey { hash: api_keys::hash(key) })
+            }
+            Some(token) => {
+                let bearer = tokens::authenticate(&state.services, token).await?;
+                Some(Access::Token {
+                    issuer: bearer.issuer,
+                    org: bearer.org,
+                    role: bearer.role,
+                    subject: bearer.subject,
+                    scopes: bearer.scopes,
+                })
+            }
             None => parts
                 .extensions
                 .get::<Session>()
                 .and_then(Session::id)
                 .map(|id| Access::Session { hash: session::hash_id(id), expected }),
         };
-        Ok(Self { access, origin })
+        Ok(Self { access, needed, origin })
     }
 }
 
-/// The key of an `Authorization: Bearer` header. Another scheme, or something that is no key of
-/// ours, is refused rather than ignored.
+/// The key or token of an `Authorization: Bearer` header. Another scheme is refused rather than
+/// ignored.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let key = value
         .to_str()
         .ok()
         .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer") && key.starts_with(api_keys::PREFIX))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, key)| key.trim());
     key.map(Some).ok_or_else(|| {
         HttpError::new(
             axum::http::StatusCode::UNAUTHORIZED,
             "invalid_api_key",
-            "The Authorization header must be \"Bearer\" and an API key of this service, which begins with vxn_.",
+            "The Authorization header must be \"Bearer\" and an API key of this service (vxn_...) or a token of a configured issuer.",
         )
     })
 }

@@ -36,6 +36,7 @@ impl Caller {
             role: ContextRole::Service,
             is_staff: false,
             organizations: Vec::new(),
+            scopes: None,
         };
         Self { access, scope, origin: Origin::default() }
     }

@@ -3,7 +3,7 @@
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::integrations::{self, PRIMARY};
-use crate::db::{agents, changes, credentials, jobs, routes, webhook_secrets};
+use crate::db::{OrgTx, agents, changes, credentials, jobs, routes, webhook_secrets};
 use crate::domain::ProviderId;
 use crate::state::Services;
 
@@ -37,14 +37,7 @@ pub async fn disconnect(
     credentials::mark_disconnected(&mut tx, credential).await?;
     integrations::deactivate(&mut tx, card, caller.user()).await?;
     if provider == ProviderId::Vapi {
-        // Somebody else may claim the assistants now, with a key that can read them.
-        routes::release_all(&mut tx).await?;
-        for role in ["inbound", "outbound"] {
-            agents::mark_state(&mut tx, role, "missing", None).await?;
-        }
-        // The next account may be another one, where this webhook credential does not exist.
-        webhook_secrets::delete_all(&mut tx, provider.as_str()).await?;
-        jobs::finish(&mut tx, ENSURE_ASSISTANTS).await?;
+        release_vapi(&mut tx).await?;
     }
     changes::announce(&mut tx).await?;
     caller
@@ -52,5 +45,19 @@ pub async fn disconnect(
         .await?;
     tx.commit().await?;
     services.evict(caller.org());
+    Ok(())
+}
+
+/// Gives up what only a connected Vapi account has: its assistants' routes, its webhook secrets and
+/// the work on them.
+pub(super) async fn release_vapi(tx: &mut OrgTx) -> Result<(), IntegrationError> {
+    // Somebody else may claim the assistants now, with a key that can read them.
+    routes::release_all(tx).await?;
+    for role in ["inbound", "outbound"] {
+        agents::mark_state(tx, role, "missing", None).await?;
+    }
+    // The next account may be another one, where this webhook credential does not exist.
+    webhook_secrets::delete_all(tx, ProviderId::Vapi.as_str()).await?;
+    jobs::finish(tx, ENSURE_ASSISTANTS).await?;
     Ok(())
 }

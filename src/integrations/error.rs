@@ -18,6 +18,8 @@ pub struct Problem {
 pub enum IntegrationError {
     #[error("the caller may not set up providers")]
     MayNot,
+    #[error("only an owner may do this")]
+    OwnerOnly,
     #[error("fields are not valid")]
     Invalid(Vec<Problem>),
     #[error("{} is not connected", .0.as_str())]
@@ -74,6 +76,7 @@ impl IntegrationError {
     pub fn sentence(&self) -> String {
         match self {
             IntegrationError::MayNot => "Only an owner or an admin of the clinic can do this.".to_owned(),
+            IntegrationError::OwnerOnly => "Only an owner of the clinic can do this.".to_owned(),
             IntegrationError::Invalid(problems) => match problems.as_slice() {
                 [only] => only.message.clone(),
                 _ => "Some fields need your attention.".to_owned(),

@@ -12,9 +12,12 @@ pub mod ensure;
 mod error;
 pub mod fields;
 pub mod onboard;
+pub mod pause;
+pub mod purge;
 pub mod rotation;
 mod save;
 pub mod signing;
+pub mod tokens;
 pub mod verify;
 
 pub use caller::Caller;

@@ -101,6 +101,10 @@ pub async fn save_active(
 ) -> Result<CredentialId, IntegrationError> {
     let spec = provider.spec();
     let form = SealedForm::seal(services, caller, spec, fields).await?;
+    let fingerprint = match &report.identity {
+        Some(identity) => Some(services.vault.fingerprint(spec.id.as_str(), identity.as_bytes()).await?),
+        None => None,
+    };
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
     if !allow_other_account
@@ -118,6 +122,7 @@ pub async fn save_active(
     }
     form.insert(&mut tx, caller, card.id, &json!(report), false).await?;
     integrations::activate(&mut tx, card.id, form.id, &findings(report), caller.user()).await?;
+    integrations::set_fingerprint(&mut tx, card.id, fingerprint.as_ref()).await?;
     if spec.id == ProviderId::Vapi {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Method};
+use reqwest::Client;
+pub use reqwest::Method;
 use tokio::time::Instant;
 use url::Url;
 

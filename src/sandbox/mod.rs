@@ -9,6 +9,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use tokio::task::AbortHandle;
@@ -23,6 +24,7 @@ mod call;
 mod demo;
 mod faults;
 mod gate;
+mod issuer;
 mod listener;
 mod page;
 mod signing;
@@ -35,6 +37,7 @@ pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
+pub use issuer::demo_issuer_key;
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
 
 use listener::{Cut, SandboxListener};
@@ -71,6 +74,7 @@ pub struct Sandbox {
     pub shared_url: Url,
     /// The page with switches, phone log and calls.
     pub page_url: Url,
+    jwks_requests: Arc<AtomicU64>,
     shared: Arc<Shared>,
     _servers: Arc<Servers>,
 }
@@ -94,11 +98,20 @@ impl Sandbox {
         let vapi_url = vapi.await?;
         let twilio = serve("Twilio", options.twilio_port, twilio::router(Arc::clone(&shared)), &mut servers);
         let twilio_url = twilio.await?;
-        let others = stand_ins::router(&shared);
+        let jwks_requests = Arc::new(AtomicU64::new(0));
+        let others = stand_ins::router(&shared).merge(issuer::router(Arc::clone(&jwks_requests)));
         let shared_url = serve("shared", options.shared_port, others, &mut servers).await?;
         let page = page::router(Arc::clone(&shared));
         let page_url = serve("page", options.page_port, page, &mut servers).await?;
-        Ok(Self { vapi_url, twilio_url, shared_url, page_url, shared, _servers: Arc::new(Servers(servers)) })
+        Ok(Self {
+            vapi_url,
+            twilio_url,
+            shared_url,
+            page_url,
+            jwks_requests,
+            shared,
+            _servers: Arc::new(Servers(servers)),
+        })
     }
 
     /// Where the product finds these stand-ins.
@@ -129,6 +142,11 @@ impl Sandbox {
     /// Forgets the requests seen so far.
     pub fn forget_requests(&self) {
         self.shared.seen.clear();
+    }
+
+    /// How often the demo issuer's keys were fetched.
+    pub fn jwks_requests(&self) -> u64 {
+        self.jwks_requests.load(Ordering::Relaxed)
     }
 
     /// Every text message that the Twilio stand-in took, oldest first.

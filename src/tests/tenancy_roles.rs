@@ -40,11 +40,12 @@ const MATRIX: [(&str, [&str; 3]); 15] = [
 ];
 
 /// Global table, and what `voxanne_app` may do with it (of `organizations`: with its own row).
-const GLOBAL: [(&str, &str); 15] = [
+const GLOBAL: [(&str, &str); 16] = [
     ("_sqlx_migrations", ""),
     ("assistant_org_mapping", ""),
     ("credential_changes", "select, insert, delete"),
     ("installation", "select, insert, update"),
+    ("jwt_issuers", "select, insert, update"),
     ("key_checks", "select, insert, update"),
     ("organizations", "select, update"),
     ("phone_number_org_mapping", ""),

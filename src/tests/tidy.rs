@@ -60,7 +60,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("integrations", &["audit", "db", "domain", "providers", "state", "vault", "webhooks"]),
+    ("integrations", &["audit", "auth", "db", "domain", "providers", "state", "vault", "webhooks"]),
     ("jobs", &["audit", "db", "domain", "integrations", "state"]),
     ("providers", &["domain", "vault"]),
     ("sandbox", &["domain", "providers"]),

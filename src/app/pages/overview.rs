@@ -9,26 +9,18 @@ use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::components::page_header::PageHeader;
 use crate::app::icons::{Icon, IconName};
 use crate::app::relative::UnixMillis;
-use crate::domain::card::Meaning;
+use crate::domain::readiness::Readiness;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct OverviewView {
     pub now: UnixMillis,
     pub org_name: String,
-    /// One line for each thing that callers notice: "Calls are answered", "SMS fails because ...".
-    pub readiness: Vec<ReadinessLine>,
+    /// How a whole call goes, in one sentence and part by part.
+    pub readiness: Readiness,
     /// In order of importance; empty when there is nothing to do.
     pub next_steps: Vec<NextStep>,
     pub cards: Vec<CardView>,
-}
-
-/// One thing that callers notice.
-#[derive(Clone, Debug)]
-pub struct ReadinessLine {
-    pub meaning: Meaning,
-    pub text: String,
-    pub reason: Option<String>,
 }
 
 /// One thing to do, and where.
@@ -46,16 +38,17 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
-    let lines = readiness
+    let mend = readiness.first_to_mend().map(|part| {
+        view! { <ButtonLink href=part.href.clone() label="Mend this" weight=Weight::Plain /> }
+    });
+    let Readiness { sentence, meaning, parts } = readiness;
+    let lines = parts
         .into_iter()
-        .map(|line| {
+        .map(|part| {
             view! {
-                <li class=format!("readiness-line {}", meaning_class(line.meaning))>
-                    <Icon name=meaning_icon(line.meaning) />
-                    <span>
-                        <span class="readiness-text">{line.text}</span>
-                        {line.reason.map(|reason| view! { <span class="capability-note">{reason}</span> })}
-                    </span>
+                <li class=format!("readiness-line {}", meaning_class(part.meaning))>
+                    <Icon name=meaning_icon(part.meaning) />
+                    <a class="readiness-text" href=part.href>{part.text}</a>
                 </li>
             }
         })
@@ -67,7 +60,11 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 <strong class="numbers">{format!("{connected} of {total}")}</strong>
                 <span>"connected"</span>
             </p>
-            <ul class="readiness-lines">{lines}</ul>
+            <div class="readiness-words">
+                <p class=format!("readiness-sentence {}", meaning_class(meaning))>{sentence}</p>
+                <ul class="readiness-lines">{lines}</ul>
+                {mend}
+            </div>
         </section>
         {steps(next_steps)}
         <section class="section" aria-labelledby="providers-title">

@@ -23,12 +23,13 @@ const GATE: &str = "voxanne_gate";
 const BACKUP: &str = "voxanne_backup";
 
 /// Tables that belong to no single organization. All others must be tenant tables.
-pub const GLOBAL_TABLES: [&str; 15] = [
+pub const GLOBAL_TABLES: [&str; 16] = [
     "organizations",
     "users",
     "platform_admins",
     "sessions",
     "rate_counters",
+    "jwt_issuers",
     "key_checks",
     "installation",
     "platform_keys",
@@ -46,15 +47,17 @@ pub const GLOBAL_TABLES: [&str; 15] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 26] = [
+pub const GATE_FUNCTIONS: [&str; 28] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
     "begin_request",
+    "begin_token",
     "claim_assistant",
     "claim_phone_number",
     "count_organizations",
     "create_organization",
+    "is_account_shared",
     "lease_inbound",
     "lease_jobs",
     "organizations_of",

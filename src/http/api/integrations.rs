@@ -53,6 +53,8 @@ pub struct StatusOut {
     pub fix: Option<String>,
     /// Something to know although the credential works.
     pub notice: Option<String>,
+    /// Another clinic uses the same account now; which one is not told.
+    pub account_shared: bool,
     pub capabilities: Vec<CapabilityOut>,
     #[schema(value_type = Object)]
     pub hint: Value,
@@ -128,6 +130,7 @@ fn status_out(card: &Card) -> StatusOut {
         error: row.and_then(|row| row.verification_error.clone()),
         fix: row.and_then(|row| row.fix_hint.clone()),
         notice: row.and_then(|row| row.notice.clone()),
+        account_shared: row.is_some_and(|row| row.is_shared),
         capabilities: row
             .map(|row| row.capabilities.iter().map(capability_out).collect())
             .unwrap_or_default(),

@@ -11,8 +11,9 @@ use super::integrations::rfc3339;
 use super::{Admitted, JsonBody};
 use crate::audit::Ended;
 use crate::auth::api_keys as auth;
-use crate::db::api_keys;
+use crate::db::api_keys::{self, NewApiKey};
 use crate::domain::Role;
+use crate::domain::access_scope::{NOUNS, is_scope};
 use crate::http::error::{FieldError, HttpError, Problem};
 
 /// A key as lists show it.
@@ -24,8 +25,12 @@ pub struct ApiKeyOut {
     /// Its first characters.
     pub prefix: String,
     pub role: String,
+    /// What the key is limited to; absent where only its role limits it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     pub created_at: String,
     pub last_used_at: Option<String>,
+    pub expires_at: Option<String>,
     pub revoked_at: Option<String>,
 }
 
@@ -38,11 +43,17 @@ pub struct ApiKeysOut {
 
 /// A key to be made.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApiKeyIn {
     pub name: String,
     /// `admin` or `member`.
     pub role: String,
+    /// Scopes such as `integrations:read`; without them the role alone limits the key.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
+    /// Days until the key ends, 1 to 3650; without them it ends when it is revoked.
+    #[serde(default)]
+    pub expires_in_days: Option<u16>,
 }
 
 /// A fresh key. `key` is never shown again.
@@ -65,8 +76,10 @@ pub async fn list(admitted: Admitted) -> Result<Json<ApiKeysOut>, HttpError> {
             name: row.name,
             prefix: row.prefix,
             role: row.role,
+            scopes: row.scopes,
             created_at: rfc3339(row.created_at),
             last_used_at: row.last_used_at.map(rfc3339),
+            expires_at: row.expires_at.map(rfc3339),
             revoked_at: row.revoked_at.map(rfc3339),
         })
         .collect();
@@ -94,10 +107,40 @@ pub async fn create(
         Ok(role @ (Role::Admin | Role::Member)) => role,
         _ => return Err(invalid("role", "An API key is an admin or a member.")),
     };
+    if let Some(scopes) = &body.scopes
+        && (scopes.is_empty() || scopes.len() > 32 || !scopes.iter().all(|scope| is_scope(scope)))
+    {
+        let message =
+            format!("A scope is read, write, or one of {} followed by :read or :write.", NOUNS.join(", "));
+        return Err(invalid("scopes", &message));
+    }
+    // What a limited key makes must not reach further than itself.
+    if let Some(own) = &admitted.caller.scope.scopes {
+        let own: Vec<&str> = own.split_ascii_whitespace().collect();
+        let is_within = |scopes: &Vec<String>| scopes.iter().all(|scope| own.contains(&scope.as_str()));
+        if !body.scopes.as_ref().is_some_and(is_within) {
+            return Err(invalid("scopes", "A limited key makes only keys with scopes that it has itself."));
+        }
+    }
+    if body.expires_in_days.is_some_and(|days| !(1..=3650).contains(&days)) {
+        return Err(invalid("expiresInDays", "A key can last 1 to 3650 days."));
+    }
+    let expires_at =
+        body.expires_in_days.map(|days| services.clock.now() + time::Duration::days(i64::from(days)));
     let key = auth::generate().map_err(|error| HttpError::fault(&error))?;
     let id = Uuid::now_v7();
     let mut tx = admitted.caller.begin(services).await?;
-    api_keys::insert(&mut tx, id, name, &key.prefix, &key.hash, role, admitted.caller.user()).await?;
+    let new = NewApiKey {
+        id,
+        name,
+        prefix: &key.prefix,
+        key_hash: &key.hash,
+        role,
+        scopes: body.scopes.as_deref(),
+        expires_at,
+        created_by: admitted.caller.user(),
+    };
+    api_keys::insert(&mut tx, &new).await?;
     admitted
         .caller
         .record(&mut tx, services, "api_key.created", &key.prefix, Ended::Success, role.as_str())

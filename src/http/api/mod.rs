@@ -1,6 +1,6 @@
 //! The REST interface: one file per noun, described by OpenAPI from the same declarations.
 //!
-//! Takes a browser session or an API key. Handlers are declared once: `routes!` makes the route and
+//! Takes a browser session, an API key or a token of a configured issuer. Handlers are declared once: `routes!` makes the route and
 //! its description together, so the two cannot differ.
 
 pub mod agents;
@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod events;
 pub mod integrations;
 pub mod keys;
+pub mod lifecycle;
 pub mod sms;
 
 use axum::Json;
@@ -44,7 +45,9 @@ impl Modify for ApiKeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key of the clinic, which begins with vxn_."))
+            .description(Some(
+                "An API key of the clinic, which begins with vxn_, or a JWT of an issuer that the operator configured.",
+            ))
             .build();
         document
             .components
@@ -61,6 +64,9 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(integrations::verify_stored))
         .routes(routes!(integrations::restore))
         .routes(routes!(integrations::rotate_secret))
+        .routes(routes!(lifecycle::pause))
+        .routes(routes!(lifecycle::resume))
+        .routes(routes!(lifecycle::purge))
         .routes(routes!(credentials::list))
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))

@@ -4,10 +4,12 @@ use axum::response::Html;
 
 use super::{Page, views};
 use crate::app::NavItem;
-use crate::app::pages::overview::{NextStep, OverviewView, ReadinessLine, overview_page};
+use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
 use crate::db::agents::{self, AgentRow};
-use crate::domain::ProviderId;
-use crate::domain::card::{CardState, Meaning};
+use crate::db::routes;
+use crate::domain::card::CardState;
+use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
+use crate::domain::{Answer, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
 
@@ -17,12 +19,14 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let services = page.state.services.clone();
     let cards = cards::list(&mut page.tx, &services).await?;
     let agents = agents::list(&mut page.tx).await?;
+    let own_routes = routes::list_own(&mut page.tx).await?;
+    let phone_numbers = own_routes.iter().filter(|route| route.kind == "phone_number").count();
     let org = page.scope.org;
     let can_configure = page.can_configure();
     let view = OverviewView {
         now: page.now(),
         org_name: page.scope.org_name.clone(),
-        readiness: readiness(&cards, &agents),
+        readiness: readiness(&cards, &agents, phone_numbers),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
         cards: cards
             .iter()
@@ -32,60 +36,38 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     page.draw("Overview", NavItem::Overview, || overview_page(view)).await
 }
 
-fn state(cards: &[Card], provider: ProviderId) -> CardState {
-    cards.iter().find(|card| card.spec.id == provider).map_or(CardState::NotConfigured, |card| card.state)
-}
-
-fn notice(cards: &[Card], provider: ProviderId) -> Option<String> {
-    cards.iter().find(|card| card.spec.id == provider)?.row.as_ref()?.notice.clone()
-}
-
-/// One line for each thing that callers notice, with the reason where it does not work.
-fn readiness(cards: &[Card], agents: &[AgentRow]) -> Vec<ReadinessLine> {
-    let vapi = state(cards, ProviderId::Vapi);
-    let are_ready = agents.iter().all(|agent| agent.vapi_state == "ready");
-    let calls = match vapi {
-        CardState::Connected | CardState::ConnectedLimited if are_ready => {
-            match notice(cards, ProviderId::Vapi) {
-                None => line(Meaning::Works, "Calls are answered", None),
-                Some(notice) => {
-                    line(Meaning::Attention, "Calls are not answered on every number", Some(notice))
-                }
-            }
-        }
-        CardState::Connected | CardState::ConnectedLimited => {
-            let reason = agents.iter().find_map(|agent| agent.vapi_error.clone());
-            line(
-                Meaning::Attention,
-                "Calls are not ready yet",
-                reason.or(Some("An assistant is missing at Vapi.".to_owned())),
-            )
-        }
-        other => line(other.meaning(), "Calls are not answered", Some(reason_of("Vapi", other))),
+/// How a whole call goes, from what the cards, the agents and the routes say.
+fn readiness(cards: &[Card], agents: &[AgentRow], phone_numbers: usize) -> Readiness {
+    // What can do a thing is found by its capability, so that a new provider needs no line here.
+    let able_to = |capability: &str| -> Vec<Service<'static>> {
+        ProviderId::ALL
+            .into_iter()
+            .filter_map(|id| cards.iter().find(|card| card.spec.id == id))
+            .filter(|card| card.spec.capabilities.iter().any(|known| known.key == capability))
+            .map(|card| service(card, capability))
+            .collect()
     };
-    let messages = match state(cards, ProviderId::Twilio) {
-        CardState::Connected | CardState::ConnectedLimited => {
-            line(Meaning::Works, "Text messages are sent", None)
-        }
-        other => line(other.meaning(), "Text messages are not sent", Some(reason_of("Twilio", other))),
-    };
-    vec![calls, messages]
+    let vapi = cards.iter().find(|card| card.spec.id == ProviderId::Vapi);
+    let senders = able_to("send_sms");
+    Readiness::of(&ReadinessFacts {
+        vapi: vapi.map_or(CardState::NotConfigured, |card| card.state),
+        assistants_ready: agents.iter().all(|agent| agent.vapi_state == "ready"),
+        assistant_error: agents.iter().find_map(|agent| agent.vapi_error.as_deref()),
+        notice: vapi.and_then(|card| card.row.as_ref()?.notice.as_deref()),
+        phone_numbers: Some(phone_numbers),
+        calendar: able_to("create_event").first().copied(),
+        senders: &senders,
+    })
 }
 
-fn line(meaning: Meaning, text: &str, reason: Option<String>) -> ReadinessLine {
-    ReadinessLine { meaning, text: text.to_owned(), reason }
-}
-
-fn reason_of(name: &str, state: CardState) -> String {
-    match state {
-        CardState::NotConfigured => format!("{name} is not connected."),
-        CardState::Paused => format!("{name} is paused."),
-        CardState::Error => format!("{name} refused the credential at the last check."),
-        CardState::CannotCheck => format!("{name} could not be reached at the last check; calls still try."),
-        CardState::Unreadable => format!("The stored credential for {name} cannot be read."),
-        CardState::NeedsVerification | CardState::Connected | CardState::ConnectedLimited => {
-            format!("{name} needs to be verified.")
-        }
+fn service(card: &Card, capability: &str) -> Service<'static> {
+    let answers = card.row.iter().flat_map(|row| row.capabilities.iter());
+    let mut of_it = answers.filter(|line| line.capability == capability).map(|line| line.answer);
+    Service {
+        name: card.spec.name,
+        word: card.spec.id.as_str(),
+        state: card.state,
+        is_able: of_it.next() != Some(Answer::No),
     }
 }
 

@@ -12,13 +12,14 @@ use crate::app::pages::error::{ErrorPage, error_page};
 use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
-use crate::app::pages::overview::{NextStep, OverviewView, ReadinessLine, overview_page};
+use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
 use crate::app::wire::SuccessView;
 use crate::app::{Flash, NavItem, Shell, render};
 use crate::domain::card::{CardState, Meaning};
+use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
 use crate::domain::{Outcome, ProviderId};
 
 /// Every page in every shape that matters, with a name for messages and pictures.
@@ -99,14 +100,15 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
     let overview = OverviewView {
         now: NOW,
         org_name: text.to_owned(),
-        readiness: vec![
-            ReadinessLine { meaning: Meaning::Works, text: "Calls are answered".to_owned(), reason: None },
-            ReadinessLine {
-                meaning: Meaning::Broken,
-                text: "Text messages fail".to_owned(),
-                reason: Some("Twilio rejected the Auth Token.".to_owned()),
-            },
-        ],
+        readiness: Readiness::of(&ReadinessFacts {
+            vapi: CardState::Connected,
+            assistants_ready: false,
+            assistant_error: Some(text),
+            notice: None,
+            phone_numbers: Some(1),
+            calendar: None,
+            senders: &[Service { name: "Twilio", word: "twilio", state: CardState::Error, is_able: true }],
+        }),
         next_steps: vec![NextStep {
             text: "Reconnect Twilio with a current Auth Token.".to_owned(),
             label: "Reconnect Twilio".to_owned(),

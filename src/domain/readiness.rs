@@ -1,0 +1,272 @@
+//! Whether a whole call works, in one sentence: it is answered, it can be booked, a message follows.
+//!
+//! One pure function of what is known. Each part follows the call: the first thing that is missing
+//! on its way is its reason, and the first broken part is what to mend first.
+
+use super::card::{CardState, Meaning};
+
+/// What is known about a clinic when its readiness is told.
+#[derive(Clone, Debug)]
+pub struct ReadinessFacts<'a> {
+    pub vapi: CardState,
+    /// Both assistants exist at Vapi as they are configured here.
+    pub assistants_ready: bool,
+    /// Why an assistant does not, where that is known.
+    pub assistant_error: Option<&'a str>,
+    /// What does not work although both assistants do: a number that another clinic has.
+    pub notice: Option<&'a str>,
+    /// Phone numbers at Vapi that reach this clinic; none where nobody counted them.
+    pub phone_numbers: Option<usize>,
+    /// The calendar, where the product knows one: its name, its card, and whether it takes bookings.
+    pub calendar: Option<Service<'a>>,
+    /// What sends text messages, the first choice first.
+    pub senders: &'a [Service<'a>],
+}
+
+/// A provider on the way of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    pub name: &'a str,
+    /// Its word in addresses.
+    pub word: &'a str,
+    pub state: CardState,
+    /// Its test found that it can do what the call needs.
+    pub is_able: bool,
+}
+
+/// One part of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub meaning: Meaning,
+    /// "Calls are answered".
+    pub text: &'static str,
+    /// Why not, as a sentence.
+    pub reason: Option<String>,
+    /// Where it is mended.
+    pub href: String,
+}
+
+/// How a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// "Calls are answered; bookings work; text messages are not sent: Twilio is paused."
+    pub sentence: String,
+    pub meaning: Meaning,
+    pub parts: Vec<Part>,
+}
+
+impl Readiness {
+    /// Tells it.
+    pub fn of(facts: &ReadinessFacts<'_>) -> Self {
+        let mut parts = vec![calls(facts)];
+        parts.extend(facts.calendar.map(|calendar| {
+            part(
+                calendar,
+                ["Bookings work", "Bookings may not work", "Bookings do not work"],
+                "book appointments",
+            )
+        }));
+        parts.push(messages(facts.senders));
+        Self { sentence: sentence(&parts), meaning: worst(&parts), parts }
+    }
+
+    /// The part to mend first: the first of the worst.
+    pub fn first_to_mend(&self) -> Option<&Part> {
+        if self.meaning == Meaning::Works {
+            return None;
+        }
+        self.parts.iter().find(|part| part.meaning == self.meaning)
+    }
+}
+
+fn calls(facts: &ReadinessFacts<'_>) -> Part {
+    let vapi = Service { name: "Vapi", word: "vapi", state: facts.vapi, is_able: true };
+    let words = ["Calls are answered", "Calls may not be answered", "Calls are not answered"];
+    let answered = part(vapi, words, "answer calls");
+    if answered.meaning != Meaning::Works {
+        return answered;
+    }
+    if !facts.assistants_ready {
+        let reason = facts.assistant_error.unwrap_or("An assistant is missing at Vapi.").to_owned();
+        let href = "/dashboard/agents".to_owned();
+        return Part {
+            meaning: Meaning::Attention,
+            text: "Calls are not ready yet",
+            reason: Some(reason),
+            href,
+        };
+    }
+    if let Some(notice) = facts.notice {
+        let text = "Calls are not answered on every number";
+        return Part { meaning: Meaning::Attention, text, reason: Some(notice.to_owned()), ..answered };
+    }
+    if facts.phone_numbers == Some(0) {
+        let reason = "No phone number at Vapi reaches your assistant yet.".to_owned();
+        return Part {
+            meaning: Meaning::Attention,
+            text: "Calls are not ready yet",
+            reason: Some(reason),
+            ..answered
+        };
+    }
+    answered
+}
+
+/// The first sender that works, else the first that somebody has set up, else the first there is.
+fn messages(senders: &[Service<'_>]) -> Part {
+    let words = ["Text messages are sent", "Text messages may not be sent", "Text messages are not sent"];
+    let works = |sender: &&Service<'_>| {
+        sender.is_able && matches!(sender.state, CardState::Connected | CardState::ConnectedLimited)
+    };
+    let is_set_up = |sender: &&Service<'_>| sender.state != CardState::NotConfigured;
+    let sender = senders.iter().find(works).or(senders.iter().find(is_set_up)).or(senders.first());
+    sender.map_or_else(
+        || Part { meaning: Meaning::Unknown, text: words[2], reason: None, href: String::new() },
+        |sender| part(*sender, words, "send text messages"),
+    )
+}
+
+/// A part that hangs on one provider. The words: works, may not, does not.
+fn part(service: Service<'_>, words: [&'static str; 3], able_to: &str) -> Part {
+    let Service { name, word, state, is_able } = service;
+    let (meaning, text, reason) = match state {
+        CardState::Connected | CardState::ConnectedLimited if is_able => (Meaning::Works, words[0], None),
+        CardState::Connected | CardState::ConnectedLimited => {
+            (Meaning::Broken, words[2], Some(format!("{name} does not let this account {able_to}.")))
+        }
+        CardState::NotConfigured => (Meaning::Unknown, words[2], Some(format!("{name} is not connected."))),
+        CardState::Paused => (Meaning::Unknown, words[2], Some(format!("{name} is paused."))),
+        CardState::Error => {
+            (Meaning::Broken, words[2], Some(format!("{name} refused the credential at the last check.")))
+        }
+        CardState::Unreadable => {
+            (Meaning::Broken, words[2], Some(format!("The stored credential for {name} cannot be read.")))
+        }
+        CardState::CannotCheck => (
+            Meaning::Unknown,
+            words[1],
+            Some(format!("{name} could not be reached at the last check; calls still try.")),
+        ),
+        CardState::NeedsVerification => {
+            (Meaning::Attention, words[1], Some(format!("{name} needs to be verified.")))
+        }
+    };
+    let href = match state {
+        CardState::NotConfigured | CardState::Error | CardState::Unreadable => {
+            format!("/dashboard/integrations?panel={word}")
+        }
+        _ => format!("/dashboard/integrations#{word}"),
+    };
+    Part { meaning, text, reason, href }
+}
+
+fn worst(parts: &[Part]) -> Meaning {
+    let has = |meaning| parts.iter().any(|part| part.meaning == meaning);
+    [Meaning::Broken, Meaning::Attention, Meaning::Unknown]
+        .into_iter()
+        .find(|meaning| has(*meaning))
+        .unwrap_or(Meaning::Works)
+}
+
+/// Working parts first told shortly, a reason after a colon where there is one.
+fn sentence(parts: &[Part]) -> String {
+    let mut text = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at == 0 {
+            text.push_str(part.text);
+        } else {
+            text.push_str("; ");
+            let mut letters = part.text.chars();
+            text.extend(letters.next().map(|first| first.to_ascii_lowercase()));
+            text.push_str(letters.as_str());
+        }
+        if let Some(reason) = &part.reason {
+            text.push_str(": ");
+            text.push_str(reason.trim_end_matches('.'));
+        }
+    }
+    text.push('.');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &'static str, state: CardState) -> Service<'static> {
+        Service { name, word: "word", state, is_able: true }
+    }
+
+    fn all_well(senders: &'static [Service<'static>]) -> ReadinessFacts<'static> {
+        ReadinessFacts {
+            vapi: CardState::Connected,
+            assistants_ready: true,
+            assistant_error: None,
+            notice: None,
+            phone_numbers: Some(1),
+            calendar: Some(service("Google Calendar", CardState::Connected)),
+            senders,
+        }
+    }
+
+    const TWILIO: Service<'static> =
+        Service { name: "Twilio", word: "twilio", state: CardState::Connected, is_able: true };
+    const PAUSED: Service<'static> =
+        Service { name: "Twilio", word: "twilio", state: CardState::Paused, is_able: true };
+    const VONAGE: Service<'static> =
+        Service { name: "Vonage", word: "vonage", state: CardState::Connected, is_able: true };
+
+    #[test]
+    fn a_call_that_works_is_one_short_sentence() {
+        let readiness = Readiness::of(&all_well(&[TWILIO]));
+        assert_eq!(readiness.sentence, "Calls are answered; bookings work; text messages are sent.");
+        assert_eq!((readiness.meaning, readiness.first_to_mend()), (Meaning::Works, None));
+    }
+
+    #[test]
+    fn what_fails_is_told_with_its_reason_and_where_to_mend_it() {
+        let readiness = Readiness::of(&all_well(&[PAUSED]));
+        assert_eq!(
+            readiness.sentence,
+            "Calls are answered; bookings work; text messages are not sent: Twilio is paused."
+        );
+        assert_eq!(readiness.first_to_mend().unwrap().href, "/dashboard/integrations#twilio");
+        let broken = ReadinessFacts { vapi: CardState::Error, ..all_well(&[PAUSED]) };
+        let readiness = Readiness::of(&broken);
+        assert_eq!(readiness.meaning, Meaning::Broken);
+        assert_eq!(readiness.first_to_mend().unwrap().href, "/dashboard/integrations?panel=vapi");
+    }
+
+    #[test]
+    fn the_first_thing_missing_on_the_way_of_a_call_is_the_reason() {
+        let no_assistant =
+            ReadinessFacts { assistants_ready: false, phone_numbers: Some(0), ..all_well(&[TWILIO]) };
+        assert!(Readiness::of(&no_assistant).sentence.contains("An assistant is missing at Vapi"));
+        let no_number = ReadinessFacts { phone_numbers: Some(0), ..all_well(&[TWILIO]) };
+        let readiness = Readiness::of(&no_number);
+        assert!(readiness.sentence.starts_with("Calls are not ready yet: No phone number"));
+        assert_eq!(readiness.meaning, Meaning::Attention);
+        let taken = ReadinessFacts { notice: Some("Another has +15550100100."), ..all_well(&[TWILIO]) };
+        assert!(Readiness::of(&taken).sentence.starts_with("Calls are not answered on every number: Another"));
+        let read_only = Service { is_able: false, ..service("Google Calendar", CardState::ConnectedLimited) };
+        let readiness = Readiness::of(&ReadinessFacts { calendar: Some(read_only), ..all_well(&[TWILIO]) });
+        assert!(
+            readiness
+                .sentence
+                .contains("bookings do not work: Google Calendar does not let this account book")
+        );
+    }
+
+    #[test]
+    fn another_sender_that_works_is_enough() {
+        assert_eq!(Readiness::of(&all_well(&[PAUSED, VONAGE])).meaning, Meaning::Works);
+    }
+
+    #[test]
+    fn an_outage_is_not_told_as_broken() {
+        let away = ReadinessFacts { vapi: CardState::CannotCheck, ..all_well(&[TWILIO]) };
+        let readiness = Readiness::of(&away);
+        assert!(readiness.sentence.starts_with("Calls may not be answered: Vapi could not be reached"));
+        assert_eq!(readiness.meaning, Meaning::Unknown);
+    }
+}
