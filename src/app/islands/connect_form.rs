@@ -11,7 +11,7 @@ use leptos::prelude::*;
 pub fn ConnectForm(children: Children) -> impl IntoView {
     let root = NodeRef::<leptos::html::Div>::new();
     #[cfg(feature = "hydrate")]
-    super::dom::when_mounted(root, |root| browser::start(root));
+    super::dom::when_mounted(root, browser::start);
     view! {
         <div class="connect" node_ref=root>
             {children()}
