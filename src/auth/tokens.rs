@@ -168,7 +168,7 @@ pub fn look(token: &str) -> Result<Unverified, TokenError> {
     })
 }
 
-fn read_part<'a, T: Deserialize<'a> + serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
+fn read_part<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(part)

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::connect_panel::INTEGRATIONS;
 use super::login::FormError;
+use crate::app::components::badge::Badge;
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView, InputKind};
@@ -13,6 +14,7 @@ use crate::app::islands::form_help::FormHelp;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::PatternKind;
 use crate::domain::OrgId;
+use crate::domain::card::Meaning;
 
 /// Sends one text message to a chosen number.
 #[derive(Clone, Debug)]
