@@ -93,11 +93,19 @@ pub async fn insert(tx: &mut OrgTx, new: &NewWebhookSecret<'_>) -> Result<(), Db
     Ok(())
 }
 
-pub async fn delete_all(tx: &mut OrgTx, source: &str) -> Result<(), DbError> {
+/// Ends all secrets of a source: none verifies from now on. Their rows stay until they are deleted at
+/// the provider.
+pub async fn end_all(tx: &mut OrgTx, source: &str) -> Result<(), DbError> {
     sqlx::query("update webhook_secrets set not_after = now() where source = $1 and (not_after is null or not_after > now())")
         .bind(source)
         .execute(tx.conn())
         .await?;
+    Ok(())
+}
+
+/// Removes all secrets of a source, ended or not.
+pub async fn purge_all(tx: &mut OrgTx, source: &str) -> Result<(), DbError> {
+    sqlx::query("delete from webhook_secrets where source = $1").bind(source).execute(tx.conn()).await?;
     Ok(())
 }
 

@@ -50,6 +50,9 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/integrations/{provider}/connect", post(forms::connect::submit_connect))
         .route("/dashboard/integrations/{provider}/verify", post(forms::integrations::submit_verify))
         .route("/dashboard/integrations/{provider}/restore", post(forms::integrations::submit_restore))
+        .route("/dashboard/integrations/{provider}/pause", post(forms::integrations::submit_pause))
+        .route("/dashboard/integrations/{provider}/resume", post(forms::integrations::submit_resume))
+        .route("/dashboard/integrations/{provider}/purge", post(forms::integrations::submit_purge))
         .route("/dashboard/integrations/{provider}/disconnect", post(forms::integrations::submit_disconnect))
         .route(
             "/dashboard/integrations/{provider}/rotate-secret",

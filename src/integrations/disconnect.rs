@@ -57,7 +57,7 @@ pub(super) async fn release_vapi(tx: &mut OrgTx) -> Result<(), IntegrationError>
         agents::mark_state(tx, role, "missing", None).await?;
     }
     // The next account may be another one, where this webhook credential does not exist.
-    webhook_secrets::delete_all(tx, ProviderId::Vapi.as_str()).await?;
+    webhook_secrets::end_all(tx, ProviderId::Vapi.as_str()).await?;
     jobs::finish(tx, ENSURE_ASSISTANTS).await?;
     Ok(())
 }

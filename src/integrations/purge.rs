@@ -7,7 +7,7 @@ use super::disconnect::release_vapi;
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::integrations::{self, PRIMARY};
-use crate::db::{ContextRole, changes, credentials};
+use crate::db::{ContextRole, changes, credentials, webhook_secrets};
 use crate::domain::{ProviderId, Role};
 use crate::state::Services;
 
@@ -36,6 +36,7 @@ pub async fn purge(
     };
     if provider == ProviderId::Vapi {
         release_vapi(&mut tx).await?;
+        webhook_secrets::purge_all(&mut tx, provider.as_str()).await?;
     }
     integrations::deactivate(&mut tx, card.id, caller.user()).await?;
     let versions = credentials::delete_all(&mut tx, card.id).await?;

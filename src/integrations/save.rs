@@ -126,7 +126,7 @@ pub async fn save_active(
     if spec.id == ProviderId::Vapi {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {
-            webhook_secrets::delete_all(&mut tx, spec.id.as_str()).await?;
+            webhook_secrets::end_all(&mut tx, spec.id.as_str()).await?;
         }
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }

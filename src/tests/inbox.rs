@@ -40,17 +40,19 @@ async fn prepared(app: &TestApp, wire: &Wire, body: &str) -> (Verified, NewEvent
 async fn a_row_that_the_database_refuses_fails_alone() {
     let app = TestApp::start().await;
     let good = Wire::new(&app, "Sunrise Dental").await;
-    let gone = Wire::new(&app, "Harbor Clinic").await;
+    let other = Wire::new(&app, "Harbor Clinic").await;
     let mut events = Vec::new();
     for at in 0..20 {
-        let wire = if at == 7 { &gone } else { &good };
-        events.push((at, prepared(&app, wire, &wire.report(&format!("call-{at}"))).await));
+        let wire = if at == 7 { &other } else { &good };
+        let (verified, mut event) = prepared(&app, wire, &wire.report(&format!("call-{at}"))).await;
+        if at == 7 {
+            // What no webhook could bring: the column takes JSON only.
+            event.summary = "no JSON".to_owned();
+        }
+        events.push((at, (verified, event)));
     }
-    // The clinic ends between verification and insert; its rows stay behind, as no user could do it.
     let mut connection = app.db.superuser.acquire().await.unwrap();
     let mut tx = connection.begin().await.unwrap();
-    sqlx::query("set local session_replication_role = replica").execute(&mut *tx).await.unwrap();
-    sqlx::query("delete from organizations where id = $1").bind(gone.org.0).execute(&mut *tx).await.unwrap();
     // Nothing is stored until this commits, so all of them wait together.
     sqlx::query("lock table inbound_events in access exclusive mode").execute(&mut *tx).await.unwrap();
     let mut running = JoinSet::new();
@@ -64,7 +66,7 @@ async fn a_row_that_the_database_refuses_fails_alone() {
         let expected = if at == 7 { Err(InboxError::Refused) } else { Ok(Stored::New) };
         assert_eq!(result, expected, "{at}");
     }
-    assert_eq!((stored(&app, good.org).await, stored(&app, gone.org).await), (19, 0));
+    assert_eq!((stored(&app, good.org).await, stored(&app, other.org).await), (19, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ async fn a_body_that_is_unknown_no_json_or_too_large_says_which() {
     for (method, path, body) in [
         ("POST", "/api/sms/test", json!({ "to": "+15550100123", "text": "Buy now" })),
         ("POST", "/api/sms/test", json!({})),
-        ("POST", "/api/api-keys", json!({ "name": "Desk", "role": "admin", "scopes": [] })),
+        ("POST", "/api/api-keys", json!({ "name": "Desk", "role": "admin", "rights": [] })),
         ("PUT", "/api/agents/inbound", json!({ "tools": ["everything"] })),
         ("PUT", "/api/agents/inbound", json!({ "maxDurationSeconds": "long" })),
     ] {
@@ -229,6 +229,7 @@ async fn the_description_names_exactly_the_routes_that_there_are() {
         include_str!("../http/api/events.rs"),
         include_str!("../http/api/integrations.rs"),
         include_str!("../http/api/keys.rs"),
+        include_str!("../http/api/lifecycle.rs"),
         include_str!("../http/api/sms.rs"),
     ];
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/api")).unwrap();

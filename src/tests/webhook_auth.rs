@@ -176,12 +176,6 @@ fn fingerprint(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
         .collect();
     headers.remove("date").unwrap();
     headers.remove("x-request-id").unwrap();
-    if let Some(policy) = headers.get_mut("content-security-policy") {
-        // The nonce of the answer's own scripts is random, of one length.
-        let (before, rest) = policy.split_once("'nonce-").unwrap();
-        let (nonce, after) = rest.split_once('\'').unwrap();
-        *policy = format!("{before}{}{after}", nonce.len());
-    }
     (answer.status, headers, answer.body.clone())
 }
 

@@ -58,7 +58,7 @@ pub struct CardView {
     pub capabilities: Vec<CapabilityResult>,
     pub error: Option<ErrorView>,
     /// Something to know although the credential works.
-    pub notice: Option<String>,
+    pub notices: Vec<String>,
     pub hints: Vec<HintRow>,
     pub assistants: Vec<AssistantLine>,
     pub can_configure: bool,
@@ -102,7 +102,7 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                 <p class="card-purpose">{card.purpose}</p>
                 <ProofLine proof=card.proof now />
                 {card.error.map(|error| view! { <ErrorBox error /> })}
-                {card.notice.map(|notice| view! { <p class="card-notice">{notice}</p> })}
+                {card.notices.into_iter().map(|notice| view! { <p class="card-notice">{notice}</p> }).collect_view()}
                 <CapabilityList lines=card.capabilities />
                 {details(card.identity_name, card.hints, card.assistants)}
             </div>
@@ -215,6 +215,9 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
     let verify = (card.has_credential && card.state != CardState::Unreadable).then(|| {
         view! { <PostButton org action=format!("{base}/verify") label="Verify" icon=IconName::Refresh weight=Weight::Quiet /> }
     });
+    let resume = (card.state == CardState::Paused).then(|| {
+        view! { <PostButton org action=format!("{base}/resume") label="Resume" weight=Weight::Main /> }
+    });
     let test = (card.can_send_test && verify.is_some()).then(|| {
         view! {
             <ButtonLink
@@ -248,5 +251,5 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
             />
         }
     });
-    view! { {configure} {verify} {test} {restore} {disconnect} }
+    view! { {resume} {configure} {verify} {test} {restore} {disconnect} }
 }

@@ -22,6 +22,9 @@ pub struct DisconnectPanelView {
     pub console_url: &'static str,
     /// Who uses it now: "2 assistants", "1 phone number".
     pub uses: Vec<String>,
+    pub is_paused: bool,
+    /// The person is an owner, who alone may remove everything for good.
+    pub can_purge: bool,
 }
 
 /// The question before a disconnect.
@@ -34,6 +37,37 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                 <strong>"In use now: "</strong>
                 <span>{view.uses.join(", ")}</span>
             </li>
+        }
+    });
+    let pause = (!view.is_paused).then(|| {
+        view! {
+            <form class="form aside-form" method="post" action=format!("{INTEGRATIONS}/{word}/pause")>
+                <OrgField org=view.org />
+                <p>"Only for a while? A pause keeps the credential, and nothing uses it until you resume."</p>
+                <div class="form-actions">
+                    <Submit label=format!("Pause {}", view.name) weight=Weight::Plain />
+                </div>
+            </form>
+        }
+    });
+    let purge = view.can_purge.then(|| {
+        view! {
+            <details class="fold">
+                <summary>"Remove it for good"</summary>
+                <form class="form fold-body" method="post" action=format!("{INTEGRATIONS}/{word}/purge")>
+                    <OrgField org=view.org />
+                    <p>
+                        "Every stored version of the credential is deleted at once. This cannot be undone, and Restore has nothing to bring back."
+                    </p>
+                    <label class="choice">
+                        <input type="checkbox" name="sure" value="yes" required=true />
+                        <span>{format!("Yes, delete everything stored for {}", view.name)}</span>
+                    </label>
+                    <div class="form-actions">
+                        <Submit label=format!("Delete {} for good", view.name) weight=Weight::Danger />
+                    </div>
+                </form>
+            </details>
         }
     });
     view! {
@@ -69,6 +103,8 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                     <ButtonLink href=close label="Keep it connected" weight=Weight::Plain />
                 </div>
             </form>
+            {pause}
+            {purge}
         </Panel>
     }
 }

@@ -14,7 +14,7 @@ use crate::http::error::HttpError;
 use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::millis;
-use crate::integrations::{disconnect, signing, verify};
+use crate::integrations::{disconnect, pause, purge, signing, verify};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
@@ -27,6 +27,46 @@ pub async fn submit_verify(Path(provider): Path<String>, form: Submission) -> Re
     let back = format!("{HOME}#{}", provider.as_str());
     match verify::verify(&form.state.services, &form.caller, provider).await {
         Ok(report) => form.go(&back, said_of(provider, &report)).await,
+        Err(error) => form.back(&back, error.into(), &[], "").await,
+    }
+}
+
+/// `POST /dashboard/integrations/{provider}/pause`
+pub async fn submit_pause(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
+    set_paused(&provider, form, true).await
+}
+
+/// `POST /dashboard/integrations/{provider}/resume`
+pub async fn submit_resume(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
+    set_paused(&provider, form, false).await
+}
+
+async fn set_paused(provider: &str, form: Submission, paused: bool) -> Result<Response, HttpError> {
+    let provider = parse(provider)?;
+    let back = format!("{HOME}#{}", provider.as_str());
+    let name = catalogue::find(provider).spec().name;
+    match pause::set_paused(&form.state.services, &form.caller, provider, paused).await {
+        Ok(()) if paused => form.go(&back, Said::message(Meaning::Unknown, format!("{name} is paused"))).await,
+        Ok(()) => form.go(&back, Said::message(Meaning::Works, format!("{name} is in use again"))).await,
+        Err(error) => form.back(&back, error.into(), &[], "").await,
+    }
+}
+
+/// `POST /dashboard/integrations/{provider}/purge`
+pub async fn submit_purge(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
+    let provider = parse(&provider)?;
+    let name = catalogue::find(provider).spec().name;
+    if form.fields.text("sure") != "yes" {
+        let panel = format!("{HOME}?panel={}&confirm=disconnect", provider.as_str());
+        let sentence = format!("Nothing was deleted: tick the box to delete everything stored for {name}.");
+        return form.go(&panel, Said::message(Meaning::Attention, sentence)).await;
+    }
+    let back = format!("{HOME}#{}", provider.as_str());
+    match purge::purge(&form.state.services, &form.caller, provider).await {
+        Ok(_) => {
+            form.go(&back, Said::message(Meaning::Unknown, format!("Everything stored for {name} is deleted")))
+                .await
+        }
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }
 }

@@ -10,8 +10,9 @@ use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
 use crate::calls::messages::hot_lead_text;
-use crate::db::{agents, credentials, messages, routes};
-use crate::domain::ProviderId;
+use crate::db::{ContextRole, agents, credentials, messages, routes};
+use crate::domain::card::CardState;
+use crate::domain::{ProviderId, Role};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
 
@@ -76,6 +77,8 @@ async fn provider_panel(
             after: card.spec.after_disconnect,
             console_url: card.spec.console_url,
             uses,
+            is_paused: card.state == CardState::Paused,
+            can_purge: page.scope.role == ContextRole::Person(Role::Owner),
         }));
     }
     let draft = page.said.connect.as_ref().and_then(|answer| answer.draft.as_deref()?.parse().ok());

@@ -9,6 +9,7 @@ use crate::app::components::report::CapabilityCheck;
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::wire::{AssistantLine, ConnectAnswer, FieldError};
 use crate::db::agents::AgentRow;
+use crate::db::integrations::IntegrationRow;
 use crate::domain::card::CardState;
 use crate::domain::provider::ProviderSpec;
 use crate::domain::{CredentialId, OrgId, ProviderId};
@@ -44,7 +45,7 @@ pub fn card(
         identity_name: row.filter(|_| is_connected).and_then(|row| row.identity_name.clone()),
         capabilities: row.filter(|_| is_connected).map(|row| row.capabilities.0.clone()).unwrap_or_default(),
         error: error(card),
-        notice: row.filter(|_| is_connected).and_then(|row| row.notice.clone()),
+        notices: row.filter(|_| is_connected).map(|row| notices(row, spec.name)).unwrap_or_default(),
         hints: row
             .filter(|_| is_connected)
             .map(|row| hints(spec, row.hint.as_ref().map(|hint| &hint.0)))
@@ -56,6 +57,16 @@ pub fn card(
         restorable: row.and_then(|row| row.restorable_id).filter(|_| !is_connected).map(CredentialId),
         can_send_test: spec.id == ProviderId::Twilio && is_usable,
     }
+}
+
+/// What the clinic should know although the credential works.
+fn notices(row: &IntegrationRow, name: &str) -> Vec<String> {
+    let shared = row.is_shared.then(|| {
+        format!(
+            "Another clinic here uses the same account at {name}. If that is not meant to be, connect an account of your own."
+        )
+    });
+    row.notice.iter().cloned().chain(shared).collect()
 }
 
 fn error(card: &Card) -> Option<ErrorView> {

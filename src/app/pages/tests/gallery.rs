@@ -62,6 +62,8 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         after: "Delete the API key in the Twilio console.",
         console_url: "https://console.twilio.com/",
         uses: vec!["2 assistants".to_owned(), "9 messages this week".to_owned()],
+        is_paused: false,
+        can_purge: true,
     };
     let sms = SmsPanelView {
         org: org(),

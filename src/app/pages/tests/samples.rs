@@ -100,7 +100,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         has_credential: true,
         restorable: None,
         can_send_test: false,
-        notice: None,
+        notices: Vec::new(),
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn twilio_card(state: CardState) -> CardView {
         assistants: Vec::new(),
         restorable: Some(CredentialId(Uuid::from_u128(9))),
         can_send_test: true,
-        notice: Some("The phone number +15550100123 is already in use.".to_owned()),
+        notices: vec!["The phone number +15550100123 is already in use.".to_owned()],
         ..vapi_card(state)
     }
 }
