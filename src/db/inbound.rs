@@ -71,7 +71,7 @@ impl InboxWriter {
     }
 }
 
-fn statement(events: &[NewEvent]) -> QueryScalar<'static, Postgres, Uuid, PgArguments> {
+fn statement(events: &[NewEvent]) -> QueryScalar<'_, Postgres, Uuid, PgArguments> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let sources: Vec<&str> = events.iter().map(|e| e.source).collect();
