@@ -1,9 +1,9 @@
 -- What a webhook costs the database, halved.
 --
 -- Of what one row of the inbox cost, a fifth was the check of its foreign key, one by one, and
--- reading two texts into a tree that nobody searches in. The clinic of an event is known from the
--- route of its assistant, which does have the foreign key; accept_inbound asks once for a whole
--- batch whether its clinics exist, and stores nothing for one that is gone.
+-- reading two texts into a tree that nobody searches in. The clinic of an event comes from the route
+-- of its assistant, which does have the foreign key, and from nowhere else: only a verified webhook
+-- opens the inbox.
 alter table inbound_events drop constraint inbound_events_org_id_fkey;
 
 alter table inbound_events alter column summary drop default, alter column trace drop default;
@@ -29,7 +29,6 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
          case when u.status = 'received' then now() + interval '1 minute' end
     from unnest(p_org, p_id, p_source, p_kind, p_call, p_dedupe, p_payload, p_key_version, p_summary, p_trace, p_status)
       as u (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, trace, status)
-    join public.organizations o on o.id = u.org_id
   on conflict (org_id, dedupe_key) do nothing
   returning inbound_events.id
 $$;

@@ -172,6 +172,8 @@ async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
     };
     let [product, ..] = ways else { anyhow::bail!("there is no product") };
     let load = Load { tenants: tenants.to_owned(), forged: true, ..product.load.clone() };
+    // Routes live five minutes in the cache: those that have run out since are loaded here.
+    Load { rate: Some(GOOD_RATE * 4), ..load.clone() }.run().await?;
     // PostgreSQL's own counters lag by up to a second.
     let lag = Duration::from_millis(1500);
     tokio::time::sleep(lag).await;

@@ -1,6 +1,10 @@
 //! The durable inbox of verified webhooks.
 
 use serde_json::Value;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryScalar;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -28,9 +32,46 @@ pub struct NewEvent {
     pub status: &'static str,
 }
 
-/// Stores events of any organizations in one statement; returns the ids of those that are new. The
-/// connection is the writer's own, kept between batches.
-pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbError> {
+/// The writer of the inbox, with a connection that it keeps from batch to batch: to fetch one and to
+/// have it asked on its way back would cost as much as a statement.
+pub struct InboxWriter {
+    pool: PgPool,
+    kept: Option<PoolConnection<Postgres>>,
+}
+
+impl InboxWriter {
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool, kept: None }
+    }
+
+    /// Gives the connection back; the next batch fetches another.
+    pub fn rest(&mut self) {
+        self.kept = None;
+    }
+
+    /// Stores events of any organizations in one statement, which is its own transaction; returns
+    /// the ids of those that are new.
+    pub async fn accept(&mut self, events: &[NewEvent]) -> Result<Vec<Uuid>, DbError> {
+        if self.pool.is_pooled() {
+            return Ok(statement(events).fetch_all(&self.pool).await?);
+        }
+        // Taken, so that a future that is dropped half-way takes the connection with it.
+        let mut connection = match self.kept.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
+        let result = statement(events).fetch_all(&mut *connection).await;
+        if result.is_ok() {
+            self.kept = Some(connection);
+        } else {
+            // Whatever went wrong, the next batch begins on a sound one.
+            connection.close_on_drop();
+        }
+        Ok(result?)
+    }
+}
+
+fn statement(events: &[NewEvent]) -> QueryScalar<'_, Postgres, Uuid, PgArguments> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let sources: Vec<&str> = events.iter().map(|e| e.source).collect();
@@ -42,7 +83,7 @@ pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbE
     let summaries: Vec<&str> = events.iter().map(|e| e.summary.as_str()).collect();
     let traces: Vec<&str> = events.iter().map(|e| e.trace.as_str()).collect();
     let states: Vec<&str> = events.iter().map(|e| e.status).collect();
-    Ok(sqlx::query_scalar("select id from accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+    sqlx::query_scalar("select id from accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(orgs)
         .bind(ids)
         .bind(sources)
@@ -54,8 +95,6 @@ pub async fn accept(pool: &PgPool, events: &[NewEvent]) -> Result<Vec<Uuid>, DbE
         .bind(summaries)
         .bind(traces)
         .bind(states)
-        .fetch_all(pool)
-        .await?)
 }
 
 /// Takes due events under a lease: (organization, event, attempt).

@@ -70,7 +70,7 @@ pub async fn receive_vapi(
         let stored_us = micros(started);
         let answer = match envelope.kind.as_ref() {
             "tool-calls" => {
-                json!({ "results": tools::answer(services, org, &call_id, payload.message(), started).await })
+                json!({ "results": tools::answer(services, org, &call_id, &payload.message(), started).await })
             }
             _ => agents::answer_request(services, org, started).await,
         };

@@ -116,13 +116,13 @@ pub fn is_answered_now(kind: &str) -> bool {
 /// The stages of the trace are counted from `started`, the arrival of the request. When a row is
 /// committed can not stand in the row itself: an event that is answered now gets the stage `stored`
 /// when it is finished, the others have `received_at` from the database's clock.
-pub async fn prepare(
+pub async fn prepare<'b>(
     vault: &Vault,
     verified: &Verified,
     envelope: &Envelope<'_>,
-    body: &[u8],
+    body: &'b [u8],
     started: Instant,
-) -> Result<(NewEvent, Payload), InboundError> {
+) -> Result<(NewEvent, Payload<'b>), InboundError> {
     let verified_us = micros(started);
     let payload = Payload::parse(body, verified.route.keep_transcripts)?;
     let id = Uuid::now_v7();
@@ -137,7 +137,7 @@ pub async fn prepare(
         dedupe_key: dedupe::key("vapi", envelope, body),
         key_version: sealed.key_version(),
         sealed_payload: sealed.as_bytes().to_vec(),
-        summary: payload.summary().to_string(),
+        summary: payload.summary(),
         trace: format!(
             r#"[{{"stage":"received","us":0}},{{"stage":"verified","us":{verified_us}}},{{"stage":"sealed","us":{}}}]"#,
             micros(started)

@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::inbound::Verified;
-use crate::db::inbound::{self, NewEvent};
+use crate::db::inbound::{InboxWriter, NewEvent};
 use crate::db::{DbError, PgPool};
 use crate::domain::OrgId;
 
@@ -19,6 +20,8 @@ use crate::domain::OrgId;
 const QUEUE: usize = 4096;
 /// Events in one statement at most.
 const BATCH: usize = 512;
+/// How long the writer keeps its connection when nothing comes.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +112,9 @@ struct Answer {
 }
 
 async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+    let mut writer = InboxWriter::new(pool);
     let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    while next_batch(&mut queue, &mut batch, &mut writer).await > 0 {
         // Every process inserts in the same order, so that two which got the same events can not wait
         // for each other's.
         batch.sort_unstable_by_key(|waiting| (waiting.event.org, waiting.event.dedupe_key));
@@ -118,7 +122,7 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
             .drain(..)
             .map(|waiting| (waiting.event, Answer { to: waiting.answer, _share: waiting.share }))
             .unzip();
-        match inbound::accept(&pool, &events).await {
+        match writer.accept(&events).await {
             Ok(new) => {
                 let new: HashSet<_> = new.into_iter().collect();
                 for (event, answer) in events.iter().zip(answers) {
@@ -130,7 +134,7 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
             // One bad row must not fail its batch.
             Err(error) if events.len() > 1 && !matches!(error, DbError::Unavailable(_)) => {
                 for (event, answer) in events.into_iter().zip(answers) {
-                    let _ = answer.to.send(write_one(&pool, event).await);
+                    let _ = answer.to.send(write_one(&mut writer, event).await);
                 }
             }
             Err(error) => {
@@ -147,8 +151,23 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     }
 }
 
-async fn write_one(pool: &PgPool, event: NewEvent) -> Result<Stored, InboxError> {
-    match inbound::accept(pool, std::slice::from_ref(&event)).await {
+/// Waits for events; while none come, the writer keeps no connection.
+async fn next_batch(
+    queue: &mut mpsc::Receiver<Waiting>,
+    batch: &mut Vec<Waiting>,
+    writer: &mut InboxWriter,
+) -> usize {
+    match tokio::time::timeout(IDLE, queue.recv_many(batch, BATCH)).await {
+        Ok(count) => count,
+        Err(_) => {
+            writer.rest();
+            queue.recv_many(batch, BATCH).await
+        }
+    }
+}
+
+async fn write_one(writer: &mut InboxWriter, event: NewEvent) -> Result<Stored, InboxError> {
+    match writer.accept(std::slice::from_ref(&event)).await {
         Ok(new) if new.is_empty() => Ok(Stored::Duplicate),
         Ok(_) => Ok(Stored::New),
         Err(error) => {

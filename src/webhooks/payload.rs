@@ -4,118 +4,133 @@
 //! patients' words. Secrets are dropped always; transcripts and recordings unless the owner
 //! switched them on.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::envelope::EnvelopeError;
-use super::strict;
+use super::strict::{self, Json};
 use crate::domain::mask::mask_phone;
 
 /// Members that hold secrets, at any depth.
-const SECRETS: &[&str] = &[
-    "twilioAuthToken",
-    "twilioApiKey",
-    "twilioApiSecret",
-    "serverUrlSecret",
-    "secret",
-    "secretKey",
-    "authToken",
-    "apiKey",
-    "apiSecret",
-    "credentials",
-    "token",
-    "headers",
-    "authenticationPlan",
-];
+fn is_secret(key: &str) -> bool {
+    matches!(
+        key,
+        "twilioAuthToken"
+            | "twilioApiKey"
+            | "twilioApiSecret"
+            | "serverUrlSecret"
+            | "secret"
+            | "secretKey"
+            | "authToken"
+            | "apiKey"
+            | "apiSecret"
+            | "credentials"
+            | "token"
+            | "headers"
+            | "authenticationPlan"
+    )
+}
 
 /// Members that hold what was said, or lead to it.
-const CONVERSATION: &[&str] = &[
-    "transcript",
-    "messages",
-    "messagesOpenAIFormatted",
-    "originalTranscript",
-    "recordingUrl",
-    "stereoRecordingUrl",
-    "videoRecordingUrl",
-    "recording",
-    "logUrl",
-    "pcapUrl",
-    "presignedMonoUrl",
-    "presignedStereoUrl",
-    "presignedVideoUrl",
-    "presignedAssistantUrl",
-    "presignedCustomerUrl",
-    "presignedPcapUrl",
-    "presignedLogUrl",
-];
+fn is_conversation(key: &str) -> bool {
+    matches!(
+        key,
+        "transcript"
+            | "messages"
+            | "messagesOpenAIFormatted"
+            | "originalTranscript"
+            | "recordingUrl"
+            | "stereoRecordingUrl"
+            | "videoRecordingUrl"
+            | "recording"
+            | "logUrl"
+            | "pcapUrl"
+            | "presignedMonoUrl"
+            | "presignedStereoUrl"
+            | "presignedVideoUrl"
+            | "presignedAssistantUrl"
+            | "presignedCustomerUrl"
+            | "presignedPcapUrl"
+            | "presignedLogUrl"
+    )
+}
 
 /// A message, read as a whole and cleaned.
-pub struct Payload(Value);
+pub struct Payload<'a>(Json<'a>);
 
-impl Payload {
+/// What lists show of a message.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<Vec<String>>,
+}
+
+impl<'a> Payload<'a> {
     /// Reads a verified body, as strictly as [`strict::parse`] does.
-    pub fn parse(body: &[u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
-        let mut value = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
-        clean(&mut value, keep_conversation);
-        Ok(Self(value))
+    pub fn parse(body: &'a [u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
+        let mut tree = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
+        clean(&mut tree, keep_conversation);
+        Ok(Self(tree))
     }
 
     /// The cleaned message, as it is sealed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.to_string().into_bytes()
+        serde_json::to_vec(&self.0).unwrap_or_default()
     }
 
-    /// The member `message`.
-    pub fn message(&self) -> &Value {
-        &self.0["message"]
+    /// The member `message`, for those who answer it.
+    pub fn message(&self) -> serde_json::Value {
+        self.0.get("message").map(Json::to_value).unwrap_or_default()
     }
 
-    /// What lists show: how the call ended, how long it took, a masked number. No patient's words.
-    pub fn summary(&self) -> Value {
-        let message = self.message();
-        let mut summary = Map::new();
-        let mut put = |key: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                summary.insert(key.to_owned(), value);
-            }
+    /// What lists show, as JSON: how the call ended, how long it took, a masked number. No patient's
+    /// words.
+    pub fn summary(&self) -> String {
+        let message = self.0.get("message").unwrap_or(&Json::Null);
+        let text = |key: &str| message.get(key)?.as_str().map(tidy);
+        let number = |key: &str| message.get(key)?.as_f64();
+        let caller = message.get("customer").and_then(|customer| customer.get("number")?.as_str());
+        let name = |call: &Json<'_>| {
+            let function = call.get("function").and_then(|function| function.get("name")?.as_str());
+            function.or_else(|| call.get("name")?.as_str()).map(tidy)
         };
-        let short = |value: &Value| value.as_str().map(|text| json!(tidy(text)));
-        put("endedReason", short(&message["endedReason"]));
-        put("status", short(&message["status"]));
-        put("cost", message["cost"].as_f64().map(|cost| json!(cost)));
-        put("durationSeconds", message["durationSeconds"].as_f64().map(|seconds| json!(seconds)));
-        put("caller", message["customer"]["number"].as_str().map(|number| json!(mask_phone(&tidy(number)))));
-        put(
-            "tools",
-            message["toolCallList"].as_array().map(|calls| {
-                calls
-                    .iter()
-                    .take(8)
-                    .filter_map(|call| call["function"]["name"].as_str().or(call["name"].as_str()))
-                    .map(|name| json!(tidy(name)))
-                    .collect()
-            }),
-        );
-        Value::Object(summary)
+        let calls = message.get("toolCallList").and_then(Json::as_list);
+        let summary = Summary {
+            ended_reason: text("endedReason"),
+            status: text("status"),
+            cost: number("cost"),
+            duration_seconds: number("durationSeconds"),
+            caller: caller.map(|number| mask_phone(&tidy(number))),
+            tools: calls.map(|calls| calls.iter().take(8).filter_map(name).collect()),
+        };
+        serde_json::to_string(&summary).unwrap_or_else(|_| "{}".to_owned())
     }
 }
 
-/// At most 120 characters, none of them a control character: PostgreSQL's jsonb takes no NUL.
+/// At most 120 characters, none of them a control character.
 fn tidy(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
-fn clean(value: &mut Value, keep_conversation: bool) {
+fn clean(value: &mut Json<'_>, keep_conversation: bool) {
     match value {
-        Value::Object(members) => {
-            members.retain(|key, _| {
-                !SECRETS.contains(&key.as_str())
-                    && (keep_conversation || !CONVERSATION.contains(&key.as_str()))
-            });
-            for member in members.values_mut() {
+        Json::Object(members) => {
+            members.retain(|(key, _)| !is_secret(key) && (keep_conversation || !is_conversation(key)));
+            for (_, member) in members {
                 clean(member, keep_conversation);
             }
         }
-        Value::Array(items) => {
+        Json::List(items) => {
             for item in items {
                 clean(item, keep_conversation);
             }
@@ -150,6 +165,7 @@ mod tests {
     #[test]
     fn the_summary_masks_the_caller() {
         let summary = Payload::parse(BODY.as_bytes(), false).unwrap().summary();
+        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
         assert_eq!(summary["caller"], "+15***23");
         assert_eq!(summary["endedReason"], "customer-ended-call");
     }

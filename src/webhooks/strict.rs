@@ -3,94 +3,209 @@
 //! Refused are a member that stands twice in one object (one reader takes the first, another the
 //! last), `\u0000` in a key or a text (PostgreSQL's jsonb and text take none), nesting deeper than 128
 //! levels, numbers out of range, lone surrogates. It is the one parse that a verified body gets
-//! anyway: a repeated key shows when it is put into its map, so that nothing is walked twice. What
-//! `serde_json`'s own tree would do with the key names of its private wrappers does not happen here.
+//! anyway. The tree borrows its texts from the body and keeps members in their order: a report is
+//! read, cleaned and written again, and nothing of it is looked up often enough to pay for a map.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
-use serde_json::{Map, Number, Value};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Number, Value};
 
-/// Reads a whole body. The error says what and where, and never repeats a value.
-pub fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice::<Strict>(body).map(|strict| strict.0)
+/// From this many members on, repetitions are found by hashes instead of by looking at each.
+const MANY: usize = 24;
+
+/// A JSON value that borrows from the body it was read from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json<'a> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    /// In the order of the body; no key stands twice.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
-struct Strict(Value);
+/// Reads a whole body. The error says what and where, and never repeats a value.
+pub fn parse(body: &[u8]) -> Result<Json<'_>, serde_json::Error> {
+    serde_json::from_slice(body)
+}
 
-impl<'de> Deserialize<'de> for Strict {
+impl Json<'_> {
+    /// The member of an object, where this is one that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Json::Object(members) => members.iter().find(|(known, _)| known == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        if let Json::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub fn as_f64(&self) -> Option<f64> {
+        if let Json::Number(number) = self { number.as_f64() } else { None }
+    }
+
+    pub fn as_list(&self) -> Option<&[Self]> {
+        if let Json::List(items) = self { Some(items) } else { None }
+    }
+
+    /// The same as an owned tree, for what outlives the body.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(value) => Value::Number(value.clone()),
+            Json::Text(text) => Value::String(text.to_string()),
+            Json::List(items) => items.iter().map(Json::to_value).collect(),
+            Json::Object(members) => Value::Object(
+                members.iter().map(|(key, value)| (key.to_string(), value.to_value())).collect(),
+            ),
+        }
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            Json::Number(value) => value.serialize(serializer),
+            Json::Text(text) => serializer.serialize_str(text),
+            Json::List(items) => serializer.collect_seq(items),
+            Json::Object(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (key, value) in members {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Tree).map(Self)
+        deserializer.deserialize_any(Tree)
     }
 }
 
 /// A key, checked as texts are.
-struct Key(String);
+struct Key;
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let key = String::deserialize(deserializer)?;
-        if key.contains('\0') { Err(nul()) } else { Ok(Self(key)) }
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// A text without NUL, borrowed where it has no escapes.
+struct Text;
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        // JSON writes a NUL as an escape only, and a text with escapes is not borrowed.
+        Ok(Cow::Borrowed(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        if value.contains('\0') {
+            Err(E::custom("a text holds a NUL"))
+        } else {
+            Ok(Cow::Owned(value.to_owned()))
+        }
     }
 }
 
 struct Tree;
 
 impl<'de> Visitor<'de> for Tree {
-    type Value = Value;
+    type Value = Json<'de>;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("a JSON value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("a number is out of range"))
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        if value.contains('\0') { Err(nul()) } else { Ok(Value::String(value.to_owned())) }
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        Text.visit_borrowed_str(value).map(Json::Text)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Text.visit_str(value).map(Json::Text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(Key(key)) = members.next_key()? {
-            let Strict(value) = members.next_value()?;
-            match map.entry(key) {
-                Entry::Vacant(place) => place.insert(value),
-                Entry::Occupied(_) => return Err(A::Error::custom("a member stands twice in one object")),
-            };
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut object: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(8);
+        let mut hashes = None;
+        while let Some(key) = members.next_key_seed(Key)? {
+            if stands_in(&object, &key, &mut hashes) {
+                return Err(A::Error::custom("a member stands twice in one object"));
+            }
+            object.push((key, members.next_value()?));
         }
-        Ok(Value::Object(map))
+        Ok(Json::Object(object))
     }
 }
 
-fn nul<E: Error>() -> E {
-    E::custom("a text holds a NUL")
+/// The hashes of an object's keys, with their random seed: nobody can choose keys that collide.
+type Hashes = Option<(RandomState, HashSet<u64>)>;
+
+/// Whether a key stands in the object already. An object with many members costs no more than its
+/// length: a key is compared with all others only where its hash is there.
+fn stands_in(object: &[(Cow<'_, str>, Json<'_>)], key: &str, hashes: &mut Hashes) -> bool {
+    if object.len() >= MANY {
+        let (seed, known) = hashes.get_or_insert_with(|| {
+            let seed = RandomState::new();
+            let known = object.iter().map(|(known, _)| seed.hash_one(known.as_ref())).collect();
+            (seed, known)
+        });
+        if known.insert(seed.hash_one(key)) {
+            return false;
+        }
+    }
+    object.iter().any(|(known, _)| known == key)
 }
 
 #[cfg(test)]
@@ -172,7 +287,10 @@ mod tests {
         #[test]
         fn what_is_sound_comes_back_as_it_was(value in tree()) {
             let text = value.to_string();
-            prop_assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+            let read = parse(text.as_bytes()).unwrap();
+            prop_assert_eq!(read.to_value(), serde_json::from_str::<Value>(&text).unwrap());
+            let written = serde_json::to_string(&read).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), read.to_value());
         }
 
         #[test]
@@ -193,9 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn a_repetition_is_found_among_many_members_too() {
+        let members: Vec<String> = (0..50_000).map(|at| format!(r#""k{at}":{at}"#)).collect();
+        let sound = format!("{{{}}}", members.join(","));
+        assert!(parse(sound.as_bytes()).is_ok());
+        for repeated in [0, 23, 24, 25, 49_999] {
+            let spoiled = format!(r#"{{{},"k{repeated}":0}}"#, members.join(","));
+            assert!(parse(spoiled.as_bytes()).is_err(), "{repeated}");
+        }
+    }
+
+    #[test]
     fn names_of_private_wrappers_are_keys_like_any_other() {
         let value = parse(br#"{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}"#).unwrap();
-        assert!(value["$serde_json::private::RawValue"].is_string());
+        assert!(value.get("$serde_json::private::RawValue").unwrap().as_str().is_some());
         assert!(value.get("a").is_none());
     }
 
