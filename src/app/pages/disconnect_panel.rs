@@ -59,8 +59,8 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                     <p>
                         "Every stored version of the credential is deleted at once. This cannot be undone, and Restore has nothing to bring back."
                     </p>
-                    <label class="choice">
-                        <input type="checkbox" name="sure" value="yes" required=true />
+                    <label class="choice" for="sure">
+                        <input id="sure" type="checkbox" name="sure" value="yes" required=true />
                         <span>{format!("Yes, delete everything stored for {}", view.name)}</span>
                     </label>
                     <div class="form-actions">
