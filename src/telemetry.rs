@@ -32,7 +32,8 @@ pub fn start_logs(format: &str) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Starts collecting metrics; the handle renders them as Prometheus text.
+/// Starts collecting metrics; the handle renders them as Prometheus text. Whoever starts them must
+/// run the handle's upkeep from time to time: without it, times pile up until somebody asks.
 pub fn start_metrics() -> Result<PrometheusHandle, TelemetryError> {
     PrometheusBuilder::new().install_recorder().map_err(|_| TelemetryError::Metrics)
 }

@@ -238,12 +238,23 @@ async fn prepare_people(
     Ok(())
 }
 
+/// How often times that were measured are put into their buckets, whether or not somebody asks.
+const METRICS_UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
+
 async fn serve_metrics(address: SocketAddr) -> Result<(), CliError> {
     let handle = telemetry::start_metrics()
         .map_err(|error| CliError::because("metrics could not be set up", error))?;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| CliError::because("METRICS_BIND is taken", error))?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut every = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            every.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
     let router =
         axum::Router::new().route("/metrics", axum::routing::get(move || async move { handle.render() }));
     tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! The durable inbox of verified webhooks.
 
+use bytes::Bytes;
 use serde_json::Value;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -21,7 +22,7 @@ pub struct NewEvent {
     pub kind: String,
     pub call_id: Option<String>,
     pub dedupe_key: [u8; 32],
-    pub sealed_payload: Vec<u8>,
+    pub sealed_payload: Bytes,
     pub key_version: i32,
     /// JSON text of what lists may show.
     pub summary: String,
@@ -78,7 +79,7 @@ fn statement(events: &[NewEvent]) -> QueryScalar<'_, Postgres, Uuid, PgArguments
     let kinds: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
     let calls: Vec<Option<&str>> = events.iter().map(|e| e.call_id.as_deref()).collect();
     let keys: Vec<&[u8]> = events.iter().map(|e| e.dedupe_key.as_slice()).collect();
-    let payloads: Vec<&[u8]> = events.iter().map(|e| e.sealed_payload.as_slice()).collect();
+    let payloads: Vec<&[u8]> = events.iter().map(|e| e.sealed_payload.as_ref()).collect();
     let versions: Vec<i32> = events.iter().map(|e| e.key_version).collect();
     let summaries: Vec<&str> = events.iter().map(|e| e.summary.as_str()).collect();
     let traces: Vec<&str> = events.iter().map(|e| e.trace.as_str()).collect();

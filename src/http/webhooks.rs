@@ -22,8 +22,11 @@ use crate::db::{OrgTx, inbound};
 use crate::domain::{EventId, OrgId};
 use crate::state::{AppState, Services};
 use crate::webhooks::envelope::Envelope;
-use crate::webhooks::inbound::{InboundError, Incoming, authenticate, is_answered_now, micros, prepare};
+use crate::webhooks::inbound::{
+    InboundError, Incoming, Verified, authenticate, is_answered_now, micros, prepare,
+};
 use crate::webhooks::inbox::Stored;
+use crate::webhooks::payload::Payload;
 
 /// The largest body that is taken, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -53,24 +56,27 @@ pub async fn receive_vapi(
     };
     let org = verified.org();
     let id = request_id.header_value().to_str().unwrap_or_default();
-    let span = tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
+    // Made where something may be logged: on the way of a report that is stored, nothing is.
+    let span = || tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
+    if let Some(assistant) = verified.assistant() {
+        services.uses.assistant(assistant);
+    }
+    let (event_id, payload, stored) = match store(services, &verified, &envelope, &body, started).await {
+        Ok(stored) => stored,
+        Err(error) => return Err(span().in_scope(|| error.into())),
+    };
+    if stored == Stored::Duplicate {
+        services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
+    }
+    if !is_answered_now(&envelope.kind) {
+        return Ok(StatusCode::OK.into_response());
+    }
     async {
-        if let Some(assistant) = verified.assistant() {
-            services.uses.assistant(assistant);
-        }
-        let (event, payload) = prepare(&services.vault, &verified, &envelope, &body, started).await?;
-        let (event_id, call_id) = (EventId(event.id), event.call_id.clone().unwrap_or_default());
-        let stored = services.inbox.store(&verified, event).await.map_err(InboundError::from)?;
-        if stored == Stored::Duplicate {
-            services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
-        }
-        if !is_answered_now(&envelope.kind) {
-            return Ok(StatusCode::OK.into_response());
-        }
         let stored_us = micros(started);
+        let call_id = envelope.call_id.as_deref().unwrap_or_default();
         let answer = match envelope.kind.as_ref() {
             "tool-calls" => {
-                json!({ "results": tools::answer(services, org, &call_id, &payload.message(), started).await })
+                json!({ "results": tools::answer(services, org, call_id, &payload.message(), started).await })
             }
             _ => agents::answer_request(services, org, started).await,
         };
@@ -80,8 +86,22 @@ pub async fn receive_vapi(
         }
         Ok(Json(answer).into_response())
     }
-    .instrument(span)
+    .instrument(span())
     .await
+}
+
+/// Seals a verified message and stores it; comes back after the commit.
+async fn store<'b>(
+    services: &Services,
+    verified: &Verified,
+    envelope: &Envelope<'_>,
+    body: &'b [u8],
+    started: Instant,
+) -> Result<(EventId, Payload<'b>, Stored), InboundError> {
+    let (event, payload) = prepare(&services.vault, verified, envelope, body, started).await?;
+    let id = EventId(event.id);
+    let stored = services.inbox.store(verified, event).await?;
+    Ok((id, payload, stored))
 }
 
 /// Webhooks are posted; a browser that looks here gets the words of the method it should not use.

@@ -54,6 +54,11 @@ impl Sealed {
         }
     }
 
+    /// The bytes to store, without copying them.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// The bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -136,7 +136,7 @@ pub async fn prepare<'b>(
         call_id: envelope.call_id.as_deref().map(str::to_owned),
         dedupe_key: dedupe::key("vapi", envelope, body),
         key_version: sealed.key_version(),
-        sealed_payload: sealed.as_bytes().to_vec(),
+        sealed_payload: sealed.into_bytes(),
         summary: payload.summary(),
         trace: format!(
             r#"[{{"stage":"received","us":0}},{{"stage":"verified","us":{verified_us}}},{{"stage":"sealed","us":{}}}]"#,

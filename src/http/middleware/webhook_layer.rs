@@ -3,6 +3,7 @@
 //! It is not the layer of pages. A webhook's answer is read by a machine, so it needs no nonce, no
 //! page for its errors and no session; leaving them out is a good part of what a webhook costs.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use metrics::{Counter, Histogram};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::RequestId;
@@ -52,12 +54,32 @@ async fn answer(State(state): State<AppState>, mut request: Request, next: Next)
     if is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=63072000; includeSubDomains"));
     }
-    let route = route.as_ref().map_or("unknown", MatchedPath::as_str).to_owned();
-    let status = status_label(response.status());
-    metrics::counter!("voxanne_http_requests_total", "route" => route.clone(), "status" => status)
-        .increment(1);
-    metrics::histogram!("voxanne_http_request_seconds", "route" => route).record(started.elapsed());
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    let (answers, seconds) = meters(route, status_label(response.status()));
+    answers.increment(1);
+    seconds.record(started.elapsed());
     response
+}
+
+type Meters = Vec<((String, &'static str), (Counter, Histogram))>;
+
+/// The meters of a route and status. They are looked up by name once: to find them anew for every
+/// request would cost more than to count it. There are as many as routes times statuses.
+fn meters(route: &str, status: &'static str) -> (Counter, Histogram) {
+    thread_local! {
+        static METERS: RefCell<Meters> = RefCell::default();
+    }
+    METERS.with_borrow_mut(|known| {
+        if let Some((_, meters)) = known.iter().find(|((path, code), _)| path == route && *code == status) {
+            return meters.clone();
+        }
+        let label = route.to_owned();
+        let answers =
+            metrics::counter!("voxanne_http_requests_total", "route" => label.clone(), "status" => status);
+        let seconds = metrics::histogram!("voxanne_http_request_seconds", "route" => label.clone());
+        known.push(((label, status), (answers.clone(), seconds.clone())));
+        (answers, seconds)
+    })
 }
 
 /// The statuses of webhooks, as text that is there already.
