@@ -30,6 +30,8 @@ bases! {
     vapi: "VAPI_BASE_URL", "vapi-base-url", "https://api.vapi.ai";
     /// Base address of Twilio's API.
     twilio: "TWILIO_BASE_URL", "twilio-base-url", "https://api.twilio.com";
+    /// Base address of ElevenLabs' API.
+    elevenlabs: "ELEVENLABS_BASE_URL", "elevenlabs-base-url", "https://api.elevenlabs.io";
 }
 
 fn fixed(text: &'static str) -> Url {

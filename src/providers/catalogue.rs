@@ -4,12 +4,13 @@
 use crate::domain::ProviderId;
 
 use super::Provider;
+use super::elevenlabs::ElevenLabsProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
-    &[&VapiProvider, &TwilioProvider]
+    &[&VapiProvider, &TwilioProvider, &ElevenLabsProvider]
 }
 
 /// The provider of that id.
@@ -17,7 +18,14 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
     match id {
         ProviderId::Vapi => &VapiProvider,
         ProviderId::Twilio => &TwilioProvider,
+        ProviderId::ElevenLabs => &ElevenLabsProvider,
     }
+}
+
+/// The errors of every provider that is signed in to with one key.
+#[cfg(test)]
+pub(super) fn dialects() -> [&'static super::api_error::Dialect; 1] {
+    [&super::elevenlabs::errors::DIALECT]
 }
 
 #[cfg(test)]

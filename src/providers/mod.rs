@@ -15,12 +15,15 @@ use crate::vault::SecretFields;
 
 pub mod address;
 pub mod answer;
+pub mod api_error;
 pub mod bases;
 pub mod breaker;
 pub mod catalogue;
 pub mod check;
 pub mod egress;
 mod egress_error;
+pub mod elevenlabs;
+pub mod key_client;
 pub mod lookup;
 pub mod report;
 pub mod twilio;

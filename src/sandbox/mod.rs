@@ -21,6 +21,7 @@ use crate::providers::egress::HostPort;
 
 mod call;
 mod demo;
+mod elevenlabs;
 mod faults;
 mod gate;
 mod listener;
@@ -33,6 +34,7 @@ mod vapi;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
+pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
@@ -112,8 +114,8 @@ impl Sandbox {
     }
 
     /// What a clinic types to connect the first demo account of that provider: field and value.
-    pub fn demo_fields(provider: ProviderId) -> Vec<(&'static str, &'static str)> {
-        (stand_ins::of(provider).demo_fields)()
+    pub fn demo_fields(&self, provider: ProviderId) -> Vec<(&'static str, String)> {
+        (stand_ins::of(provider).demo_fields)(&self.shared_url)
     }
 
     /// The failure switches.

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use url::Url;
 
 use crate::domain::ProviderId;
 use crate::providers::ProviderBases;
 
 use super::Sandbox;
 use super::demo::{DEMO_TWILIO, DEMO_VAPI};
+use super::elevenlabs::{self, DEMO_ELEVENLABS};
 use super::state::Shared;
 
 /// A stand-in.
@@ -20,7 +22,8 @@ pub(super) struct StandIn {
     /// What is served below `/{word}` on the shared port; none for one with a port of its own.
     pub(super) router: Option<fn(Arc<Shared>) -> Router>,
     /// What the form takes for the first demo account, by the keys of the provider's fields.
-    pub(super) demo_fields: fn() -> Vec<(&'static str, &'static str)>,
+    /// The address is that of the shared port.
+    pub(super) demo_fields: fn(&Url) -> Vec<(&'static str, String)>,
     /// All demo accounts, for the page.
     pub(super) accounts: fn() -> Vec<DemoAccount>,
 }
@@ -38,22 +41,29 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         provider: ProviderId::Vapi,
         name: "Vapi",
         router: None,
-        demo_fields: || vec![("apiKey", DEMO_VAPI[0].private_key)],
+        demo_fields: |_| vec![("apiKey", DEMO_VAPI[0].private_key.to_owned())],
         accounts: vapi_accounts,
     },
     StandIn {
         provider: ProviderId::Twilio,
         name: "Twilio",
         router: None,
-        demo_fields: || {
+        demo_fields: |_| {
             let demo = &DEMO_TWILIO[0];
             vec![
-                ("accountSid", demo.account_sid),
-                ("authToken", demo.auth_token),
-                ("phoneNumber", demo.number),
+                ("accountSid", demo.account_sid.to_owned()),
+                ("authToken", demo.auth_token.to_owned()),
+                ("phoneNumber", demo.number.to_owned()),
             ]
         },
         accounts: twilio_accounts,
+    },
+    StandIn {
+        provider: ProviderId::ElevenLabs,
+        name: "ElevenLabs",
+        router: Some(elevenlabs::router),
+        demo_fields: |_| vec![("apiKey", DEMO_ELEVENLABS[0].key.to_owned())],
+        accounts: elevenlabs::accounts,
     },
 ];
 
@@ -77,7 +87,16 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    ProviderBases { vapi: sandbox.vapi_url.clone(), twilio: sandbox.twilio_url.clone() }
+    let below = |provider: ProviderId| {
+        let mut url = sandbox.shared_url.clone();
+        url.set_path(provider.as_str());
+        url
+    };
+    ProviderBases {
+        vapi: sandbox.vapi_url.clone(),
+        twilio: sandbox.twilio_url.clone(),
+        elevenlabs: below(ProviderId::ElevenLabs),
+    }
 }
 
 /// The stand-ins that share a port, each below its word.

@@ -5,6 +5,7 @@ mod accounts;
 mod assistants;
 mod audit_trail;
 mod canary;
+mod catalogue;
 mod changes;
 mod cli_accounts;
 mod configuration;
