@@ -15,7 +15,7 @@ pub enum Pattern {
     PrefixedHex { prefix: &'static str, digits: usize },
     /// Exactly this many ASCII letters and digits.
     Alphanumeric { length: usize },
-    /// One of these prefixes, then at least this many letters, digits, `_` and `-`.
+    /// One of these prefixes, then at least this many letters, digits, `_`, `-` and `.`.
     Key { prefixes: &'static [&'static str], rest: usize },
     /// An address that begins with `https://` or, for what an operator has allowed, `http://`.
     WebAddress,
@@ -50,7 +50,8 @@ impl Pattern {
 /// Whether a value is this prefix and then at least `rest` characters of a key.
 pub fn is_key(value: &str, prefix: &str, rest: usize) -> bool {
     value.strip_prefix(prefix).is_some_and(|tail| {
-        tail.len() >= rest && tail.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        tail.len() >= rest
+            && tail.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     })
 }
 

@@ -40,10 +40,31 @@ impl<'a> KeyClient<'a> {
         self.send(Method::GET, template, query, Body::Empty).await
     }
 
+    /// The same for an answer of up to `limit` bytes: a list.
+    pub(super) async fn get_up_to<T: DeserializeOwned>(
+        &self,
+        limit: usize,
+        template: &'static str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ApiError> {
+        self.exchange(limit, Method::GET, template, query, Body::Empty).await
+    }
+
     /// Sends to a path below the base and reads the answer. The path is a constant, so it is also
     /// what is logged.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
+        method: Method,
+        template: &'static str,
+        query: &[(&str, &str)],
+        body: Body<'_>,
+    ) -> Result<T, ApiError> {
+        self.exchange(ANSWER_LIMIT, method, template, query, body).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        answer_limit: usize,
         method: Method,
         template: &'static str,
         query: &[(&str, &str)],
@@ -55,15 +76,8 @@ impl<'a> KeyClient<'a> {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let call = Call {
-            method,
-            url,
-            template,
-            auth: self.auth,
-            body,
-            bulkhead: self.bulkhead,
-            answer_limit: ANSWER_LIMIT,
-        };
+        let call =
+            Call { method, url, template, auth: self.auth, body, bulkhead: self.bulkhead, answer_limit };
         let sent = self.egress.send(call, self.deadline).await;
         let reply = sent.map_err(|error| failed(ErrorKind::Transport(error)))?;
         if !(200..300).contains(&reply.status) {

@@ -23,9 +23,15 @@ pub mod check;
 pub mod egress;
 mod egress_error;
 pub mod elevenlabs;
+pub mod hubspot;
 pub mod key_client;
 pub mod lookup;
+pub mod mail;
+pub mod n8n;
 pub mod report;
+pub mod resend;
+pub mod retell;
+pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 

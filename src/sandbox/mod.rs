@@ -24,11 +24,16 @@ mod demo;
 mod elevenlabs;
 mod faults;
 mod gate;
+mod hubspot;
 mod listener;
+mod n8n;
 mod page;
+mod resend;
+mod retell;
 mod signing;
 mod stand_ins;
 mod state;
+mod stripe;
 mod twilio;
 mod vapi;
 
@@ -37,7 +42,12 @@ pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
+pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
+pub use n8n::{DEMO_N8N, DemoN8n};
+pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
+pub use retell::{DEMO_RETELL, DemoRetell};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+pub use stripe::{DEMO_STRIPE, DemoStripe};
 
 use listener::{Cut, SandboxListener};
 use state::Shared;
@@ -136,6 +146,11 @@ impl Sandbox {
     /// Every text message that the Twilio stand-in took, oldest first.
     pub fn phone_log(&self) -> Vec<PhoneLogEntry> {
         self.shared.read(|world| world.twilio.messages.clone())
+    }
+
+    /// Every e-mail that the Resend stand-in took, oldest first.
+    pub fn mail_log(&self) -> Vec<MailLogEntry> {
+        self.shared.read(|world| world.mails.clone())
     }
 
     /// The Vapi stand-in.

@@ -12,7 +12,12 @@ use crate::providers::ProviderBases;
 use super::Sandbox;
 use super::demo::{DEMO_TWILIO, DEMO_VAPI};
 use super::elevenlabs::{self, DEMO_ELEVENLABS};
+use super::hubspot::{self, DEMO_HUBSPOT};
+use super::n8n::{self, DEMO_N8N};
+use super::resend::{self, DEMO_RESEND};
+use super::retell::{self, DEMO_RETELL};
 use super::state::Shared;
+use super::stripe::{self, DEMO_STRIPE};
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -65,6 +70,47 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         demo_fields: |_| vec![("apiKey", DEMO_ELEVENLABS[0].key.to_owned())],
         accounts: elevenlabs::accounts,
     },
+    StandIn {
+        provider: ProviderId::Resend,
+        name: "Resend",
+        router: Some(resend::router),
+        demo_fields: |_| {
+            let demo = &DEMO_RESEND[0];
+            vec![("apiKey", demo.key.to_owned()), ("from", demo.from.to_owned())]
+        },
+        accounts: resend::accounts,
+    },
+    StandIn {
+        provider: ProviderId::Stripe,
+        name: "Stripe",
+        router: Some(stripe::router),
+        demo_fields: |_| vec![("apiKey", DEMO_STRIPE[0].key.to_owned())],
+        accounts: stripe::accounts,
+    },
+    StandIn {
+        provider: ProviderId::HubSpot,
+        name: "HubSpot",
+        router: Some(hubspot::router),
+        demo_fields: |_| vec![("accessToken", DEMO_HUBSPOT[0].token.to_owned())],
+        accounts: hubspot::accounts,
+    },
+    StandIn {
+        provider: ProviderId::Retell,
+        name: "Retell AI",
+        router: Some(retell::router),
+        demo_fields: |_| vec![("apiKey", DEMO_RETELL[0].key.to_owned())],
+        accounts: retell::accounts,
+    },
+    StandIn {
+        provider: ProviderId::N8n,
+        name: "n8n",
+        router: Some(n8n::router),
+        demo_fields: |shared| {
+            let address = format!("{}{}", shared.as_str(), ProviderId::N8n.as_str());
+            vec![("baseUrl", address), ("apiKey", DEMO_N8N[0].key.to_owned())]
+        },
+        accounts: n8n::accounts,
+    },
 ];
 
 /// The stand-in of a provider.
@@ -96,6 +142,10 @@ pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
         vapi: sandbox.vapi_url.clone(),
         twilio: sandbox.twilio_url.clone(),
         elevenlabs: below(ProviderId::ElevenLabs),
+        resend: below(ProviderId::Resend),
+        stripe: below(ProviderId::Stripe),
+        hubspot: below(ProviderId::HubSpot),
+        retell: below(ProviderId::Retell),
     }
 }
 

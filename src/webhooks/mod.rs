@@ -11,3 +11,4 @@ pub mod inbox;
 pub mod payload;
 pub mod resolver;
 pub mod signature;
+pub mod svix;

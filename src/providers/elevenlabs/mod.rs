@@ -34,7 +34,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     name: NAME,
     category: "Voices",
     purpose: "Lets your assistants speak with voices of your own ElevenLabs account.",
-    on_disconnect: "Assistants with an ElevenLabs voice go on with Vapi's own account until you choose another voice.",
+    on_disconnect: "Voices are no longer read from your account. Vapi keeps the key that it was given until you remove it there.",
     after_disconnect: "Delete the API key at ElevenLabs if nothing else uses it, and remove it in Vapi under Integrations.",
     console_url: KEYS_URL,
     permissions: &["User: read", "Voices: read", "Text to Speech"],

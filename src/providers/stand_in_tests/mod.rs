@@ -16,6 +16,9 @@ use crate::vault::{Credential, SecretText};
 
 mod assistants;
 mod elevenlabs;
+mod keyed;
+mod n8n;
+mod resend;
 
 const PATIENT: &str = "+15550100199";
 
