@@ -31,7 +31,6 @@ test("each provider is connected with its key, shows what it can do, and hides t
       await expect(page.getByText(`${name} is connected`, { exact: true })).toBeVisible();
       await page.goto(integrations);
       await expect(card(page, name).locator("[data-state]")).toHaveText("Connected");
-      await expect(card(page, name).locator("img.mark")).toHaveJSProperty("naturalWidth", 40);
       const shown = await page.content();
       for (const { key, value } of fields.filter(({ key }) => /key|token/i.test(key))) {
         expect(shown.includes(value), `${name}: ${key}`).toBe(false);

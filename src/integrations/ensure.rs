@@ -347,7 +347,7 @@ async fn delete_at_vapi(services: &Services, caller: &Caller, role: &str) -> Res
     Ok(())
 }
 
-fn provider_error(error: &VapiError) -> IntegrationError {
+pub(super) fn provider_error(error: &VapiError) -> IntegrationError {
     let is_passing = error.is_undetermined();
     let explanation = error.explain();
     IntegrationError::Provider {

@@ -15,6 +15,8 @@ pub mod onboard;
 pub mod rotation;
 mod save;
 pub mod verify;
+pub mod voice_key;
+pub mod voices;
 
 pub use caller::Caller;
 pub use error::{IntegrationError, Problem};

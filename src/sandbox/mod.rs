@@ -212,6 +212,15 @@ impl VapiHandle<'_> {
         })
     }
 
+    /// The ElevenLabs keys that the organization of that private key was given, oldest first.
+    pub fn voice_keys(&self, private_key: &str) -> Vec<String> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.credentials.iter().filter(|stored| stored.org_id == account.org_id);
+            own.filter_map(|stored| stored.body["apiKey"].as_str().map(str::to_owned)).collect()
+        })
+    }
+
     /// Deletes an assistant as somebody in Vapi's dashboard would. False if there is none.
     pub fn delete_assistant(&self, id: Uuid) -> bool {
         self.0.change(|world| {

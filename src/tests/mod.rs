@@ -37,6 +37,7 @@ mod thin_line;
 mod tidy;
 mod tools;
 mod verify;
+mod voice_key;
 mod webhook_auth;
 mod webhook_bodies;
 mod webhook_replay;

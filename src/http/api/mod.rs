@@ -9,6 +9,7 @@ pub mod events;
 pub mod integrations;
 pub mod keys;
 pub mod sms;
+pub mod voices;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -64,6 +65,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))
         .routes(routes!(agents::show, agents::save, agents::remove))
+        .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))

@@ -83,7 +83,7 @@ mod tests {
     fn the_page_that_was_open_is_cut_off() {
         for (typed, base) in [
             ("https://clinic.app.n8n.cloud", "https://clinic.app.n8n.cloud/"),
-            ("https://clinic.app.n8n.cloud/home/workflows?x=1", "https://clinic.app.n8n.cloud/"),
+            ("https://clinic.app.n8n.cloud/workflows?x=1", "https://clinic.app.n8n.cloud/"),
             ("https://tools.clinic.example/n8n/workflow/12#a", "https://tools.clinic.example/n8n"),
             ("https://tools.clinic.example/n8n/", "https://tools.clinic.example/n8n"),
             ("http://10.0.0.7:5678/api/v1", "http://10.0.0.7:5678/"),

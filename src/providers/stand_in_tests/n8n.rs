@@ -26,7 +26,7 @@ async fn workflows_are_named_where_the_key_allows_it() {
     let bench = Bench::start().await;
     let address = address(&bench);
     let whole =
-        bench.test(ProviderId::N8n, &with(&format!("{address}/home/workflows"), Some(DEMO_N8N[0].key))).await;
+        bench.test(ProviderId::N8n, &with(&format!("{address}/workflow/12"), Some(DEMO_N8N[0].key))).await;
     assert_eq!(
         (whole.outcome, note(&whole).as_str()),
         (Outcome::Accepted, "2 workflows: Bookings, Reviews (off).")
