@@ -114,8 +114,8 @@ export async function fillTwilio(page, demo) {
 }
 
 /** Disconnects a provider where it is connected: how a spec begins from nothing. */
-export async function disconnect(page, name) {
-  await page.goto(`${integrations}?panel=${name.toLowerCase()}&confirm=disconnect`);
+export async function disconnect(page, name, word = name.toLowerCase()) {
+  await page.goto(`${integrations}?panel=${word}&confirm=disconnect`);
   const button = panel(page).getByRole("button", { name: `Disconnect ${name}` });
   if (await button.isVisible()) {
     await button.click();
@@ -123,9 +123,9 @@ export async function disconnect(page, name) {
   }
 }
 
-/** Sets how the stand-ins answer: `faults(request, { vapi: "server_error" })`; all well without arguments. */
-export async function faults(request, { vapi = "none", twilio = "none" } = {}) {
-  const answer = await request.post(new URL("faults", ready().sandbox.page).href, { form: { vapi, twilio } });
+/** Sets how the stand-ins answer: `faults(request, { vapi: "server_error" })`; what is not named works again. */
+export async function faults(request, form = {}) {
+  const answer = await request.post(new URL("faults", ready().sandbox.page).href, { form: { vapi: "none", ...form } });
   expect(answer.ok()).toBe(true);
 }
 

@@ -10,6 +10,7 @@ use clap::Args;
 use url::Url;
 
 use crate::providers::ProviderBases;
+use crate::providers::egress::HostPort;
 
 /// Everything that `serve` and its relatives can be told.
 #[derive(Args, Clone, Debug)]
@@ -71,6 +72,10 @@ pub struct Config {
     /// Base addresses of the providers' APIs.
     #[command(flatten)]
     pub bases: ProviderBases,
+    /// Private hosts and ports at which a clinic's n8n may be, each as host:port. Every clinic may then
+    /// name them; without it only public addresses are called.
+    #[arg(long, env = "N8N_ALLOWED_HOSTS", value_delimiter = ',')]
+    pub n8n_allowed_hosts: Vec<HostPort>,
     /// Log lines: `text` for people, `json` for machines.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     pub log_format: String,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::{DbError, OrgTx, changes, inbound, jobs, messages, tool_calls};
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
+use crate::integrations::voice_key::{self, REGISTER_VOICE_KEY};
 use crate::state::Services;
 
 mod flush;
@@ -90,11 +91,15 @@ async fn every<F, R>(
 /// Runs the jobs that are due. Public so that tests can run them when they choose.
 pub async fn run_due_jobs(services: Arc<Services>) -> Result<(), DbError> {
     for job in jobs::lease(&services.pool, 8, LEASE_SECONDS).await? {
-        if job.kind != ENSURE_ASSISTANTS {
-            tracing::error!(kind = job.kind, "nobody knows this kind of job");
-            continue;
-        }
-        if let Err(error) = ensure::ensure_assistants(&services, job.org_id).await {
+        let done = match job.kind.as_str() {
+            ENSURE_ASSISTANTS => ensure::ensure_assistants(&services, job.org_id).await.map(|_| ()),
+            REGISTER_VOICE_KEY => voice_key::register(&services, job.org_id).await,
+            kind => {
+                tracing::error!(kind, "nobody knows this kind of job");
+                continue;
+            }
+        };
+        if let Err(error) = done {
             let seconds = f64::from(5_u32.saturating_mul(1 << job.attempts.clamp(0, 9)).min(1800));
             tracing::warn!(error = &error as &dyn std::error::Error, org = %job.org_id, seconds, "a job is put off");
             let mut tx = OrgTx::service(&services.pool, job.org_id).await?;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::pattern::Pattern;
+use crate::domain::pattern::{Pattern, is_key};
 use crate::domain::{CapabilityResult, Outcome};
 
 /// A sentence that belongs to one field of a form.
@@ -87,6 +87,9 @@ pub enum PatternKind {
     Uuid,
     PrefixedHex { prefix: String, digits: usize },
     Alphanumeric { length: usize },
+    Key { prefixes: Vec<String>, rest: usize },
+    WebAddress,
+    Mailbox,
     Phone,
 }
 
@@ -99,19 +102,27 @@ impl From<Pattern> for PatternKind {
                 PatternKind::PrefixedHex { prefix: prefix.to_owned(), digits }
             }
             Pattern::Alphanumeric { length } => PatternKind::Alphanumeric { length },
+            Pattern::Key { prefixes, rest } => {
+                PatternKind::Key { prefixes: prefixes.iter().map(|text| (*text).to_owned()).collect(), rest }
+            }
+            Pattern::WebAddress => PatternKind::WebAddress,
+            Pattern::Mailbox => PatternKind::Mailbox,
             Pattern::Phone => PatternKind::Phone,
         }
     }
 }
 
 impl PatternKind {
-    /// `text:80`, `uuid`, `hex:AC:32`, `alnum:32`, `phone`.
+    /// `text:80`, `uuid`, `hex:AC:32`, `alnum:32`, `key:sk_,rk_:24`, `web`, `mailbox`, `phone`.
     pub fn encode(&self) -> String {
         match self {
             PatternKind::Text { max } => format!("text:{max}"),
             PatternKind::Uuid => "uuid".to_owned(),
             PatternKind::PrefixedHex { prefix, digits } => format!("hex:{prefix}:{digits}"),
             PatternKind::Alphanumeric { length } => format!("alnum:{length}"),
+            PatternKind::Key { prefixes, rest } => format!("key:{}:{rest}", prefixes.join(",")),
+            PatternKind::WebAddress => "web".to_owned(),
+            PatternKind::Mailbox => "mailbox".to_owned(),
             PatternKind::Phone => "phone".to_owned(),
         }
     }
@@ -127,6 +138,12 @@ impl PatternKind {
                 digits: parts.next()?.parse().ok()?,
             },
             "alnum" => PatternKind::Alphanumeric { length: parts.next()?.parse().ok()? },
+            "key" => PatternKind::Key {
+                prefixes: parts.next()?.split(',').map(str::to_owned).collect(),
+                rest: parts.next()?.parse().ok()?,
+            },
+            "web" => PatternKind::WebAddress,
+            "mailbox" => PatternKind::Mailbox,
             "phone" => PatternKind::Phone,
             _ => return None,
         };
@@ -143,6 +160,9 @@ impl PatternKind {
                 })
             }
             PatternKind::Alphanumeric { length } => Pattern::Alphanumeric { length: *length }.matches(value),
+            PatternKind::Key { prefixes, rest } => prefixes.iter().any(|prefix| is_key(value, prefix, *rest)),
+            PatternKind::WebAddress => Pattern::WebAddress.matches(value),
+            PatternKind::Mailbox => Pattern::Mailbox.matches(value),
             PatternKind::Phone => Pattern::Phone.matches(value),
         }
     }
@@ -156,6 +176,9 @@ impl PatternKind {
                 format!("starts with {prefix} and has {} characters", prefix.len() + digits)
             }
             PatternKind::Alphanumeric { length } => format!("has {length} letters and digits"),
+            PatternKind::Key { prefixes, .. } => format!("starts with {}", prefixes.join(" or ")),
+            PatternKind::WebAddress => "starts with https://".to_owned(),
+            PatternKind::Mailbox => "has an e-mail address, for example desk@clinic.example".to_owned(),
             PatternKind::Phone => {
                 "starts with + and the country code, for example +1 555 010 0123".to_owned()
             }
@@ -174,12 +197,15 @@ mod tests {
             Pattern::Uuid,
             Pattern::PrefixedHex { prefix: "AC", digits: 32 },
             Pattern::Alphanumeric { length: 32 },
+            Pattern::Key { prefixes: &["sk_live_", "rk_live_"], rest: 24 },
+            Pattern::WebAddress,
+            Pattern::Mailbox,
             Pattern::Phone,
         ] {
             let kind = PatternKind::from(pattern);
             assert_eq!(PatternKind::decode(&kind.encode()), Some(kind));
         }
-        for broken in ["", "hex", "hex:AC", "uuid:1", "text:x", "alnum:"] {
+        for broken in ["", "hex", "hex:AC", "uuid:1", "text:x", "alnum:", "key:sk_", "web:1"] {
             assert_eq!(PatternKind::decode(broken), None, "{broken}");
         }
     }

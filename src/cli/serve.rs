@@ -140,7 +140,11 @@ pub fn public_url(config: &Config, port: u16) -> Result<Url, CliError> {
 async fn find_providers(config: &Config) -> Result<Providers, CliError> {
     use crate::sandbox::{Sandbox, SandboxOptions};
     if !config.sandbox {
-        return Ok(Providers { bases: config.bases.clone(), allowed: Vec::new(), sandbox: None });
+        return Ok(Providers {
+            bases: config.bases.clone(),
+            allowed: config.n8n_allowed_hosts.clone(),
+            sandbox: None,
+        });
     }
     // Fixed ports next to the service's own, so that addresses stay the same over restarts.
     let next = |n: u16| if config.port == 0 { 0 } else { config.port.saturating_add(n) };
@@ -154,12 +158,14 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
     let sandbox = Sandbox::start(options)
         .await
         .map_err(|error| CliError::because("the sandbox did not start", error))?;
-    Ok(Providers { bases: sandbox.bases(), allowed: sandbox.allowed(), sandbox: Some(sandbox) })
+    let mut allowed = sandbox.allowed();
+    allowed.extend(config.n8n_allowed_hosts.iter().cloned());
+    Ok(Providers { bases: sandbox.bases(), allowed, sandbox: Some(sandbox) })
 }
 
 #[cfg(not(feature = "sandbox"))]
 async fn find_providers(config: &Config) -> Result<Providers, CliError> {
-    Ok(Providers { bases: config.bases.clone(), allowed: Vec::new() })
+    Ok(Providers { bases: config.bases.clone(), allowed: config.n8n_allowed_hosts.clone() })
 }
 
 async fn serve_web(
@@ -218,6 +224,21 @@ async fn serve_web(
     }
 }
 
+/// What connects the first demo account of each provider: field and value by the provider's word.
+#[cfg(feature = "sandbox")]
+fn demo_fields(sandbox: &crate::sandbox::Sandbox) -> serde_json::Value {
+    use crate::domain::ProviderId;
+    let of = |provider: ProviderId| {
+        let spec = crate::providers::catalogue::find(provider).spec();
+        let fields = sandbox.demo_fields(provider).into_iter().filter_map(|(key, value)| {
+            let label = spec.field(key)?.label;
+            Some(json!({ "key": key, "label": label, "value": value }))
+        });
+        (provider.as_str().to_owned(), json!({ "name": spec.name, "fields": fields.collect::<Vec<_>>() }))
+    };
+    serde_json::Value::Object(ProviderId::ALL.into_iter().map(of).collect())
+}
+
 /// Demo clinics under the sandbox; nobody otherwise.
 async fn prepare_people(
     config: &Config,
@@ -230,6 +251,7 @@ async fn prepare_people(
         let demo = super::demo::prepare(&config.data_dir, services).await?;
         about["sandbox"] = json!({
             "page": sandbox.page_url.as_str(), "vapi": sandbox.vapi_url.as_str(), "twilio": sandbox.twilio_url.as_str(),
+            "fields": demo_fields(sandbox),
         });
         about["accounts"] = json!(demo);
         super::demo::introduce(&demo, &sandbox.page_url);

@@ -15,6 +15,12 @@ pub enum Pattern {
     PrefixedHex { prefix: &'static str, digits: usize },
     /// Exactly this many ASCII letters and digits.
     Alphanumeric { length: usize },
+    /// One of these prefixes, then at least this many letters, digits, `_`, `-` and `.`.
+    Key { prefixes: &'static [&'static str], rest: usize },
+    /// An address that begins with `https://` or, for what an operator has allowed, `http://`.
+    WebAddress,
+    /// An e-mail address, by itself or behind a name: `Front desk <desk@clinic.example>`.
+    Mailbox,
     /// A telephone number in international form.
     Phone,
 }
@@ -33,9 +39,46 @@ impl Pattern {
             Pattern::Alphanumeric { length } => {
                 value.len() == length && value.bytes().all(|b| b.is_ascii_alphanumeric())
             }
+            Pattern::Key { prefixes, rest } => prefixes.iter().any(|prefix| is_key(value, prefix, rest)),
+            Pattern::WebAddress => is_web_address(value),
+            Pattern::Mailbox => address_of(value).is_some(),
             Pattern::Phone => super::phone::PhoneNumber::parse(value).is_ok(),
         }
     }
+}
+
+/// Whether a value is this prefix and then at least `rest` characters of a key.
+pub fn is_key(value: &str, prefix: &str, rest: usize) -> bool {
+    value.strip_prefix(prefix).is_some_and(|tail| {
+        tail.len() >= rest
+            && tail.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    })
+}
+
+fn is_web_address(value: &str) -> bool {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        rest.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'[')
+            && rest.bytes().all(|b| b.is_ascii_graphic())
+    })
+}
+
+/// The bare address of a mailbox: what is between the angle brackets, or all of it.
+pub fn address_of(mailbox: &str) -> Option<&str> {
+    let mailbox = mailbox.trim();
+    let address = match mailbox.rsplit_once('<') {
+        Some((_, behind)) => behind.strip_suffix('>')?,
+        None => mailbox,
+    };
+    let (local, domain) = address.split_once('@')?;
+    let is_plain =
+        |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'@' | b'<' | b'>' | b','));
+    (!local.is_empty()
+        && domain.contains('.')
+        && !domain.ends_with('.')
+        && is_plain(local)
+        && is_plain(domain))
+    .then_some(address)
 }
 
 fn is_uuid(value: &str) -> bool {
@@ -74,8 +117,17 @@ pub fn looks_like(value: &str) -> Option<&'static str> {
         Some("a Twilio phone number SID")
     } else if value.starts_with("re_") {
         Some("a Resend API key")
-    } else if value.starts_with("sk_live_") || value.starts_with("sk_test_") {
-        Some("a Stripe secret key")
+    } else if ["sk_live_", "sk_test_", "rk_live_", "rk_test_"].iter().any(|prefix| value.starts_with(prefix))
+    {
+        Some("a Stripe API key")
+    } else if value.starts_with("pk_live_") || value.starts_with("pk_test_") {
+        Some("a Stripe publishable key")
+    } else if value.starts_with("pat-") && value.len() > 20 {
+        Some("a HubSpot access token")
+    } else if value.starts_with("key_") && value.len() > 20 {
+        Some("a Retell AI API key")
+    } else if value.starts_with("n8n_api_") {
+        Some("an n8n API key")
     } else if value.starts_with("sk-") {
         Some("an OpenAI API key")
     } else if value.starts_with("sk_") {
@@ -114,9 +166,50 @@ mod tests {
     }
 
     #[test]
+    fn keys_addresses_and_mailboxes_have_their_own_shapes() {
+        let key = Pattern::Key { prefixes: &["sk_live_", "rk_live_"], rest: 4 };
+        assert!(key.matches("sk_live_0a1B") && key.matches("rk_live_0_-9"));
+        for wrong in ["sk_live_0a1", "pk_live_0a1B", "sk_live_0a 1B", ""] {
+            assert!(!key.matches(wrong), "{wrong}");
+        }
+        for address in ["https://n8n.clinic.example", "http://[::1]:5678/n8n"] {
+            assert!(Pattern::WebAddress.matches(address), "{address}");
+        }
+        for wrong in ["n8n.clinic.example", "https://", "ftp://a", "https://a b", "https:///path"] {
+            assert!(!Pattern::WebAddress.matches(wrong), "{wrong}");
+        }
+        for (mailbox, address) in [
+            ("desk@clinic.example", "desk@clinic.example"),
+            ("Front desk <desk@clinic.example>", "desk@clinic.example"),
+        ] {
+            assert_eq!(address_of(mailbox), Some(address));
+        }
+        for wrong in [
+            "desk",
+            "desk@clinic",
+            "@clinic.example",
+            "a@b@c.example",
+            "Desk <desk@clinic.example",
+            "a@b.example, c@d.example",
+        ] {
+            assert!(!Pattern::Mailbox.matches(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_value_of_another_kind_is_recognized() {
         assert_eq!(looks_like("SK0123456789abcdef0123456789abcdef"), Some("a Twilio API key SID"));
         assert_eq!(looks_like("re_c1tpEyD8_NKFusih9vKVQknRAQfmFcWCv"), Some("a Resend API key"));
+        assert_eq!(looks_like("sk_live_0000"), Some("a Stripe API key"));
+        assert_eq!(looks_like("rk_test_0000"), Some("a Stripe API key"));
+        assert_eq!(looks_like("pk_live_0000"), Some("a Stripe publishable key"));
+        assert_eq!(looks_like("sk_0000"), Some("an ElevenLabs API key"));
+        assert_eq!(
+            looks_like("pat-na1-00000000-0000-0000-0000-000000000000"),
+            Some("a HubSpot access token")
+        );
+        assert_eq!(looks_like("key_0123456789abcdef0123"), Some("a Retell AI API key"));
+        assert_eq!(looks_like("n8n_api_0123"), Some("an n8n API key"));
         assert_eq!(looks_like("0123"), None);
     }
 }

@@ -13,16 +13,37 @@ use super::pattern::Pattern;
 pub enum ProviderId {
     Vapi,
     Twilio,
+    ElevenLabs,
+    Resend,
+    Stripe,
+    HubSpot,
+    Retell,
+    N8n,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
+    pub const ALL: [ProviderId; 8] = [
+        ProviderId::Vapi,
+        ProviderId::Twilio,
+        ProviderId::ElevenLabs,
+        ProviderId::Resend,
+        ProviderId::Stripe,
+        ProviderId::HubSpot,
+        ProviderId::Retell,
+        ProviderId::N8n,
+    ];
 
     /// The word in URLs, in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             ProviderId::Vapi => "vapi",
             ProviderId::Twilio => "twilio",
+            ProviderId::ElevenLabs => "elevenlabs",
+            ProviderId::Resend => "resend",
+            ProviderId::Stripe => "stripe",
+            ProviderId::HubSpot => "hubspot",
+            ProviderId::Retell => "retell",
+            ProviderId::N8n => "n8n",
         }
     }
 }

@@ -19,6 +19,8 @@ mod save;
 pub mod signing;
 pub mod tokens;
 pub mod verify;
+pub mod voice_key;
+pub mod voices;
 
 pub use caller::Caller;
 pub use error::{IntegrationError, Problem};

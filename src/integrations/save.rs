@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fields::hints;
-use super::{Caller, IntegrationError};
+use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
 use crate::db::integrations::{self, Findings, PRIMARY};
@@ -130,6 +130,7 @@ pub async fn save_active(
         }
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
+    voice_key::request_if_needed(&mut tx, spec.id).await?;
     changes::announce(&mut tx).await?;
     let action =
         if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };

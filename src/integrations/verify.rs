@@ -2,7 +2,7 @@
 
 use super::connect::run_test;
 use super::save::{self, ENSURE_ASSISTANTS, findings};
-use super::{Caller, IntegrationError};
+use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::CredentialRow;
 use crate::db::integrations::{self, PRIMARY};
@@ -109,6 +109,7 @@ pub async fn restore(
     if provider == ProviderId::Vapi {
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
+    voice_key::request_if_needed(&mut tx, provider).await?;
     changes::announce(&mut tx).await?;
     caller
         .record(

@@ -40,12 +40,20 @@ pub fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Unexpected> {
         let is_page = reply.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
         if is_page { Unexpected::Html } else { Unexpected::NotJson }
     })?;
-    let has_error_status =
-        ["statusCode", "status"].iter().any(|key| value.get(key).and_then(Value::as_u64) >= Some(400));
-    if has_error_status {
+    if has_error(&value) {
         return Err(Unexpected::ErrorInside);
     }
     serde_json::from_value(value).map_err(|_| Unexpected::OtherShape)
+}
+
+/// Whether an answer is one of the forms in which providers write errors, whatever its status says.
+fn has_error(value: &Value) -> bool {
+    let has_status =
+        ["statusCode", "status"].iter().any(|key| value.get(key).and_then(Value::as_u64) >= Some(400));
+    has_status
+        || value.get("status").and_then(Value::as_str) == Some("error")
+        || value.get("error").is_some_and(Value::is_object)
+        || value.get("detail").is_some_and(Value::is_object)
 }
 
 /// A provider's own words, cut to a length that fits a sentence and without control characters.
@@ -72,6 +80,13 @@ mod tests {
         assert_eq!(read::<Value>(&reply("{\"a\":")).err(), Some(Unexpected::NotJson));
         assert_eq!(read::<Vec<u8>>(&reply("{}")).err(), Some(Unexpected::OtherShape));
         assert_eq!(read::<Value>(&reply("{\"statusCode\":401}")).err(), Some(Unexpected::ErrorInside));
+        for inside in [
+            "{\"status\":\"error\"}",
+            "{\"error\":{\"type\":\"api_error\"}}",
+            "{\"detail\":{\"status\":\"x\"}}",
+        ] {
+            assert_eq!(read::<Value>(&reply(inside)).err(), Some(Unexpected::ErrorInside), "{inside}");
+        }
         assert_eq!(read::<Value>(&reply("{\"status\":\"active\"}")).map(|_| ()), Ok(()));
     }
 

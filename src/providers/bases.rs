@@ -30,6 +30,16 @@ bases! {
     vapi: "VAPI_BASE_URL", "vapi-base-url", "https://api.vapi.ai";
     /// Base address of Twilio's API.
     twilio: "TWILIO_BASE_URL", "twilio-base-url", "https://api.twilio.com";
+    /// Base address of ElevenLabs' API.
+    elevenlabs: "ELEVENLABS_BASE_URL", "elevenlabs-base-url", "https://api.elevenlabs.io";
+    /// Base address of Resend's API.
+    resend: "RESEND_BASE_URL", "resend-base-url", "https://api.resend.com";
+    /// Base address of Stripe's API.
+    stripe: "STRIPE_BASE_URL", "stripe-base-url", "https://api.stripe.com";
+    /// Base address of HubSpot's API.
+    hubspot: "HUBSPOT_BASE_URL", "hubspot-base-url", "https://api.hubapi.com";
+    /// Base address of Retell AI's API.
+    retell: "RETELL_BASE_URL", "retell-base-url", "https://api.retellai.com";
 }
 
 fn fixed(text: &'static str) -> Url {

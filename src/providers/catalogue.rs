@@ -4,12 +4,27 @@
 use crate::domain::ProviderId;
 
 use super::Provider;
+use super::elevenlabs::ElevenLabsProvider;
+use super::hubspot::HubSpotProvider;
+use super::n8n::N8nProvider;
+use super::resend::ResendProvider;
+use super::retell::RetellProvider;
+use super::stripe::StripeProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
-    &[&VapiProvider, &TwilioProvider]
+    &[
+        &VapiProvider,
+        &TwilioProvider,
+        &ElevenLabsProvider,
+        &ResendProvider,
+        &StripeProvider,
+        &HubSpotProvider,
+        &RetellProvider,
+        &N8nProvider,
+    ]
 }
 
 /// The provider of that id.
@@ -17,7 +32,27 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
     match id {
         ProviderId::Vapi => &VapiProvider,
         ProviderId::Twilio => &TwilioProvider,
+        ProviderId::ElevenLabs => &ElevenLabsProvider,
+        ProviderId::Resend => &ResendProvider,
+        ProviderId::Stripe => &StripeProvider,
+        ProviderId::HubSpot => &HubSpotProvider,
+        ProviderId::Retell => &RetellProvider,
+        ProviderId::N8n => &N8nProvider,
     }
+}
+
+/// The errors of every provider that is signed in to with one key.
+#[cfg(test)]
+pub(super) fn dialects() -> [&'static super::api_error::Dialect; 6] {
+    use super::{elevenlabs, hubspot, n8n, resend, retell, stripe};
+    [
+        &elevenlabs::errors::DIALECT,
+        &resend::errors::DIALECT,
+        &stripe::errors::DIALECT,
+        &hubspot::errors::DIALECT,
+        &retell::errors::DIALECT,
+        &n8n::errors::DIALECT,
+    ]
 }
 
 #[cfg(test)]

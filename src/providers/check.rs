@@ -3,17 +3,28 @@
 //! Shapes are judged loosely. Only what no provider could accept is a problem; a doubtful value is
 //! the provider's to judge.
 
+use crate::domain::ProviderId;
 use crate::domain::mask::is_mask;
 use crate::domain::pattern::{MAX_VALUE_BYTES, Pattern, looks_like};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::provider::{FieldSpec, ProviderSpec};
-use crate::vault::SecretFields;
+use crate::vault::{SecretFields, SecretText, VaultError};
 
 use super::FieldProblem;
 
 /// The value of a field, unless it is missing or empty.
 pub(super) fn filled<'a>(fields: &'a SecretFields, key: &str) -> Option<&'a str> {
     fields.find(key).map(|value| value.expose()).filter(|value| !value.is_empty())
+}
+
+/// A secret that a credential cannot be without.
+pub(super) fn filled_secret(
+    fields: &SecretFields,
+    provider: ProviderId,
+    field: &'static str,
+) -> Result<SecretText, VaultError> {
+    let found = fields.find(field).filter(|value| !value.expose().is_empty());
+    found.cloned().ok_or(VaultError::MissingField { provider, field })
 }
 
 /// Checks every field of the form by itself.
@@ -50,13 +61,21 @@ fn problem_of(field: &FieldSpec, value: &str) -> Option<String> {
     {
         return None;
     }
+    if field.pattern == Pattern::Mailbox {
+        let is_one = field.pattern.matches(value);
+        return (!is_one).then(|| format!("Enter one e-mail address, for example {}.", field.example));
+    }
     if field.pattern == Pattern::Phone {
         return PhoneNumber::parse(value).err().map(|error| format!("{}.", error.sentence()));
     }
-    if field.pattern.matches(value) {
+    // A shape can be so wide that it takes another provider's keys: the kind decides first.
+    let kind = looks_like(value);
+    if field.pattern.matches(value) && (kind.is_none() || kind == looks_like(field.example)) {
         return None;
     }
-    if let Some(kind) = looks_like(value) {
+    if let Some(kind) = kind
+        && Some(kind) != looks_like(field.example)
+    {
         return Some(format!(
             "This looks like {kind}. Enter the {}, for example {}.",
             field.label, field.example
@@ -70,6 +89,10 @@ fn problem_of(field: &FieldSpec, value: &str) -> Option<String> {
         Pattern::PrefixedHex { prefix, digits } if !prefix.is_empty() => Some(format!(
             "The {} starts with {prefix} and has {digits} more characters (0-9, a-f).",
             field.label
+        )),
+        Pattern::WebAddress => Some(format!(
+            "Enter the whole {}, as it stands in the browser's address line: {}.",
+            field.label, field.example
         )),
         _ => None,
     }

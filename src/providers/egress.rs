@@ -118,7 +118,15 @@ impl Default for EgressOptions {
 pub enum Auth<'a> {
     None,
     Bearer(&'a str),
-    Basic { user: &'a str, password: &'a str },
+    Basic {
+        user: &'a str,
+        password: &'a str,
+    },
+    /// A header of the provider's own: `xi-api-key`.
+    Header {
+        name: &'static str,
+        value: &'a str,
+    },
 }
 
 impl fmt::Debug for Auth<'_> {
@@ -127,6 +135,7 @@ impl fmt::Debug for Auth<'_> {
             Auth::None => "None",
             Auth::Bearer(_) => "Bearer(redacted)",
             Auth::Basic { .. } => "Basic(redacted)",
+            Auth::Header { .. } => "Header(redacted)",
         })
     }
 }
@@ -135,6 +144,11 @@ impl fmt::Debug for Auth<'_> {
 pub enum Body<'a> {
     Empty,
     Json(&'a serde_json::Value),
+    /// With an `Idempotency-Key`: sent again with the same key, it is done once.
+    JsonOnce {
+        value: &'a serde_json::Value,
+        key: &'a str,
+    },
     Form(&'a [(&'a str, &'a str)]),
 }
 
@@ -276,10 +290,16 @@ fn build(client: &Client, call: &Call<'_>) -> Result<reqwest::Request, EgressErr
             builder.header(AUTHORIZATION, value)
         }
         Auth::Basic { user, password } => builder.basic_auth(user, Some(password)),
+        Auth::Header { name, value } => {
+            let mut value = HeaderValue::from_str(value).map_err(|_| EgressError::Invalid)?;
+            value.set_sensitive(true);
+            builder.header(name, value)
+        }
     };
     builder = match call.body {
         Body::Empty => builder,
         Body::Json(value) => builder.json(value),
+        Body::JsonOnce { value, key } => builder.json(value).header("idempotency-key", key),
         Body::Form(pairs) => builder.form(pairs),
     };
     builder.build().map_err(|_| EgressError::Invalid)

@@ -15,14 +15,23 @@ use crate::vault::SecretFields;
 
 pub mod address;
 pub mod answer;
+pub mod api_error;
 pub mod bases;
 pub mod breaker;
 pub mod catalogue;
 pub mod check;
 pub mod egress;
 mod egress_error;
+pub mod elevenlabs;
+pub mod hubspot;
+pub mod key_client;
 pub mod lookup;
+pub mod mail;
+pub mod n8n;
 pub mod report;
+pub mod resend;
+pub mod retell;
+pub mod stripe;
 pub mod twilio;
 pub mod vapi;
 

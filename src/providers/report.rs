@@ -116,6 +116,25 @@ impl TestReport {
     }
 }
 
+/// A number with its thousands set apart: "12,345".
+pub(super) fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The day of a Unix time, as people write it: "1 December 2026". None for a time beyond all dates.
+pub(super) fn day_of(unix: i64) -> Option<String> {
+    let at = time::OffsetDateTime::from_unix_timestamp(unix).ok()?;
+    Some(format!("{} {} {}", at.day(), at.month(), at.year()))
+}
+
 /// Collects the lines of a test and passes each on as soon as it is known.
 pub(super) struct Lines<'a> {
     spec: &'static ProviderSpec,
@@ -160,5 +179,18 @@ impl<'a> Lines<'a> {
         let mut answers = std::mem::take(&mut self.answers);
         answers.sort_by_key(rank);
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_days_read_well() {
+        let all: Vec<String> = [0, 7, 999, 1000, 1_234_567, -4321].map(grouped).into();
+        assert_eq!(all, ["0", "7", "999", "1,000", "1,234,567", "-4,321"]);
+        assert_eq!(day_of(1_796_083_200).as_deref(), Some("1 December 2026"));
+        assert_eq!(day_of(i64::MAX), None);
     }
 }

@@ -20,6 +20,9 @@ use super::faults::Fault;
 use super::listener::Cut;
 use super::state::Shared;
 
+/// Headers that sign in to one provider or another.
+const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "xi-api-key", "x-n8n-api-key"];
+
 /// Requests that are kept; older ones are forgotten.
 const MOST_SEEN: usize = 20_000;
 
@@ -33,7 +36,7 @@ pub struct SeenRequest {
     pub path: String,
     /// Name of the account that the credential belongs to; none for an unknown one.
     pub account: Option<String>,
-    /// First 12 hexadecimal digits of the SHA-256 of the `Authorization` header; empty without one.
+    /// First 12 hexadecimal digits of the SHA-256 of the header that signs in; empty without one.
     pub credential_fingerprint: String,
     /// 0 while, or where, no answer was given.
     pub status: u16,
@@ -83,6 +86,11 @@ pub(super) struct Gate {
     pub(super) error: fn(Fault) -> Response,
 }
 
+/// The token of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 /// Writes the request down, lets it meet the fault, writes the answer's status down.
 pub(super) async fn pass(
     State(gate): State<Gate>,
@@ -90,10 +98,9 @@ pub(super) async fn pass(
     request: Request,
     next: Next,
 ) -> Response {
-    let authorization = request.headers().get(AUTHORIZATION);
-    let fingerprint = authorization
-        .map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned())
-        .unwrap_or_default();
+    let sent = CREDENTIAL_HEADERS.iter().find_map(|name| request.headers().get(*name));
+    let fingerprint =
+        sent.map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned()).unwrap_or_default();
     let ticket = gate.shared.seen.add(SeenRequest {
         at: OffsetDateTime::now_utc(),
         provider: gate.provider,

@@ -22,23 +22,35 @@ use crate::providers::egress::HostPort;
 
 mod call;
 mod demo;
+mod elevenlabs;
 mod faults;
 mod gate;
 mod issuer;
+mod hubspot;
 mod listener;
+mod n8n;
 mod page;
+mod resend;
+mod retell;
 mod signing;
 mod stand_ins;
 mod state;
+mod stripe;
 mod twilio;
 mod vapi;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
+pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
 pub use issuer::demo_issuer_key;
+pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
+pub use n8n::{DEMO_N8N, DemoN8n};
+pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
+pub use retell::{DEMO_RETELL, DemoRetell};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+pub use stripe::{DEMO_STRIPE, DemoStripe};
 
 use listener::{Cut, SandboxListener};
 use state::Shared;
@@ -125,8 +137,8 @@ impl Sandbox {
     }
 
     /// What a clinic types to connect the first demo account of that provider: field and value.
-    pub fn demo_fields(provider: ProviderId) -> Vec<(&'static str, &'static str)> {
-        (stand_ins::of(provider).demo_fields)()
+    pub fn demo_fields(&self, provider: ProviderId) -> Vec<(&'static str, String)> {
+        (stand_ins::of(provider).demo_fields)(&self.shared_url)
     }
 
     /// The failure switches.
@@ -152,6 +164,11 @@ impl Sandbox {
     /// Every text message that the Twilio stand-in took, oldest first.
     pub fn phone_log(&self) -> Vec<PhoneLogEntry> {
         self.shared.read(|world| world.twilio.messages.clone())
+    }
+
+    /// Every e-mail that the Resend stand-in took, oldest first.
+    pub fn mail_log(&self) -> Vec<MailLogEntry> {
+        self.shared.read(|world| world.mails.clone())
     }
 
     /// The Vapi stand-in.
@@ -210,6 +227,15 @@ impl VapiHandle<'_> {
                 .filter(|stored| stored.org_id == account.org_id)
                 .map(state::Stored::shown)
                 .collect()
+        })
+    }
+
+    /// The ElevenLabs keys that the organization of that private key was given, oldest first.
+    pub fn voice_keys(&self, private_key: &str) -> Vec<String> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.credentials.iter().filter(|stored| stored.org_id == account.org_id);
+            own.filter_map(|stored| stored.body["apiKey"].as_str().map(str::to_owned)).collect()
         })
     }
 

@@ -4,13 +4,20 @@
 use std::sync::Arc;
 
 use axum::Router;
+use url::Url;
 
 use crate::domain::ProviderId;
 use crate::providers::ProviderBases;
 
 use super::Sandbox;
 use super::demo::{DEMO_TWILIO, DEMO_VAPI};
+use super::elevenlabs::{self, DEMO_ELEVENLABS};
+use super::hubspot::{self, DEMO_HUBSPOT};
+use super::n8n::{self, DEMO_N8N};
+use super::resend::{self, DEMO_RESEND};
+use super::retell::{self, DEMO_RETELL};
 use super::state::Shared;
+use super::stripe::{self, DEMO_STRIPE};
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -20,7 +27,8 @@ pub(super) struct StandIn {
     /// What is served below `/{word}` on the shared port; none for one with a port of its own.
     pub(super) router: Option<fn(Arc<Shared>) -> Router>,
     /// What the form takes for the first demo account, by the keys of the provider's fields.
-    pub(super) demo_fields: fn() -> Vec<(&'static str, &'static str)>,
+    /// The address is that of the shared port.
+    pub(super) demo_fields: fn(&Url) -> Vec<(&'static str, String)>,
     /// All demo accounts, for the page.
     pub(super) accounts: fn() -> Vec<DemoAccount>,
 }
@@ -38,22 +46,70 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         provider: ProviderId::Vapi,
         name: "Vapi",
         router: None,
-        demo_fields: || vec![("apiKey", DEMO_VAPI[0].private_key)],
+        demo_fields: |_| vec![("apiKey", DEMO_VAPI[0].private_key.to_owned())],
         accounts: vapi_accounts,
     },
     StandIn {
         provider: ProviderId::Twilio,
         name: "Twilio",
         router: None,
-        demo_fields: || {
+        demo_fields: |_| {
             let demo = &DEMO_TWILIO[0];
             vec![
-                ("accountSid", demo.account_sid),
-                ("authToken", demo.auth_token),
-                ("phoneNumber", demo.number),
+                ("accountSid", demo.account_sid.to_owned()),
+                ("authToken", demo.auth_token.to_owned()),
+                ("phoneNumber", demo.number.to_owned()),
             ]
         },
         accounts: twilio_accounts,
+    },
+    StandIn {
+        provider: ProviderId::ElevenLabs,
+        name: "ElevenLabs",
+        router: Some(elevenlabs::router),
+        demo_fields: |_| vec![("apiKey", DEMO_ELEVENLABS[0].key.to_owned())],
+        accounts: elevenlabs::accounts,
+    },
+    StandIn {
+        provider: ProviderId::Resend,
+        name: "Resend",
+        router: Some(resend::router),
+        demo_fields: |_| {
+            let demo = &DEMO_RESEND[0];
+            vec![("apiKey", demo.key.to_owned()), ("from", demo.from.to_owned())]
+        },
+        accounts: resend::accounts,
+    },
+    StandIn {
+        provider: ProviderId::Stripe,
+        name: "Stripe",
+        router: Some(stripe::router),
+        demo_fields: |_| vec![("apiKey", DEMO_STRIPE[0].key.to_owned())],
+        accounts: stripe::accounts,
+    },
+    StandIn {
+        provider: ProviderId::HubSpot,
+        name: "HubSpot",
+        router: Some(hubspot::router),
+        demo_fields: |_| vec![("accessToken", DEMO_HUBSPOT[0].token.to_owned())],
+        accounts: hubspot::accounts,
+    },
+    StandIn {
+        provider: ProviderId::Retell,
+        name: "Retell AI",
+        router: Some(retell::router),
+        demo_fields: |_| vec![("apiKey", DEMO_RETELL[0].key.to_owned())],
+        accounts: retell::accounts,
+    },
+    StandIn {
+        provider: ProviderId::N8n,
+        name: "n8n",
+        router: Some(n8n::router),
+        demo_fields: |shared| {
+            let address = format!("{}{}", shared.as_str(), ProviderId::N8n.as_str());
+            vec![("baseUrl", address), ("apiKey", DEMO_N8N[0].key.to_owned())]
+        },
+        accounts: n8n::accounts,
     },
 ];
 
@@ -77,7 +133,20 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    ProviderBases { vapi: sandbox.vapi_url.clone(), twilio: sandbox.twilio_url.clone() }
+    let below = |provider: ProviderId| {
+        let mut url = sandbox.shared_url.clone();
+        url.set_path(provider.as_str());
+        url
+    };
+    ProviderBases {
+        vapi: sandbox.vapi_url.clone(),
+        twilio: sandbox.twilio_url.clone(),
+        elevenlabs: below(ProviderId::ElevenLabs),
+        resend: below(ProviderId::Resend),
+        stripe: below(ProviderId::Stripe),
+        hubspot: below(ProviderId::HubSpot),
+        retell: below(ProviderId::Retell),
+    }
 }
 
 /// The stand-ins that share a port, each below its word.

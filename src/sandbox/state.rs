@@ -16,6 +16,7 @@ use super::SandboxError;
 use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
+use super::resend::MailLogEntry;
 
 /// Everything that the stand-ins share.
 pub(super) struct Shared {
@@ -30,6 +31,9 @@ pub(super) struct Shared {
 pub(super) struct World {
     pub(super) vapi: VapiWorld,
     pub(super) twilio: TwilioWorld,
+    /// What the Resend stand-in took, oldest first.
+    #[serde(default)]
+    pub(super) mails: Vec<MailLogEntry>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

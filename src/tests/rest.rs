@@ -231,6 +231,7 @@ async fn the_description_names_exactly_the_routes_that_there_are() {
         include_str!("../http/api/keys.rs"),
         include_str!("../http/api/lifecycle.rs"),
         include_str!("../http/api/sms.rs"),
+        include_str!("../http/api/voices.rs"),
     ];
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/api")).unwrap();
     assert_eq!(files.count(), sources.len(), "mod.rs declares no path; every other file is read here");

@@ -12,3 +12,4 @@ pub mod payload;
 pub mod resolver;
 pub mod signature;
 pub mod strict;
+pub mod svix;

@@ -10,6 +10,7 @@ pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
 pub mod sms;
+pub mod voices;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -71,6 +72,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))
         .routes(routes!(agents::show, agents::save, agents::remove))
+        .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))

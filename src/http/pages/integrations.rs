@@ -67,7 +67,7 @@ async fn provider_panel(
             ProviderId::Vapi => {
                 vec![counted(count("assistant"), "assistant"), counted(count("phone_number"), "phone number")]
             }
-            ProviderId::Twilio => Vec::new(),
+            _ => Vec::new(),
         };
         return Ok(Panel::Disconnect(DisconnectPanelView {
             org: page.scope.org,

@@ -77,7 +77,8 @@ fn next_steps(cards: &[Card]) -> Vec<NextStep> {
         .filter_map(|card| {
             let (name, word) = (card.spec.name, card.spec.id.as_str());
             let (text, label) = match card.state {
-                CardState::NotConfigured => {
+                // Calls need these two; everything else is a clinic's own choice and no task.
+                CardState::NotConfigured if matches!(card.spec.id, ProviderId::Vapi | ProviderId::Twilio) => {
                     (format!("Connect {name}. {}", card.spec.purpose), format!("Connect {name}"))
                 }
                 CardState::Error | CardState::Unreadable => {

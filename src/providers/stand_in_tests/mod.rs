@@ -15,6 +15,10 @@ use crate::sandbox::{AccountStatus, DEMO_TWILIO, DEMO_VAPI, Fault, Sandbox, Sand
 use crate::vault::{Credential, SecretText};
 
 mod assistants;
+mod elevenlabs;
+mod keyed;
+mod n8n;
+mod resend;
 
 const PATIENT: &str = "+15550100199";
 
@@ -46,6 +50,15 @@ impl Bench {
             progress: None,
         };
         catalogue::find(provider).test(&context, fields).await
+    }
+
+    /// What connects the first demo account of a provider.
+    fn demo_fields(&self, provider: ProviderId) -> SecretFields {
+        let mut fields = SecretFields::new();
+        for (key, value) in self.sandbox.demo_fields(provider) {
+            fields.insert(key, SecretText::new(value));
+        }
+        fields
     }
 
     fn vapi<'a>(&'a self, key: &'a SecretText) -> VapiClient<'a> {
@@ -86,11 +99,12 @@ fn fields(pairs: &[(&str, &str)]) -> SecretFields {
 }
 
 fn vapi_fields() -> SecretFields {
-    fields(&Sandbox::demo_fields(ProviderId::Vapi))
+    fields(&[("apiKey", DEMO_VAPI[0].private_key)])
 }
 
 fn twilio_fields() -> SecretFields {
-    fields(&Sandbox::demo_fields(ProviderId::Twilio))
+    let demo = &DEMO_TWILIO[0];
+    fields(&[("accountSid", demo.account_sid), ("authToken", demo.auth_token), ("phoneNumber", demo.number)])
 }
 
 fn answer(report: &TestReport, capability: &str) -> Answer {
@@ -121,7 +135,7 @@ async fn every_failure_has_its_outcome_at_every_provider() {
     ];
     assert_eq!(table.len(), Fault::ALL.len());
     for provider in ProviderId::ALL {
-        let fields = fields(&Sandbox::demo_fields(provider));
+        let fields = bench.demo_fields(provider);
         let mut headlines = Vec::new();
         for (fault, outcome, time) in table {
             bench.sandbox.faults().set(provider, fault);

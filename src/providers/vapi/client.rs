@@ -183,7 +183,7 @@ impl VapiClient<'_> {
         answer::read(&reply).map_err(VapiError::Unexpected)
     }
 
-    async fn write<T: DeserializeOwned>(
+    pub(super) async fn write<T: DeserializeOwned>(
         &self,
         method: Method,
         url: Url,
@@ -202,7 +202,7 @@ impl VapiClient<'_> {
         }
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         url: Url,

@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod errors;
 mod records;
 mod test;
+mod voice_key;
 
 pub use client::VapiClient;
 pub use credentials::VapiCredentials;

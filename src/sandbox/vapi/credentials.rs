@@ -1,4 +1,4 @@
-//! Webhook credentials of the Vapi stand-in: how server messages are authenticated.
+//! Credentials of the Vapi stand-in: how server messages are authenticated, and keys of ElevenLabs.
 //!
 //! The secrets are kept for signing and never answered.
 
@@ -67,6 +67,11 @@ fn without_secrets(stored: &Stored) -> Value {
             plan.remove(secret);
         }
     }
-    shown["authenticationSession"] = json!({});
+    if let Some(members) = shown.as_object_mut() {
+        members.remove("apiKey");
+        if members.contains_key("authenticationPlan") {
+            members.insert("authenticationSession".to_owned(), json!({}));
+        }
+    }
     shown
 }

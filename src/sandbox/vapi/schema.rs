@@ -119,6 +119,7 @@ const NUMBER: &[&str] = &[
     "twilioAuthToken",
     "workflowId",
 ];
+const VOICE_KEY: &[&str] = &["provider", "name", "apiKey", "apiUrl"];
 const CREDENTIAL: &[&str] = &["provider", "name", "authenticationPlan"];
 const HMAC_PLAN: &[&str] = &[
     "type",
@@ -296,10 +297,16 @@ pub(super) fn number_problems(body: &Value) -> Vec<String> {
 /// What is wrong with the body of a webhook credential.
 pub(super) fn credential_problems(body: &Value) -> Vec<String> {
     let mut check = Check::default();
+    if body["provider"] == "11labs" {
+        check.known("", body, VOICE_KEY);
+        check.longest("name", &body["name"], 40);
+        check.required("", body, &["apiKey"]);
+        return check.0;
+    }
     check.known("", body, CREDENTIAL);
     check.longest("name", &body["name"], 40);
     if body["provider"] != "webhook" {
-        check.0.push("provider must be webhook in this sandbox".to_owned());
+        check.0.push("provider must be webhook or 11labs in this sandbox".to_owned());
     }
     let plan = &body["authenticationPlan"];
     match plan["type"].as_str() {

@@ -14,7 +14,7 @@ use voxanne::assemble::{self, AppParts, Parts};
 use voxanne::auth::accounts::{self, NewUser};
 use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
-use voxanne::domain::{OrgId, Role, UserId};
+use voxanne::domain::{OrgId, ProviderId, Role, UserId};
 use voxanne::integrations::onboard;
 use voxanne::sandbox::{Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
 use voxanne::state::Services;
@@ -24,6 +24,10 @@ use super::cluster::TestDb;
 
 /// A password that the rules take.
 pub const PASSWORD: &str = "a sentence that tests like";
+
+/// The providers that a [`Clinic`] has accounts of its own at, and [`TestApp::connected_clinic`]
+/// connects. What holds for every provider of the catalogue is in `catalogue`.
+pub const OWN_ACCOUNTS: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
 
 /// A running server with its database and its stand-ins.
 pub struct TestApp {
