@@ -103,7 +103,7 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         inbox: Inbox::start(pool.clone()),
         counts: Default::default(),
         uses: Uses::default(),
-        tokens: Default::default(),
+        issuers: Default::default(),
         installation: known.id,
         public_url,
         restore_days,

@@ -33,7 +33,7 @@ pub struct Services {
     pub inbox: Inbox,
     pub counts: MachineCounts,
     pub uses: Uses,
-    pub tokens: IssuerCache,
+    pub issuers: IssuerCache,
     /// Which installation this is; stands in the metadata of what we make at providers.
     pub installation: Uuid,
     /// Address under which providers reach us.

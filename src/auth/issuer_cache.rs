@@ -13,7 +13,7 @@ use crate::db::issuers::IssuerRow;
 /// Issuers at most; an installation has a handful.
 const MOST: u64 = 1000;
 
-/// The caches of `integrations::tokens`.
+/// The caches of `integrations::bearer`.
 pub struct IssuerCache {
     /// By the claim `iss`.
     pub issuers: Cache<String, Arc<IssuerRow>>,

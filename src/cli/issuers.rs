@@ -10,7 +10,7 @@ use super::{CliError, say};
 use crate::config::Config;
 use crate::db::issuers;
 use crate::domain::{OrgId, Role};
-use crate::integrations::tokens::{self, IssuerToAdd, KeyToAdd};
+use crate::integrations::bearer::{self, IssuerToAdd, KeyToAdd};
 use crate::vault::SecretText;
 
 /// The least of a shared secret, in bytes: as long as what HS256 makes (RFC 7518, 3.2).
@@ -73,7 +73,7 @@ pub(super) async fn run(command: IssuerCommand) -> Result<(), CliError> {
                 return Err(CliError::new("issuer and audience cannot be empty"));
             }
             with_services(&config, async |services| {
-                let id = tokens::add(&services, &new)
+                let id = bearer::add(&services, &new)
                     .await
                     .map_err(|error| CliError::because("the issuer could not be added", error))?;
                 say(&format!("{id}  {issuer}"));

@@ -15,7 +15,7 @@ use crate::auth::tokens::TokenError;
 use crate::calls::CallError;
 use crate::db::{BeginError, DbError};
 use crate::integrations::IntegrationError;
-use crate::integrations::tokens::AuthenticateError;
+use crate::integrations::bearer::AuthenticateError;
 use crate::vault::VaultError;
 use crate::webhooks::inbound::InboundError;
 use crate::webhooks::inbox::InboxError;

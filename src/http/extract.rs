@@ -19,7 +19,8 @@ use crate::auth::{api_keys, session};
 use crate::db::{Access, BeginError, OrgTx, Scope};
 use crate::domain::access_scope::Needed;
 use crate::domain::{OrgId, UserId};
-use crate::integrations::{Caller, tokens};
+use crate::integrations::Caller;
+use crate::integrations::bearer::authenticate;
 use crate::state::AppState;
 
 /// Somebody who brought a session cookie, an API key or a token.
@@ -94,7 +95,7 @@ impl FromRequestParts<AppState> for Visitor {
                 Some(Access::ApiKey { hash: api_keys::hash(key) })
             }
             Some(token) => {
-                let bearer = tokens::authenticate(&state.services, token).await?;
+                let bearer = authenticate(&state.services, token).await?;
                 Some(Access::Token {
                     issuer: bearer.issuer,
                     org: bearer.org,

@@ -4,6 +4,7 @@
 //! takes a [`Caller`] and returns values or an [`IntegrationError`]. No transaction is open while a
 //! provider is asked.
 
+pub mod bearer;
 pub mod caller;
 pub mod cards;
 pub mod connect;
@@ -17,7 +18,6 @@ pub mod purge;
 pub mod rotation;
 mod save;
 pub mod signing;
-pub mod tokens;
 pub mod verify;
 pub mod voice_key;
 pub mod voices;

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use voxanne::domain::access_scope::NOUNS;
 use voxanne::domain::{OrgId, Role};
-use voxanne::integrations::tokens::{IssuerToAdd, KeyToAdd, add};
+use voxanne::integrations::bearer::{IssuerToAdd, KeyToAdd, add};
 use voxanne::sandbox::demo_issuer_key;
 use voxanne::vault::SecretText;
 

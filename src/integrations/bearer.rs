@@ -92,12 +92,12 @@ pub async fn authenticate(services: &Services, token: &str) -> Result<Bearer, Au
 }
 
 async fn find(services: &Services, issuer: &str) -> Result<Arc<IssuerRow>, AuthenticateError> {
-    if let Some(known) = services.tokens.issuers.get(issuer).await {
+    if let Some(known) = services.issuers.issuers.get(issuer).await {
         return Ok(known);
     }
     let row = issuers::find(&services.pool, issuer).await?.ok_or(TokenError::UnknownIssuer)?;
     let row = Arc::new(row);
-    services.tokens.issuers.insert(issuer.to_owned(), row.clone()).await;
+    services.issuers.issuers.insert(issuer.to_owned(), row.clone()).await;
     Ok(row)
 }
 
@@ -107,15 +107,15 @@ async fn published(
     url: &str,
     key_id: Option<&str>,
 ) -> Result<Arc<JwkSet>, TokenError> {
-    if let Some(known) = services.tokens.keys.get(&issuer).await
-        && (tokens::has_key(&known, key_id) || services.tokens.asked.get(&issuer).await.is_some())
+    if let Some(known) = services.issuers.keys.get(&issuer).await
+        && (tokens::has_key(&known, key_id) || services.issuers.asked.get(&issuer).await.is_some())
     {
         return Ok(known);
     }
-    services.tokens.asked.insert(issuer, ()).await;
+    services.issuers.asked.insert(issuer, ()).await;
     // Whoever comes meanwhile waits for the one request.
-    services.tokens.keys.invalidate(&issuer).await;
-    let fetched = services.tokens.keys.try_get_with(issuer, fetch(services, issuer, url)).await;
+    services.issuers.keys.invalidate(&issuer).await;
+    let fetched = services.issuers.keys.try_get_with(issuer, fetch(services, issuer, url)).await;
     fetched.map_err(|error| *error)
 }
 
