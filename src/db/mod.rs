@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod keys;
 pub mod messages;
 pub mod migrate;
+pub mod oauth;
 pub mod organizations;
 pub mod pool;
 pub mod routes;

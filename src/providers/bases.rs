@@ -30,6 +30,12 @@ bases! {
     vapi: "VAPI_BASE_URL", "vapi-base-url", "https://api.vapi.ai";
     /// Base address of Twilio's API.
     twilio: "TWILIO_BASE_URL", "twilio-base-url", "https://api.twilio.com";
+    /// Base address of Google's consent page.
+    google_accounts: "GOOGLE_ACCOUNTS_BASE_URL", "google-accounts-base-url", "https://accounts.google.com";
+    /// Base address of Google's token service.
+    google_oauth: "GOOGLE_OAUTH_BASE_URL", "google-oauth-base-url", "https://oauth2.googleapis.com";
+    /// Base address of Google's APIs.
+    google_api: "GOOGLE_API_BASE_URL", "google-api-base-url", "https://www.googleapis.com";
 }
 
 fn fixed(text: &'static str) -> Url {

@@ -4,12 +4,13 @@
 use crate::domain::ProviderId;
 
 use super::Provider;
+use super::google::calendar::GoogleCalendarProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
-    &[&VapiProvider, &TwilioProvider]
+    &[&VapiProvider, &TwilioProvider, &GoogleCalendarProvider]
 }
 
 /// The provider of that id.
@@ -17,6 +18,7 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
     match id {
         ProviderId::Vapi => &VapiProvider,
         ProviderId::Twilio => &TwilioProvider,
+        ProviderId::GoogleCalendar => &GoogleCalendarProvider,
     }
 }
 

@@ -5,7 +5,7 @@
 //! keys. Retries are the caller's affair. The table of contents is `catalogue`.
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -17,10 +17,12 @@ pub mod address;
 pub mod answer;
 pub mod bases;
 pub mod breaker;
+pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod egress;
 mod egress_error;
+pub mod google;
 pub mod lookup;
 pub mod report;
 pub mod twilio;
@@ -46,6 +48,19 @@ pub trait Provider: Send + Sync {
 
     /// Asks the provider what the credential can do, and changes nothing there.
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport;
+
+    /// What may be chosen in the account, for a provider whose `OAuthSpec` names a choice. Empty where
+    /// the account does not tell.
+    async fn choices(&self, _context: &TestContext<'_>, _fields: &SecretFields) -> Vec<Choice> {
+        Vec::new()
+    }
+}
+
+/// Something of an account that may be chosen: a calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
 }
 
 /// What is wrong with one field, in words for the person who typed it.

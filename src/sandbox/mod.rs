@@ -23,6 +23,7 @@ mod call;
 mod demo;
 mod faults;
 mod gate;
+mod google;
 mod listener;
 mod page;
 mod signing;
@@ -32,9 +33,10 @@ mod twilio;
 mod vapi;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
-pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
+pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoogle, DemoTwilio, DemoVapi};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
+pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
 
 use listener::{Cut, SandboxListener};
@@ -144,6 +146,11 @@ impl Sandbox {
     /// The Twilio stand-in.
     pub fn twilio(&self) -> TwilioHandle<'_> {
         TwilioHandle(&self.shared)
+    }
+
+    /// The Google stand-in.
+    pub fn google(&self) -> GoogleHandle<'_> {
+        GoogleHandle(&self.shared)
     }
 
     /// Plays a call with an assistant: every server message is sent to the assistant's server,

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use url::Url;
 
 use crate::domain::ProviderId;
 use crate::providers::ProviderBases;
 
 use super::Sandbox;
-use super::demo::{DEMO_TWILIO, DEMO_VAPI};
+use super::demo::{DEMO_GOOGLE, DEMO_TWILIO, DEMO_VAPI};
+use super::google;
 use super::state::Shared;
 
 /// A stand-in.
@@ -55,6 +57,16 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: twilio_accounts,
     },
+    StandIn {
+        provider: ProviderId::GoogleCalendar,
+        name: "Google",
+        router: Some(google::router),
+        // What comes of a consent; a person gives it on the consent page.
+        demo_fields: || {
+            vec![("accessToken", DEMO_GOOGLE[0].access_token), ("grantedScopes", google::ALL_SCOPES)]
+        },
+        accounts: google_accounts,
+    },
 ];
 
 /// The stand-in of a provider.
@@ -77,7 +89,22 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    ProviderBases { vapi: sandbox.vapi_url.clone(), twilio: sandbox.twilio_url.clone() }
+    ProviderBases {
+        vapi: sandbox.vapi_url.clone(),
+        twilio: sandbox.twilio_url.clone(),
+        google_accounts: below(sandbox, &["google_calendar", "accounts"]),
+        google_oauth: below(sandbox, &["google_calendar", "oauth"]),
+        google_api: below(sandbox, &["google_calendar", "api"]),
+    }
+}
+
+/// An address on the shared port.
+fn below(sandbox: &Sandbox, segments: &[&str]) -> Url {
+    let mut url = sandbox.shared_url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
 }
 
 /// The stand-ins that share a port, each below its word.
@@ -115,4 +142,12 @@ fn twilio_accounts() -> Vec<DemoAccount> {
         DemoAccount { name: demo.name, facts }
     };
     DEMO_TWILIO.iter().map(account).collect()
+}
+
+fn google_accounts() -> Vec<DemoAccount> {
+    let account = |demo: &super::DemoGoogle| DemoAccount {
+        name: demo.email,
+        facts: vec![("To be picked on the consent page", demo.email.to_owned())],
+    };
+    DEMO_GOOGLE.iter().map(account).collect()
 }

@@ -16,6 +16,7 @@ use super::SandboxError;
 use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
+use super::google::GoogleWorld;
 
 /// Everything that the stand-ins share.
 pub(super) struct Shared {
@@ -30,6 +31,8 @@ pub(super) struct Shared {
 pub(super) struct World {
     pub(super) vapi: VapiWorld,
     pub(super) twilio: TwilioWorld,
+    #[serde(default)]
+    pub(super) google: GoogleWorld,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

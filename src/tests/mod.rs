@@ -14,6 +14,8 @@ mod disconnect;
 mod documents;
 mod drafts;
 mod embedded;
+mod google;
+mod google_tokens;
 mod headers;
 mod inbox;
 mod isolation_routes;

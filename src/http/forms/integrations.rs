@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Submission;
 use crate::app::wire::{ConnectAnswer, FieldError, ReportView, SuccessView};
@@ -16,7 +16,7 @@ use crate::http::error::HttpError;
 use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::{millis, views_assistants};
-use crate::integrations::connect::{ConnectRequest, Connected, connect};
+use crate::integrations::connect::{ConnectRequest, Connected, choices, connect};
 use crate::integrations::fields::{Submitted, is_misplaced_secret};
 use crate::integrations::{disconnect, ensure, verify};
 use crate::providers::egress::Deadline;
@@ -24,7 +24,7 @@ use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
 use crate::vault::SecretText;
 
-const HOME: &str = "/dashboard/integrations";
+pub const HOME: &str = "/dashboard/integrations";
 
 /// `POST /dashboard/integrations/{provider}/connect`
 pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
@@ -39,13 +39,26 @@ pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> R
             .collect(),
         draft: form.fields.text("draft").parse().ok().map(CredentialId),
         save_anyway: form.fields.text("intent") == "save_anyway",
-        switch_account: false,
+        switch_account: spec.oauth().is_some() && form.fields.text("intent") == "switch_account",
+        sign_in: form.fields.text("intent") == "sign_in",
     };
     let panel = format!("{HOME}?panel={}", provider.as_str());
+    if spec.oauth().is_some() && form.fields.text("intent") == "list" {
+        form.caller.require_configure(&form.state.services, "integration.listed", provider.as_str()).await?;
+        let choices = choices(&form.state.services, &form.caller, provider).await;
+        let mut said = Said { form: provider.as_str().to_owned(), choices, ..Said::default() };
+        if said.choices.is_empty() {
+            said.message = Said::message(Meaning::Unknown, "The list could not be read right now.").message;
+        }
+        return form.go(&panel, said).await;
+    }
     let connected = match connect(&form.state.services, &form.caller, provider, request, None).await {
         Ok(connected) => connected,
         Err(error) => return form.back(&panel, error.into(), &[], provider.as_str()).await,
     };
+    if let Connected::Consent { url } = &connected {
+        return Ok(Redirect::to(url.as_str()).into_response());
+    }
     let answer = answer(&form, provider, connected).await?;
     if form.wants_json() {
         return Ok(Json(answer).into_response());
@@ -88,6 +101,10 @@ async fn answer(
                 success: Some(success),
                 ..ConnectAnswer::default()
             }
+        }
+        Connected::Consent { .. } => ConnectAnswer::default(),
+        Connected::ConsentRefused { report } => {
+            ConnectAnswer { report: Some(report_view(report)), ..ConnectAnswer::default() }
         }
         Connected::Invalid { problems, draft } => ConnectAnswer {
             draft: draft.map(|id| id.to_string()),
@@ -181,10 +198,17 @@ pub async fn submit_disconnect(
     let back = format!("{HOME}#{}", provider.as_str());
     let spec = catalogue::find(provider).spec();
     match disconnect::disconnect(&form.state.services, &form.caller, provider).await {
-        Ok(()) => {
+        Ok(disconnected) => {
             let mut said = Said::message(Meaning::Unknown, format!("{} is disconnected", spec.name));
+            let detail = match disconnected.is_known_there {
+                false => spec.after_disconnect.to_owned(),
+                true => format!(
+                    "Google could not be told right now: remove this service under {} yourself.",
+                    spec.console_url
+                ),
+            };
             if let Some(message) = said.message.as_mut() {
-                message.detail = Some(spec.after_disconnect.to_owned());
+                message.detail = Some(detail);
             }
             form.go(&back, said).await
         }

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cluster;
+pub mod consent;
 pub mod process;
 pub mod repository;
 pub mod state;
