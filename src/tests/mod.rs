@@ -15,6 +15,7 @@ mod documents;
 mod drafts;
 mod embedded;
 mod google;
+mod google_booking;
 mod google_tokens;
 mod headers;
 mod inbox;
