@@ -92,8 +92,8 @@ fn form(view: &ConsentPanelView) -> impl IntoView + use<> {
     let (open, folded): (Vec<_>, Vec<_>) = view
         .fields
         .iter()
-        .cloned()
         .filter(|field| has_consent || field.folded_under.is_some())
+        .cloned()
         .partition(|field| field.folded_under.is_none());
     let open = open.into_iter().map(|field| view! { <Field field /> }).collect_view();
     let folded = folds(folded, &view.redirect_url);

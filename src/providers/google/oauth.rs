@@ -76,7 +76,7 @@ pub struct Tokens {
     /// Seconds that the access token lives.
     pub expires_in: i64,
     /// Who the account is. The token came straight from Google over TLS, so its signature tells
-    /// nothing more (OpenID Connect Core, 3.1.3.7).
+    /// nothing more (`OpenID` Connect Core, 3.1.3.7).
     pub identity: Option<IdClaims>,
 }
 
