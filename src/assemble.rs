@@ -3,7 +3,7 @@
 //! `serve` and the whole-server tests go through here, so that what is tested is what runs.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use url::Url;
@@ -19,7 +19,8 @@ use crate::db::{DbError, PgPool, installation, jobs};
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::providers::ProviderBases;
 use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};
-use crate::state::{App, Services, Uses};
+use crate::providers::google::OAuthClient;
+use crate::state::{App, Flights, Services, Uses};
 use crate::vault::{KeyCheck, Keyring, KeyringError, Vault, VaultOptions};
 use crate::webhooks::inbox::Inbox;
 use crate::webhooks::resolver::Resolver;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub public_url: Url,
     pub is_sandbox: bool,
     pub restore_days: i32,
+    /// The platform's OAuth client at Google, where there is one.
+    pub google: Option<OAuthClient>,
     pub cache_ttl: Duration,
     pub cache_bytes: u64,
 }
@@ -73,6 +76,7 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         public_url,
         is_sandbox,
         restore_days,
+        google,
         cache_ttl,
         cache_bytes,
     } = parts;
@@ -94,9 +98,10 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         installation::update_public_url(&pool, public_url.as_str()).await?;
     }
     let options = VaultOptions { ttl: cache_ttl, cache_bytes, ..VaultOptions::default() };
-    let services = Services {
+    let egress = Egress::new(EgressOptions { allowed, ..EgressOptions::default() })?;
+    let services = Arc::new_cyclic(|myself| Services {
         vault: Vault::new(keyring, Arc::new(PgSource(pool.clone())), options),
-        egress: Egress::new(EgressOptions { allowed, ..EgressOptions::default() })?,
+        egress,
         bases,
         clock,
         resolver: Resolver::new(pool.clone(), cache_ttl, cache_bytes),
@@ -107,10 +112,13 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         installation: known.id,
         public_url,
         restore_days,
+        google,
+        flights: Flights::default(),
+        myself: Weak::clone(myself),
         pool,
-    };
+    });
     audit::start_platform(&services.pool, &services.vault).await?;
-    Ok(Arc::new(services))
+    Ok(services)
 }
 
 /// Compares the keyring and the kind of start with what the database says, and writes nothing: a

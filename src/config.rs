@@ -69,6 +69,12 @@ pub struct Config {
     /// Days after which a browser session ends in any case.
     #[arg(long, env = "SESSION_ABSOLUTE_DAYS", default_value_t = 7)]
     pub session_absolute_days: u32,
+    /// OAuth client of this installation at Google: its id. Without it each clinic brings its own.
+    #[arg(long, env = "GOOGLE_CLIENT_ID")]
+    pub google_client_id: Option<String>,
+    /// The secret that belongs to it.
+    #[arg(long, env = "GOOGLE_CLIENT_SECRET", hide_env_values = true)]
+    pub google_client_secret: Option<String>,
     /// Base addresses of the providers' APIs.
     #[command(flatten)]
     pub bases: ProviderBases,

@@ -3,8 +3,9 @@
 //! [`Services`] is all that the use cases need; [`App`] adds what only HTTP needs. Both are made
 //! once at start and never change.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
 use url::Url;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::db::PgPool;
 use crate::domain::{IntegrationId, OrgId};
 use crate::providers::ProviderBases;
 use crate::providers::egress::Egress;
+use crate::providers::google::{GoogleError, OAuthClient};
 use crate::vault::Vault;
 use crate::webhooks::inbox::Inbox;
 use crate::webhooks::resolver::Resolver;
@@ -40,9 +42,24 @@ pub struct Services {
     pub public_url: Url,
     /// Days that an old credential can be restored.
     pub restore_days: i32,
+    /// The platform's OAuth client at Google; without it each clinic brings its own.
+    pub google: Option<OAuthClient>,
+    pub flights: Flights,
+    /// For work that goes on when nobody waits for it any more.
+    pub myself: Weak<Services>,
 }
 
 impl Services {
+    /// The services for a task of their own; none while the process ends.
+    pub fn shared(&self) -> Option<Arc<Services>> {
+        self.myself.upgrade()
+    }
+
+    /// The address to which Google sends people back.
+    pub fn google_redirect_url(&self) -> String {
+        format!("{}/api/auth/google/callback", self.public_url.as_str().trim_end_matches('/'))
+    }
+
     /// Forgets all that this process has cached about an organization; others are told by the
     /// database.
     pub fn evict(&self, org: OrgId) {
@@ -99,6 +116,35 @@ impl Uses {
             gathered.integrations.extend(integrations);
             gathered.assistants.extend(assistants);
         }
+    }
+}
+
+/// One line per organization for those who need a token refreshed.
+#[derive(Default)]
+pub struct Flights(Mutex<HashMap<OrgId, Weak<Flight>>>);
+
+/// The line, and how the last refresh failed for those who stand in it.
+pub type Flight = tokio::sync::Mutex<Option<FailedRefresh>>;
+
+/// A refresh that failed, for those who stood in line behind it.
+pub struct FailedRefresh {
+    pub at: Instant,
+    /// Of the pair that was to be refreshed.
+    pub revision: i64,
+    pub error: GoogleError,
+}
+
+impl Flights {
+    /// The line of an organization. It is forgotten when nobody stands in it.
+    pub fn of(&self, org: OrgId) -> Arc<Flight> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(&org).and_then(Weak::upgrade) {
+            return line;
+        }
+        lines.retain(|_, line| line.strong_count() > 0);
+        let line = Arc::new(Flight::default());
+        lines.insert(org, Arc::downgrade(&line));
+        line
     }
 }
 

@@ -43,6 +43,7 @@ pub async fn services(pool: voxanne::db::PgPool) -> Result<Arc<Services>> {
         public_url: nowhere,
         is_sandbox: false,
         restore_days: 30,
+        google: None,
         cache_ttl: Duration::from_secs(300),
         cache_bytes: 64 * 1024 * 1024,
     })

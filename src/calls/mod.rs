@@ -1,10 +1,13 @@
-//! What a call needs: the agents' assistants, the tools that they use, the messages they send.
+//! What a call needs: the agents' assistants, the tools that they use, the messages they send, free
+//! appointments and bookings.
 //!
 //! Everything is done with the clinic's own accounts, or not at all: there is no fall-back to
 //! anybody else's credentials.
 
 pub mod agents;
+pub mod booking;
 pub mod messages;
+pub mod slots;
 pub mod tools;
 
 use crate::db::DbError;

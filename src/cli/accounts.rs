@@ -50,6 +50,7 @@ where
             public_url,
             is_sandbox,
             restore_days: config.restore_days,
+            google: None,
             cache_ttl: Duration::from_secs(config.cache_ttl),
             cache_bytes: config.cache_bytes,
         };

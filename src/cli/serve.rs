@@ -21,7 +21,9 @@ use crate::config::Config;
 use crate::db::organizations;
 use crate::providers::ProviderBases;
 use crate::providers::egress::HostPort;
+use crate::providers::google::OAuthClient;
 use crate::state::Services;
+use crate::vault::SecretText;
 use crate::{doctor, http, jobs, telemetry};
 
 /// Requests under way get this long when the process is asked to stop.
@@ -83,6 +85,7 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         public_url: public_url(config, port)?,
         is_sandbox: config.uses_sandbox(),
         restore_days: config.restore_days,
+        google: google_client(config)?,
         cache_ttl: Duration::from_secs(config.cache_ttl),
         cache_bytes: config.cache_bytes,
     };
@@ -133,6 +136,24 @@ pub fn public_url(config: &Config, port: u16) -> Result<Url, CliError> {
         Some(_) => Err(CliError::new("PUBLIC_URL must begin with https:// and a host")),
         None => Url::parse(&format!("http://127.0.0.1:{port}"))
             .map_err(|error| CliError::because("there is no PUBLIC_URL", error)),
+    }
+}
+
+/// The platform's OAuth client at Google: that of the settings, or the sandbox's own.
+pub fn google_client(config: &Config) -> Result<Option<OAuthClient>, CliError> {
+    #[cfg(feature = "sandbox")]
+    if config.sandbox {
+        let (id, secret) = crate::sandbox::DEMO_GOOGLE_CLIENT;
+        return Ok(Some(OAuthClient { id: id.to_owned(), secret: SecretText::new(secret.to_owned()) }));
+    }
+    match (&config.google_client_id, &config.google_client_secret) {
+        (None, None) => Ok(None),
+        (Some(id), Some(secret)) => {
+            Ok(Some(OAuthClient { id: id.clone(), secret: SecretText::new(secret.clone()) }))
+        }
+        _ => {
+            Err(CliError::new("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together: set both, or none"))
+        }
     }
 }
 

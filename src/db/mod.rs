@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod keys;
 pub mod messages;
 pub mod migrate;
+pub mod oauth;
 pub mod organizations;
 pub mod overdue;
 pub mod pool;

@@ -19,10 +19,12 @@ pub enum ProviderId {
     HubSpot,
     Retell,
     N8n,
+    #[serde(rename = "google_calendar")]
+    GoogleCalendar,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 8] = [
+    pub const ALL: [ProviderId; 9] = [
         ProviderId::Vapi,
         ProviderId::Twilio,
         ProviderId::ElevenLabs,
@@ -31,6 +33,7 @@ impl ProviderId {
         ProviderId::HubSpot,
         ProviderId::Retell,
         ProviderId::N8n,
+        ProviderId::GoogleCalendar,
     ];
 
     /// The word in URLs, in the database and in the API.
@@ -44,6 +47,7 @@ impl ProviderId {
             ProviderId::HubSpot => "hubspot",
             ProviderId::Retell => "retell",
             ProviderId::N8n => "n8n",
+            ProviderId::GoogleCalendar => "google_calendar",
         }
     }
 }
@@ -74,9 +78,53 @@ pub struct ProviderSpec {
     pub permissions: &'static [&'static str],
     pub fields: &'static [FieldSpec],
     pub capabilities: &'static [CapabilitySpec],
+    pub sign_in: SignIn,
+}
+
+/// How a clinic proves that an account is its own.
+#[derive(Clone, Copy, Debug)]
+pub enum SignIn {
+    /// The fields of the form are the credential.
+    Fields,
+    /// Consent on a page of the provider. The fields are what is chosen beside it, and all of them
+    /// may be empty.
+    OAuth(&'static OAuthSpec),
+}
+
+/// A sign-in by consent on the provider's own page.
+#[derive(Debug)]
+pub struct OAuthSpec {
+    /// Providers with the same issuer share one consent, and lose it together.
+    pub issuer: &'static str,
+    /// "Connect with Google".
+    pub button: &'static str,
+    /// What is asked for beside who the account is.
+    pub scopes: &'static [ScopeSpec],
+    /// The field that is chosen from a list of the account, once there is a consent.
+    pub choice: Option<&'static str>,
+    /// Fields of the clinic's own OAuth client: id and secret.
+    pub client: [&'static str; 2],
+}
+
+/// One permission that the consent page shows with a box of its own.
+#[derive(Debug)]
+pub struct ScopeSpec {
+    pub scope: &'static str,
+    /// The words of the consent page.
+    pub words: &'static str,
+    /// What does not work without it, in one sentence.
+    pub without: &'static str,
 }
 
 impl ProviderSpec {
+    /// The consent that the provider asks for, where it asks for one.
+    pub const fn oauth(&self) -> Option<&'static OAuthSpec> {
+        match self.sign_in {
+            SignIn::Fields => None,
+            SignIn::OAuth(oauth) => Some(oauth),
+        }
+    }
+
     pub fn field(&self, key: &str) -> Option<&'static FieldSpec> {
         self.fields.iter().find(|field| field.key == key)
     }

@@ -309,6 +309,12 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::NothingToRestore => {
                 HttpError::new(StatusCode::CONFLICT, "nothing_to_restore", sentence)
             }
+            IntegrationError::MustReconnect(_) => {
+                HttpError::new(StatusCode::CONFLICT, "must_reconnect", sentence)
+            }
+            IntegrationError::Consent(refusal) => {
+                HttpError::new(StatusCode::BAD_REQUEST, refusal.code(), sentence)
+            }
             IntegrationError::Busy => {
                 HttpError { retry_after: Some(5), ..HttpError::new(StatusCode::CONFLICT, "busy", sentence) }
             }

@@ -14,6 +14,7 @@ use crate::app::Flash;
 use crate::app::wire::{ConnectAnswer, FieldError};
 use crate::auth::session::key;
 use crate::domain::card::Meaning;
+use crate::providers::Choice;
 
 /// What the next page is told.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ pub struct Said {
     pub form: String,
     pub connect: Option<ConnectAnswer>,
     pub sms: Option<SmsSaid>,
+    /// What may be chosen in an account that was just asked.
+    #[serde(default)]
+    pub choices: Vec<Choice>,
+    /// The account of a consent that waits for a word, because another one is connected.
+    #[serde(default)]
+    pub picked: Option<String>,
 }
 
 /// A message at the top of the next page.

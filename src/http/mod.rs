@@ -5,6 +5,7 @@
 //! in `integrations` and `calls`; what a page looks like is in `app`.
 
 pub mod api;
+pub mod consent;
 pub mod error;
 pub mod extract;
 pub mod flash;

@@ -27,7 +27,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, forms, webhooks};
+use super::{api, consent, forms, webhooks};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -58,6 +58,8 @@ pub fn router(state: AppState) -> Router {
             "/dashboard/integrations/{provider}/rotate-secret",
             post(forms::integrations::submit_rotate_secret),
         )
+        .route("/api/auth/google/start", get(consent::show_start))
+        .route("/api/auth/google/callback", get(consent::answer))
         .route("/dashboard/sms/test", post(forms::integrations::submit_test_sms))
         .route("/dashboard/agents", get(pages::agents::show))
         .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))

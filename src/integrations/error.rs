@@ -1,5 +1,6 @@
 //! What can go wrong in a use case, with the sentence that a clinic reads.
 
+use super::ConsentRefusal;
 use crate::audit::AuditError;
 use crate::db::{BeginError, DbError};
 use crate::domain::ProviderId;
@@ -30,6 +31,11 @@ pub enum IntegrationError {
     OtherAccount { provider: ProviderId },
     #[error("no earlier credential can be restored")]
     NothingToRestore,
+    /// The consent was given back at disconnect: only a new one helps.
+    #[error("a new consent is needed")]
+    MustReconnect(ProviderId),
+    #[error("the answer of a consent page was not taken")]
+    Consent(#[from] ConsentRefusal),
     #[error("the same work is being done by somebody else")]
     Busy,
     #[error("too many signing secrets are live")]
@@ -92,6 +98,13 @@ impl IntegrationError {
             IntegrationError::NothingToRestore => {
                 "There is no earlier credential to bring back. Old ones are kept for 30 days.".to_owned()
             }
+            IntegrationError::MustReconnect(provider) => {
+                let name = provider_name(*provider);
+                format!(
+                    "{name} was given back to Google, so there is nothing to restore. Connect with Google again."
+                )
+            }
+            IntegrationError::Consent(refusal) => refusal.sentence().to_owned(),
             IntegrationError::Busy => {
                 "This is being worked on already. Please look again in a few seconds.".to_owned()
             }

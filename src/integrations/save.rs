@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fields::hints;
+use super::grant::{self, SealedGrant};
 use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
@@ -88,17 +89,25 @@ impl SealedForm {
     }
 }
 
+/// What becomes the active version of a card.
+pub(super) struct Saving<'a> {
+    pub fields: &'a SecretFields,
+    pub report: &'a TestReport,
+    pub used_draft: Option<CredentialId>,
+    pub allow_other_account: bool,
+    /// What a consent gave, where it was one.
+    pub grant: Option<&'a SealedGrant>,
+}
+
 /// Makes tested fields the active version of the card. Everything that follows from it (news to
 /// other processes, the job for the assistants, the row of the trail) is in the same transaction.
-pub async fn save_active(
+pub(super) async fn save_active(
     services: &Services,
     caller: &Caller,
     provider: &dyn Provider,
-    fields: &SecretFields,
-    report: &TestReport,
-    used_draft: Option<CredentialId>,
-    allow_other_account: bool,
+    saving: Saving<'_>,
 ) -> Result<CredentialId, IntegrationError> {
+    let Saving { fields, report, used_draft, allow_other_account, grant } = saving;
     let spec = provider.spec();
     let form = SealedForm::seal(services, caller, spec, fields).await?;
     let fingerprint = match &report.identity {
@@ -123,6 +132,9 @@ pub async fn save_active(
     form.insert(&mut tx, caller, card.id, &json!(report), false).await?;
     integrations::activate(&mut tx, card.id, form.id, &findings(report), caller.user()).await?;
     integrations::set_fingerprint(&mut tx, card.id, fingerprint.as_ref()).await?;
+    if let Some(grant) = grant {
+        grant::insert(&mut tx, grant).await?;
+    }
     if spec.id == ProviderId::Vapi {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {

@@ -73,6 +73,9 @@ pub async fn restore(
     credential: Option<CredentialId>,
 ) -> Result<TestReport, IntegrationError> {
     caller.require_configure(services, "integration.restored", provider.as_str()).await?;
+    if catalogue::find(provider).spec().oauth().is_some() {
+        return Err(IntegrationError::MustReconnect(provider));
+    }
     let mut tx = caller.begin(services).await?;
     let rows = integrations::list(&mut tx, services.restore_days).await?;
     let card = rows

@@ -40,6 +40,12 @@ bases! {
     hubspot: "HUBSPOT_BASE_URL", "hubspot-base-url", "https://api.hubapi.com";
     /// Base address of Retell AI's API.
     retell: "RETELL_BASE_URL", "retell-base-url", "https://api.retellai.com";
+    /// Base address of Google's consent page.
+    google_accounts: "GOOGLE_ACCOUNTS_BASE_URL", "google-accounts-base-url", "https://accounts.google.com";
+    /// Base address of Google's token service.
+    google_oauth: "GOOGLE_OAUTH_BASE_URL", "google-oauth-base-url", "https://oauth2.googleapis.com";
+    /// Base address of Google's APIs.
+    google_api: "GOOGLE_API_BASE_URL", "google-api-base-url", "https://www.googleapis.com";
 }
 
 fn fixed(text: &'static str) -> Url {

@@ -5,6 +5,7 @@ use crate::domain::ProviderId;
 
 use super::Provider;
 use super::elevenlabs::ElevenLabsProvider;
+use super::google::calendar::GoogleCalendarProvider;
 use super::hubspot::HubSpotProvider;
 use super::n8n::N8nProvider;
 use super::resend::ResendProvider;
@@ -24,6 +25,7 @@ pub fn catalogue() -> &'static [&'static dyn Provider] {
         &HubSpotProvider,
         &RetellProvider,
         &N8nProvider,
+        &GoogleCalendarProvider,
     ]
 }
 
@@ -38,6 +40,7 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
         ProviderId::HubSpot => &HubSpotProvider,
         ProviderId::Retell => &RetellProvider,
         ProviderId::N8n => &N8nProvider,
+        ProviderId::GoogleCalendar => &GoogleCalendarProvider,
     }
 }
 

@@ -5,7 +5,7 @@
 //! keys. Retries are the caller's affair. The table of contents is `catalogue`.
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -18,11 +18,13 @@ pub mod answer;
 pub mod api_error;
 pub mod bases;
 pub mod breaker;
+pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod egress;
 mod egress_error;
 pub mod elevenlabs;
+pub mod google;
 pub mod hubspot;
 pub mod key_client;
 pub mod lookup;
@@ -55,6 +57,19 @@ pub trait Provider: Send + Sync {
 
     /// Asks the provider what the credential can do, and changes nothing there.
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport;
+
+    /// What may be chosen in the account, for a provider whose `OAuthSpec` names a choice. Empty where
+    /// the account does not tell.
+    async fn choices(&self, _context: &TestContext<'_>, _fields: &SecretFields) -> Vec<Choice> {
+        Vec::new()
+    }
+}
+
+/// Something of an account that may be chosen: a calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
 }
 
 /// What is wrong with one field, in words for the person who typed it.

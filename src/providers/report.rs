@@ -166,6 +166,11 @@ impl<'a> Lines<'a> {
         self.answers.push(line);
     }
 
+    /// Whether something was refused so far.
+    pub(super) fn has_no(&self) -> bool {
+        self.answers.iter().any(|line| line.answer == Answer::No)
+    }
+
     /// All lines in the order of the provider; what was not asked is unknown.
     pub(super) fn finish(mut self) -> Vec<CapabilityResult> {
         for capability in self.spec.capabilities {

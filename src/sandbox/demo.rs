@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::google::{GoogleAccount, GoogleOAuthClient};
 use super::state::{AccountStatus, Stored, TwilioAccount, TwilioKey, TwilioNumber, VapiAccount, World};
 use super::vapi;
 
@@ -89,6 +90,34 @@ pub const DEMO_TWILIO: [DemoTwilio; 3] = [
     },
 ];
 
+/// A Google account of the sandbox.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoGoogle {
+    /// Google's `sub`.
+    pub id: &'static str,
+    pub email: &'static str,
+    /// One that never ends, beside those that a consent gives.
+    pub access_token: &'static str,
+}
+
+/// The demo accounts at Google: one for each clinic.
+pub const DEMO_GOOGLE: [DemoGoogle; 2] = [
+    DemoGoogle {
+        id: "100000000000000000001",
+        email: "frontdesk@sunrise.example",
+        access_token: "ya29.demo-sunrise-00000000000000000000000000000000",
+    },
+    DemoGoogle {
+        id: "100000000000000000002",
+        email: "frontdesk@harbor.example",
+        access_token: "ya29.demo-harbor-000000000000000000000000000000000",
+    },
+];
+
+/// The OAuth client of the platform in the sandbox: id and secret.
+pub const DEMO_GOOGLE_CLIENT: (&str, &str) =
+    ("000000000000-sandbox.apps.googleusercontent.com", "GOCSPX-sandbox-0000000000000000000");
+
 /// Adds the demo accounts that a world does not have yet.
 pub(super) fn seed(world: &mut World) {
     for demo in DEMO_VAPI {
@@ -124,5 +153,20 @@ pub(super) fn seed(world: &mut World) {
             unsubscribed: Vec::new(),
             messaging_services: vec![demo.messaging_service_sid.to_owned()],
         });
+    }
+    let google = &mut world.google;
+    let (client, secret) = DEMO_GOOGLE_CLIENT;
+    if !google.clients.iter().any(|known| known.id == client) {
+        google.clients.push(GoogleOAuthClient {
+            id: client.to_owned(),
+            secret: secret.to_owned(),
+            redirects: None,
+        });
+    }
+    for demo in DEMO_GOOGLE {
+        if !google.accounts.iter().any(|known| known.id == demo.id) {
+            google.accounts.push(GoogleAccount::of(demo.id, demo.email));
+            google.add_lasting_token(demo.access_token, client, demo.id);
+        }
     }
 }

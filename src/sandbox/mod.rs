@@ -25,8 +25,9 @@ mod demo;
 mod elevenlabs;
 mod faults;
 mod gate;
-mod issuer;
+mod google;
 mod hubspot;
+mod issuer;
 mod listener;
 mod n8n;
 mod page;
@@ -40,12 +41,13 @@ mod twilio;
 mod vapi;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
-pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
+pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoogle, DemoTwilio, DemoVapi};
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
-pub use issuer::demo_issuer_key;
+pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar};
 pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
+pub use issuer::demo_issuer_key;
 pub use n8n::{DEMO_N8N, DemoN8n};
 pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
 pub use retell::{DEMO_RETELL, DemoRetell};
@@ -179,6 +181,11 @@ impl Sandbox {
     /// The Twilio stand-in.
     pub fn twilio(&self) -> TwilioHandle<'_> {
         TwilioHandle(&self.shared)
+    }
+
+    /// The Google stand-in.
+    pub fn google(&self) -> GoogleHandle<'_> {
+        GoogleHandle(&self.shared)
     }
 
     /// Plays a call with an assistant: every server message is sent to the assistant's server,

@@ -274,7 +274,7 @@ fn table(heads: &[&str], rows: &str) -> String {
     )
 }
 
-fn document(title: &str, body: &str) -> String {
+pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
          content=\"width=device-width, initial-scale=1\"><title>{title} - Voxanne sandbox</title><style>{STYLE}</style>\
@@ -288,6 +288,6 @@ fn time_of_day(at: time::OffsetDateTime) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

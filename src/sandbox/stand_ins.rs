@@ -10,8 +10,9 @@ use crate::domain::ProviderId;
 use crate::providers::ProviderBases;
 
 use super::Sandbox;
-use super::demo::{DEMO_TWILIO, DEMO_VAPI};
+use super::demo::{DEMO_GOOGLE, DEMO_TWILIO, DEMO_VAPI};
 use super::elevenlabs::{self, DEMO_ELEVENLABS};
+use super::google;
 use super::hubspot::{self, DEMO_HUBSPOT};
 use super::n8n::{self, DEMO_N8N};
 use super::resend::{self, DEMO_RESEND};
@@ -111,6 +112,19 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: n8n::accounts,
     },
+    StandIn {
+        provider: ProviderId::GoogleCalendar,
+        name: "Google",
+        router: Some(google::router),
+        // What comes of a consent; a person gives it on the consent page.
+        demo_fields: |_| {
+            vec![
+                ("accessToken", DEMO_GOOGLE[0].access_token.to_owned()),
+                ("grantedScopes", google::ALL_SCOPES.to_owned()),
+            ]
+        },
+        accounts: google_accounts,
+    },
 ];
 
 /// The stand-in of a provider.
@@ -133,20 +147,28 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    let below = |provider: ProviderId| {
-        let mut url = sandbox.shared_url.clone();
-        url.set_path(provider.as_str());
-        url
-    };
+    let one = |provider: ProviderId| below(sandbox, &[provider.as_str()]);
     ProviderBases {
         vapi: sandbox.vapi_url.clone(),
         twilio: sandbox.twilio_url.clone(),
-        elevenlabs: below(ProviderId::ElevenLabs),
-        resend: below(ProviderId::Resend),
-        stripe: below(ProviderId::Stripe),
-        hubspot: below(ProviderId::HubSpot),
-        retell: below(ProviderId::Retell),
+        elevenlabs: one(ProviderId::ElevenLabs),
+        resend: one(ProviderId::Resend),
+        stripe: one(ProviderId::Stripe),
+        hubspot: one(ProviderId::HubSpot),
+        retell: one(ProviderId::Retell),
+        google_accounts: below(sandbox, &["google_calendar", "accounts"]),
+        google_oauth: below(sandbox, &["google_calendar", "oauth"]),
+        google_api: below(sandbox, &["google_calendar", "api"]),
     }
+}
+
+/// An address on the shared port.
+fn below(sandbox: &Sandbox, segments: &[&str]) -> Url {
+    let mut url = sandbox.shared_url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
 }
 
 /// The stand-ins that share a port, each below its word.
@@ -184,4 +206,12 @@ fn twilio_accounts() -> Vec<DemoAccount> {
         DemoAccount { name: demo.name, facts }
     };
     DEMO_TWILIO.iter().map(account).collect()
+}
+
+fn google_accounts() -> Vec<DemoAccount> {
+    let account = |demo: &super::DemoGoogle| DemoAccount {
+        name: demo.email,
+        facts: vec![("To be picked on the consent page", demo.email.to_owned())],
+    };
+    DEMO_GOOGLE.iter().map(account).collect()
 }

@@ -16,6 +16,7 @@ use super::SandboxError;
 use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
+use super::google::GoogleWorld;
 use super::resend::MailLogEntry;
 
 /// Everything that the stand-ins share.
@@ -34,6 +35,8 @@ pub(super) struct World {
     /// What the Resend stand-in took, oldest first.
     #[serde(default)]
     pub(super) mails: Vec<MailLogEntry>,
+    #[serde(default)]
+    pub(super) google: GoogleWorld,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use voxanne::state::Services;
 use voxanne::vault::{KeyState, Keyring};
 
 use super::support::app::TestApp;
+use super::support::consent::consent;
 
 /// The services of a process that has another key file.
 pub async fn with_keys(app: &TestApp, text: &str) -> std::sync::Arc<Services> {
@@ -25,6 +26,7 @@ pub async fn with_keys(app: &TestApp, text: &str) -> std::sync::Arc<Services> {
         public_url: app.services.public_url.clone(),
         is_sandbox: true,
         restore_days: 30,
+        google: app.services.google.clone(),
         cache_ttl: Duration::from_secs(300),
         cache_bytes: 1024 * 1024,
     };
@@ -68,6 +70,8 @@ async fn a_new_master_key_takes_over_and_the_old_one_is_retired_when_it_protects
 async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     let app = TestApp::start().await;
     let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    app.sandbox.google().add_account("desk@sunrise.example");
+    consent(&owner, &clinic, "desk@sunrise.example", &[]).await;
     let assistant = app.assistants(&clinic)[0].1;
     app.sandbox.place_call(assistant, &voxanne::sandbox::CallScript::default()).await.unwrap();
     owner.send("POST", "/api/sms/test", Some(serde_json::json!({ "to": "+15550100123" }))).await;
@@ -88,7 +92,10 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     let transcript =
         app.sandbox.place_call(assistant, &voxanne::sandbox::CallScript::default()).await.unwrap();
     assert!(transcript.steps.iter().all(|step| step.status == Some(200)), "{transcript:?}");
-    assert_eq!(owner.send("POST", "/api/integrations/twilio/verify", None).await.json()["verified"], true);
+    for provider in ["twilio", "google_calendar"] {
+        let path = format!("/api/integrations/{provider}/verify");
+        assert_eq!(owner.send("POST", &path, None).await.json()["verified"], true, "{provider}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 15] = [
+const MATRIX: [(&str, [&str; 3]); 17] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
@@ -33,6 +33,8 @@ const MATRIX: [(&str, [&str; 3]); 15] = [
     ("machine_counts", ["service", "service", "owner, service"]),
     ("memberships", ["owner, service", "owner", "owner"]),
     ("messages", ["owner, admin, service", "owner, admin, service", "owner, service"]),
+    ("oauth_attempts", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
+    ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_credentials", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_integrations", ["owner, admin", "owner, admin, service, platform", "owner"]),
     ("tool_calls", ["service", "service", "owner, service"]),

@@ -65,6 +65,8 @@ pub struct CardView {
     /// "Ask an owner or admin: A. Meyer".
     pub may_ask: Option<String>,
     pub has_credential: bool,
+    /// The button of a card without a credential: "Configure", "Connect", "Reconnect".
+    pub first_label: &'static str,
     /// The version that Restore would bring back.
     pub restorable: Option<CredentialId>,
     /// The provider sends text messages and can send one now.
@@ -197,7 +199,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
     let base = format!("/dashboard/integrations/{word}");
     let is_broken = matches!(card.state, CardState::Error | CardState::Unreadable);
     let (label, weight) = match (card.has_credential, is_broken) {
-        (false, _) => ("Configure", Weight::Plain),
+        (false, _) => (card.first_label, Weight::Plain),
         (true, true) => ("Reconnect", Weight::Main),
         (true, false) => ("Configure", Weight::Plain),
     };

@@ -20,6 +20,8 @@ pub struct DisconnectPanelView {
     /// What the clinic must do at the provider.
     pub after: &'static str,
     pub console_url: &'static str,
+    /// How it can be undone, as the end of a sentence.
+    pub undo: &'static str,
     /// Who uses it now: "2 assistants", "1 phone number".
     pub uses: Vec<String>,
     pub is_paused: bool,
@@ -93,7 +95,7 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                 </li>
                 <li>
                     <strong>"Can be undone: "</strong>
-                    <span>"the credential stays sealed for 30 days, and Restore brings it back."</span>
+                    <span>{view.undo}</span>
                 </li>
             </ul>
             <form class="form" method="post" action=format!("{INTEGRATIONS}/{word}/disconnect")>

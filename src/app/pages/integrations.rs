@@ -6,6 +6,7 @@
 use leptos::prelude::*;
 
 use super::connect_panel::{ConnectPanelView, connect_panel};
+use super::consent_panel::{ConsentPanelView, consent_panel};
 use super::disconnect_panel::{DisconnectPanelView, disconnect_panel};
 use super::sms_panel::{SmsPanelView, sms_panel};
 use crate::app::components::badge::{meaning_class, meaning_icon};
@@ -32,6 +33,7 @@ pub struct IntegrationsView {
 #[derive(Clone, Debug)]
 pub enum Panel {
     Connect(Box<ConnectPanelView>),
+    Consent(Box<ConsentPanelView>),
     Disconnect(DisconnectPanelView),
     Sms(SmsPanelView),
 }
@@ -46,6 +48,7 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
     let groups = groups.into_iter().map(|group| section(group, now)).collect_view();
     let panel = panel.map(|panel| match panel {
         Panel::Connect(view) => connect_panel(*view).into_any(),
+        Panel::Consent(view) => consent_panel(*view).into_any(),
         Panel::Disconnect(view) => disconnect_panel(view).into_any(),
         Panel::Sms(view) => sms_panel(view).into_any(),
     });

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod audit;
 pub mod connect_panel;
+pub mod consent_panel;
 pub mod disconnect_panel;
 pub mod error;
 pub mod events;

@@ -92,6 +92,18 @@ pub struct ResultOut {
     pub draft: Option<String>,
 }
 
+/// A consent is needed first, which only a person can give.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentOut {
+    /// Always false: nothing is saved yet.
+    pub success: bool,
+    /// With a browser session, the consent page of the provider. With an API key, the page of this
+    /// service where a person can begin.
+    pub authorization_url: String,
+    pub message: String,
+}
+
 /// Reads a provider from a path.
 pub fn provider_of(word: &str) -> Result<ProviderId, HttpError> {
     word.parse().map_err(|()| HttpError::not_found())
@@ -170,7 +182,8 @@ pub fn result_out(report: TestReport, success: bool) -> ResultOut {
 /// another account.
 #[utoipa::path(post, path = "/api/integrations/{provider}", tag = "integrations",
     params(("provider" = String, Path, description = "The word of a provider: `vapi`, `twilio`, `elevenlabs`, ...")), request_body = Object,
-    responses((status = 200, body = ResultOut), (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
+    responses((status = 200, body = ResultOut), (status = 202, body = ConsentOut, description = "A consent is needed first"),
+        (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
         (status = 409, body = Problem), (status = 503, body = Problem, description = "Nobody could tell; nothing was saved")))]
 pub async fn save(
     admitted: Admitted,
@@ -196,6 +209,17 @@ pub async fn connect_with(
                 out.assistants = Some(assistants(admitted).await?);
             }
             Ok(Json(out).into_response())
+        }
+        Connected::Consent { url } => {
+            let message = format!(
+                "Open authorizationUrl in a browser and consent there: {} is connected when Google sends you back.",
+                spec.name
+            );
+            let out = ConsentOut { success: false, authorization_url: url.to_string(), message };
+            Ok((StatusCode::ACCEPTED, Json(out)).into_response())
+        }
+        Connected::ConsentRefused { report } => {
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(result_out(report, false))).into_response())
         }
         Connected::Invalid { problems, .. } => {
             let fields =
@@ -230,6 +254,7 @@ fn read_body(spec: &ProviderSpec, body: Map<String, Value>) -> Result<ConnectReq
             ("draft", Value::String(id)) => request.draft = id.parse().ok().map(CredentialId),
             ("saveAnyway", Value::Bool(yes)) => request.save_anyway = yes,
             ("switchAccount", Value::Bool(yes)) => request.switch_account = yes,
+            ("signIn", Value::Bool(yes)) => request.sign_in = yes,
             (field, Value::String(text)) if spec.field(field).is_some() => {
                 request.fields.push((key, Submitted::Value(SecretText::new(text))));
             }

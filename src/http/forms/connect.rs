@@ -37,6 +37,9 @@ const MOST_LINES: usize = 64;
 /// `POST /dashboard/integrations/{provider}/connect`
 pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
     let provider = parse(&provider)?;
+    if catalogue::find(provider).spec().oauth().is_some() {
+        return super::consent::submit(provider, form).await;
+    }
     if form.is_from_island() {
         return answer_in_lines(provider, form).await;
     }
@@ -49,7 +52,7 @@ pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> R
     answer_as_page(provider, &form, answer).await
 }
 
-async fn answer_as_page(
+pub(super) async fn answer_as_page(
     provider: ProviderId,
     form: &Submission,
     answer: Result<ConnectAnswer, HttpError>,
@@ -97,7 +100,7 @@ enum Line {
 
 /// The way to the island. Has room for all lines, so that nobody who reads slowly, or no longer, holds
 /// up what is being done.
-struct Lines(mpsc::UnboundedSender<Result<Bytes, HttpError>>);
+pub(super) struct Lines(mpsc::UnboundedSender<Result<Bytes, HttpError>>);
 
 impl Lines {
     fn send(&self, line: &Line) {
@@ -179,7 +182,22 @@ async fn run(
         }
         None => connect(services, &form.caller, provider, request(form, provider), None).await,
     };
-    Ok(match connected? {
+    answer(form, provider, connected?, lines).await
+}
+
+/// What there is to say, and the assistants where some are to be made.
+pub(super) async fn answer(
+    form: &Submission,
+    provider: ProviderId,
+    connected: Connected,
+    lines: Option<&Lines>,
+) -> Result<ConnectAnswer, HttpError> {
+    Ok(match connected {
+        // The browser has been sent on its way.
+        Connected::Consent { .. } => ConnectAnswer::default(),
+        Connected::ConsentRefused { report } => {
+            ConnectAnswer { report: Some(report_view(report)), ..ConnectAnswer::default() }
+        }
         Connected::Saved { report, .. } => {
             let success = if provider == ProviderId::Vapi {
                 if let Some(lines) = lines {
@@ -226,7 +244,7 @@ async fn run(
     })
 }
 
-fn request(form: &Submission, provider: ProviderId) -> ConnectRequest {
+pub(super) fn request(form: &Submission, provider: ProviderId) -> ConnectRequest {
     let spec = catalogue::find(provider).spec();
     ConnectRequest {
         fields: form
@@ -237,7 +255,8 @@ fn request(form: &Submission, provider: ProviderId) -> ConnectRequest {
             .collect(),
         draft: form.fields.text("draft").parse().ok().map(CredentialId),
         save_anyway: form.fields.text("intent") == "save_anyway",
-        switch_account: false,
+        switch_account: spec.oauth().is_some() && form.fields.text("intent") == "switch_account",
+        sign_in: form.fields.text("intent") == "sign_in",
     }
 }
 
@@ -255,7 +274,7 @@ pub(super) async fn make_assistants(form: &Submission) -> Result<SuccessView, Ht
 }
 
 /// A report as pages and islands show it.
-fn report_view(report: TestReport) -> ReportView {
+pub fn report_view(report: TestReport) -> ReportView {
     ReportView {
         outcome: report.outcome,
         headline: report.headline,

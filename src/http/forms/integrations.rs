@@ -19,7 +19,7 @@ use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
 
-pub(super) const HOME: &str = "/dashboard/integrations";
+pub const HOME: &str = "/dashboard/integrations";
 
 /// `POST /dashboard/integrations/{provider}/verify`
 pub async fn submit_verify(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
@@ -98,10 +98,17 @@ pub async fn submit_disconnect(
     let back = format!("{HOME}#{}", provider.as_str());
     let spec = catalogue::find(provider).spec();
     match disconnect::disconnect(&form.state.services, &form.caller, provider).await {
-        Ok(()) => {
+        Ok(disconnected) => {
             let mut said = Said::message(Meaning::Unknown, format!("{} is disconnected", spec.name));
+            let detail = match disconnected.is_known_there {
+                false => spec.after_disconnect.to_owned(),
+                true => format!(
+                    "Google could not be told right now: remove this service under {} yourself.",
+                    spec.console_url
+                ),
+            };
             if let Some(message) = said.message.as_mut() {
-                message.detail = Some(spec.after_disconnect.to_owned());
+                message.detail = Some(detail);
             }
             form.go(&back, said).await
         }

@@ -7,6 +7,7 @@
 
 pub mod agents;
 pub mod connect;
+mod consent;
 pub mod integrations;
 pub mod people;
 pub mod settings;

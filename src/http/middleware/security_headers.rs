@@ -23,9 +23,11 @@ pub async fn security_headers(State(state): State<AppState>, mut request: Reques
     request.extensions_mut().insert(Nonce(nonce.clone()));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // A form may end on the consent page: browsers hold redirects of a form against this as well.
+    let consent = state.services.bases.google_accounts.origin().ascii_serialization();
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+         font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self' {consent}; base-uri 'none'; \
          frame-ancestors 'none'; object-src 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {

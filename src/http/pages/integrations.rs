@@ -76,6 +76,10 @@ async fn provider_panel(
             stops: card.spec.on_disconnect,
             after: card.spec.after_disconnect,
             console_url: card.spec.console_url,
+            undo: match card.spec.oauth() {
+                None => "the credential stays sealed for 30 days, and Restore brings it back.",
+                Some(_) => "by connecting again; the permission itself is given back now.",
+            },
             uses,
             is_paused: card.state == CardState::Paused,
             can_purge: page.scope.role == ContextRole::Person(Role::Owner),
@@ -89,6 +93,12 @@ async fn provider_panel(
     let is_draft = draft.is_some();
     let hints =
         draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
+    if let Some(oauth) = card.spec.oauth() {
+        let redirect_url = page.state.services.google_redirect_url();
+        let view =
+            views::consent_panel(page.scope.org, card, oauth, hints.as_ref(), &page.said, redirect_url);
+        return Ok(Panel::Consent(Box::new(view)));
+    }
     let view = views::connect_panel(
         page.scope.org,
         card.spec,

@@ -7,11 +7,12 @@ use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::components::report::CapabilityCheck;
 use crate::app::pages::connect_panel::ConnectPanelView;
+use crate::app::pages::consent_panel::{ChoiceView, ConsentPanelView, OtherAccountView};
 use crate::app::wire::{AssistantLine, ConnectAnswer, FieldError};
 use crate::db::agents::AgentRow;
 use crate::db::integrations::IntegrationRow;
 use crate::domain::card::CardState;
-use crate::domain::provider::ProviderSpec;
+use crate::domain::provider::{OAuthSpec, ProviderSpec};
 use crate::domain::{CredentialId, OrgId, ProviderId};
 use crate::http::flash::Said;
 use crate::integrations::cards::Card;
@@ -54,7 +55,15 @@ pub fn card(
         can_configure,
         may_ask: may_ask.cloned(),
         has_credential: is_connected,
-        restorable: row.and_then(|row| row.restorable_id).filter(|_| !is_connected).map(CredentialId),
+        first_label: match (spec.oauth(), row) {
+            (None, _) => "Configure",
+            (Some(_), Some(row)) if row.version_count > 0 => "Reconnect",
+            (Some(_), _) => "Connect",
+        },
+        restorable: row
+            .and_then(|row| row.restorable_id)
+            .filter(|_| !is_connected && spec.oauth().is_none())
+            .map(CredentialId),
         can_send_test: spec.id == ProviderId::Twilio && is_usable,
     }
 }
@@ -157,5 +166,50 @@ pub fn connect_panel(
         permissions: spec.permissions.iter().map(|text| (*text).to_owned()).collect(),
         console_url: spec.console_url,
         can_rotate: is_connected && spec.id == ProviderId::Vapi,
+    }
+}
+
+/// The panel of a provider that asks for consent.
+pub fn consent_panel(
+    org: OrgId,
+    card: &Card,
+    oauth: &'static OAuthSpec,
+    stored: Option<&Value>,
+    said: &Said,
+    redirect_url: String,
+) -> ConsentPanelView {
+    let spec = card.spec;
+    let is_own = said.form == spec.id.as_str();
+    let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
+    let account = row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone()));
+    let choices = if is_own { said.choices.as_slice() } else { &[] };
+    let view = connect_panel(org, spec, stored, said, false, false);
+    let chosen = oauth.choice.and_then(|key| view.fields.iter().find(|field| field.key == key));
+    let choice = chosen.filter(|_| !choices.is_empty()).map(|field| ChoiceView {
+        key: field.key,
+        label: field.label,
+        options: choices.iter().map(|choice| (choice.value.clone(), choice.label.clone())).collect(),
+        chosen: field.value.clone(),
+    });
+    let listed = choice.as_ref().map(|choice| choice.key);
+    let picked = said.picked.clone().filter(|_| is_own);
+    ConsentPanelView {
+        org,
+        provider: spec.id,
+        name: spec.name,
+        purpose: spec.purpose,
+        button: oauth.button,
+        scopes: oauth.scopes,
+        other_account: picked.zip(view.draft).map(|(picked, draft)| OtherAccountView {
+            picked,
+            connected: account.clone().unwrap_or_default(),
+            draft,
+        }),
+        account,
+        fields: view.fields.into_iter().filter(|field| Some(field.key) != listed).collect(),
+        choice,
+        report: view.report,
+        message: view.message,
+        redirect_url,
     }
 }

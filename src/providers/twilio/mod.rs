@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::check::{each_field, filled};
@@ -142,6 +142,7 @@ static SPEC: ProviderSpec = ProviderSpec {
         CapabilitySpec { key: "delivery_reports", label: "Receive delivery reports" },
         CapabilitySpec { key: "send_whatsapp", label: "Send WhatsApp messages" },
     ],
+    sign_in: SignIn::Fields,
 };
 
 /// Twilio in the catalogue.

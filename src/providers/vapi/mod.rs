@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::{FieldProblem, Provider, TestContext, TestReport, check};
@@ -56,6 +56,7 @@ static SPEC: ProviderSpec = ProviderSpec {
         CapabilitySpec { key: "manage_assistants", label: "Create and change assistants" },
         CapabilitySpec { key: "phone_numbers", label: "Use phone numbers" },
     ],
+    sign_in: SignIn::Fields,
 };
 
 /// Vapi in the catalogue.

@@ -16,7 +16,8 @@ use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
 use voxanne::integrations::onboard;
-use voxanne::sandbox::{Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
+use voxanne::providers::google::OAuthClient;
+use voxanne::sandbox::{DEMO_GOOGLE_CLIENT, Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
 use voxanne::state::Services;
 use voxanne::vault::{Keyring, SecretText};
 
@@ -40,12 +41,21 @@ pub struct TestApp {
 }
 
 /// What a server of a test may be told beside the usual.
-#[derive(Default)]
 pub struct Setting {
     /// Proxies that are believed: with loopback among them, `X-Forwarded-For` says the address.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     pub public_url: Option<String>,
     pub site_dir: Option<std::path::PathBuf>,
+    /// The platform's OAuth client at Google; the sandbox's own unless said otherwise.
+    pub google: Option<OAuthClient>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let (id, secret) = DEMO_GOOGLE_CLIENT;
+        let google = OAuthClient { id: id.to_owned(), secret: SecretText::new(secret.to_owned()) };
+        Self { trusted_proxies: Vec::new(), public_url: None, site_dir: None, google: Some(google) }
+    }
 }
 
 /// A clinic with its people's addresses and its own accounts at the providers.
@@ -136,6 +146,7 @@ impl TestApp {
                 .unwrap(),
             is_sandbox: true,
             restore_days: 30,
+            google: setting.google,
             cache_ttl: Duration::from_secs(300),
             cache_bytes: 8 * 1024 * 1024,
         })

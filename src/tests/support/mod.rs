@@ -3,6 +3,7 @@
 pub mod app;
 pub mod canaries;
 pub mod cluster;
+pub mod consent;
 pub mod pgbouncer;
 pub mod process;
 pub mod repository;

@@ -2,9 +2,16 @@
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voxanne::domain::OrgId;
+use voxanne::domain::{OrgId, ProviderId};
+use voxanne::providers::catalogue;
 
 use super::app::{Answer, Browser, TestApp};
+
+/// The providers that are connected with the fields of a form; the others ask for consent.
+pub fn by_fields() -> Vec<ProviderId> {
+    let is_by_fields = |id: &ProviderId| catalogue::find(*id).spec().oauth().is_none();
+    ProviderId::ALL.into_iter().filter(is_by_fields).collect()
+}
 
 /// The status of one provider, as the interface tells it.
 pub async fn card(browser: &Browser, provider: &str) -> Value {

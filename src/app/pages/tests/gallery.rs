@@ -61,6 +61,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         stops: "No text message leaves this clinic any more.",
         after: "Delete the API key in the Twilio console.",
         console_url: "https://console.twilio.com/",
+        undo: "Restore brings it back.",
         uses: vec!["2 assistants".to_owned(), "9 messages this week".to_owned()],
         is_paused: false,
         can_purge: true,

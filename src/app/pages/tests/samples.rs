@@ -98,6 +98,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         can_configure: true,
         may_ask: None,
         has_credential: true,
+        first_label: "Configure",
         restorable: None,
         can_send_test: false,
         notices: Vec::new(),

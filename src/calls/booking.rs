@@ -1,0 +1,248 @@
+//! Finding free appointments in a clinic's own calendar, and booking one.
+//!
+//! A calendar that cannot be asked is an answer of its own: neither "free" nor "full" is ever said on
+//! a guess. A booking looks again before it writes, and writes under an identifier that is made from
+//! the booking, so that trying again finds what an earlier try has made.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use super::slots::{self, Schedule, Slot, Wish};
+use crate::domain::{OrgId, ProviderId};
+use crate::integrations::tokens::{self, Access};
+use crate::integrations::{IntegrationError, connect::bulkhead};
+use crate::providers::Deadline;
+use crate::providers::calendar::{CalendarError, CalendarProvider, Inserted, NewEvent};
+use crate::providers::google::GoogleClient;
+use crate::providers::google::calendar::{CalendarChoice, GoogleCalendar, event_id};
+use crate::providers::report::Explanation;
+use crate::state::Services;
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Slots(Vec<Slot>),
+    /// The calendar was read, and nothing is free.
+    Full,
+    /// Nobody knows what is free.
+    Unavailable(Unavailable),
+}
+
+/// Why a calendar could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// For the people of the clinic; callers hear a sentence of the tools.
+    pub why: Explanation,
+    /// Whether trying later may help, without anybody doing anything.
+    pub is_passing: bool,
+}
+
+/// An appointment to be booked.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    pub id: Uuid,
+    pub slot: Slot,
+    pub summary: String,
+    pub description: String,
+}
+
+/// How a booking ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Booked {
+    /// It stands in the calendar under this identifier.
+    Done { event: String, how: Inserted },
+    /// Somebody was faster, or it does not lie within the hours.
+    Taken,
+    /// The booking was cancelled in the calendar since: a new one needs an id of its own.
+    Cancelled,
+    /// Nobody knows whether it is free, or whether it was written. Trying again with the same id is
+    /// safe.
+    Unavailable(Unavailable),
+}
+
+/// Finds free appointments in the clinic's calendar.
+///
+/// # Errors
+/// Where there is no calendar to ask: not connected, paused, refused at its last check.
+pub async fn find_slots(
+    services: &Services,
+    org: OrgId,
+    schedule: &Schedule,
+    wish: &Wish,
+    deadline: Deadline,
+) -> Result<Found, IntegrationError> {
+    let look = async |calendar: &dyn CalendarProvider| find_in(calendar, schedule, wish).await;
+    match with_calendar(services, org, deadline, look).await? {
+        Ok(slots) if slots.is_empty() => Ok(Found::Full),
+        Ok(slots) => Ok(Found::Slots(slots)),
+        Err(unavailable) => Ok(Found::Unavailable(unavailable)),
+    }
+}
+
+/// Books an appointment: looks again, then writes.
+///
+/// # Errors
+/// As [`find_slots`].
+pub async fn book(
+    services: &Services,
+    org: OrgId,
+    schedule: &Schedule,
+    wish: &Wish,
+    booking: &Booking,
+    deadline: Deadline,
+) -> Result<Booked, IntegrationError> {
+    let write = async |calendar: &dyn CalendarProvider| book_in(calendar, schedule, wish, booking).await;
+    match with_calendar(services, org, deadline, write).await? {
+        Ok(booked) => Ok(booked),
+        Err(unavailable) => Ok(Booked::Unavailable(unavailable)),
+    }
+}
+
+/// Frees the time of a booking again.
+///
+/// # Errors
+/// As [`find_slots`].
+pub async fn cancel(
+    services: &Services,
+    org: OrgId,
+    booking: Uuid,
+    deadline: Deadline,
+) -> Result<Result<(), Unavailable>, IntegrationError> {
+    let id = event_id(booking);
+    with_calendar(services, org, deadline, async |calendar: &dyn CalendarProvider| calendar.delete(&id).await)
+        .await
+}
+
+async fn find_in(
+    calendar: &dyn CalendarProvider,
+    schedule: &Schedule,
+    wish: &Wish,
+) -> Result<Vec<Slot>, CalendarError> {
+    let midnight = |day: jiff::civil::Date| {
+        day.to_zoned_datetime(schedule.time_zone.clone())
+            .map(|zoned| zoned.timestamp())
+            .unwrap_or(wish.not_before)
+    };
+    let until = midnight(wish.last_day.saturating_add(jiff::Span::new().days(1)));
+    let from = midnight(wish.first_day).max(wish.not_before);
+    if from >= until {
+        return Ok(Vec::new());
+    }
+    // What ends just before the first appointment still counts with its buffers.
+    let wide = |at: jiff::Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
+    let busy = calendar.list_busy(wide(from, -wish.buffer_before), wide(until, wish.buffer_after)).await?;
+    Ok(slots::find(schedule, wish, &busy))
+}
+
+async fn book_in(
+    calendar: &dyn CalendarProvider,
+    schedule: &Schedule,
+    wish: &Wish,
+    booking: &Booking,
+) -> Result<Booked, CalendarError> {
+    let Booking { id, slot, summary, description } = booking;
+    let event = NewEvent {
+        id: event_id(*id),
+        summary: summary.clone(),
+        description: description.clone(),
+        start: slot.start,
+        end: slot.end,
+        time_zone: schedule.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+    };
+    let wide = |at: jiff::Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
+    let from = wide(slot.start, -wish.buffer_before);
+    let until = wide(slot.end, wish.buffer_after);
+    let busy = calendar.list_busy(from, until).await?;
+    if !slots::fits(schedule, wish, slot, &busy) {
+        // An earlier try of this very booking may be what takes the time.
+        let is_own = slots::fits(schedule, wish, slot, &[]) && calendar.has(&event.id).await?;
+        return Ok(if is_own {
+            Booked::Done { event: event.id, how: Inserted::WasThere }
+        } else {
+            Booked::Taken
+        });
+    }
+    match calendar.insert(&event).await {
+        Ok(how) => Ok(Booked::Done { event: event.id, how }),
+        Err(CalendarError::Cancelled) => Ok(Booked::Cancelled),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets something be done with the clinic's calendar. An access token that it rejects is renewed once.
+async fn with_calendar<T>(
+    services: &Services,
+    org: OrgId,
+    deadline: Deadline,
+    act: impl AsyncFn(&dyn CalendarProvider) -> Result<T, CalendarError>,
+) -> Result<Result<T, Unavailable>, IntegrationError> {
+    const ID: ProviderId = ProviderId::GoogleCalendar;
+    let opened = services.vault.open::<CalendarChoice>(org).await?;
+    // A refresh goes on in its own task when the caller's time is over.
+    let in_time = |time: Duration| time.max(Duration::from_millis(1));
+    let access =
+        match tokio::time::timeout(in_time(deadline.remaining()), tokens::access(services, org)).await {
+            Ok(Ok(access)) => access,
+            Ok(Err(error)) => return unavailable_or_error(error),
+            Err(_) => return Ok(Err(late())),
+        };
+    let calendar = |access: &Access| -> CalendarParts {
+        CalendarParts { token: access.token.clone(), choice: opened.credentials.clone() }
+    };
+    let run = async |access: &Access| {
+        let parts = calendar(access);
+        let client = GoogleClient {
+            egress: &services.egress,
+            base: &services.bases.google_api,
+            token: &parts.token,
+            bulkhead: bulkhead(org, ID),
+            deadline,
+        };
+        act(&GoogleCalendar { client, choice: parts.choice.clone() }).await
+    };
+    let mut result = run(&access).await;
+    if matches!(result, Err(CalendarError::SignedOut(_))) {
+        match tokens::access_after(services, org, &access).await {
+            Ok(access) => result = run(&access).await,
+            Err(error) => return unavailable_or_error(error),
+        }
+    }
+    Ok(match result {
+        Ok(value) => {
+            services.uses.integration(org, opened.integration_id);
+            Ok(value)
+        }
+        Err(CalendarError::Unreachable(why)) => Err(Unavailable { why, is_passing: true }),
+        Err(CalendarError::Refused(why) | CalendarError::SignedOut(why)) => {
+            Err(Unavailable { why, is_passing: false })
+        }
+        Err(CalendarError::Cancelled) => Err(late()),
+    })
+}
+
+struct CalendarParts {
+    token: crate::vault::SecretText,
+    choice: CalendarChoice,
+}
+
+fn late() -> Unavailable {
+    let why = Explanation::of(
+        "Google Calendar did not answer in time.",
+        "Try again in a moment.",
+        "https://www.google.com/appsstatus/dashboard/",
+    );
+    Unavailable { why, is_passing: true }
+}
+
+/// Without a token nobody knows what is free; without a consent there is nothing to ask.
+fn unavailable_or_error<T>(error: tokens::TokenError) -> Result<Result<T, Unavailable>, IntegrationError> {
+    const ID: ProviderId = ProviderId::GoogleCalendar;
+    match error {
+        error @ (tokens::TokenError::Google(_) | tokens::TokenError::Busy) => {
+            Ok(Err(Unavailable { why: error.explain(ID), is_passing: true }))
+        }
+        other => Err(other.of(ID)),
+    }
+}
