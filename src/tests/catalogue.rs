@@ -7,7 +7,7 @@ use voxanne::providers::catalogue;
 use voxanne::sandbox::Fault;
 
 use super::support::app::{Browser, TestApp};
-use super::support::state::{card, connect, state};
+use super::support::state::{by_fields, card, connect, state};
 
 /// Every failure but the slow ones, and how a test ends with it. `Hang` is in `connect`; `Slow` is
 /// an answer like any other.
@@ -26,7 +26,7 @@ const FAILURES: [(Fault, &str, u16); 10] = [
 
 /// The providers with a form, and what connects their first demo account.
 fn with_forms(app: &TestApp) -> Vec<(ProviderId, Vec<(&'static str, String)>)> {
-    let all = ProviderId::ALL.into_iter().map(|provider| (provider, app.sandbox.demo_fields(provider)));
+    let all = by_fields().into_iter().map(|provider| (provider, app.sandbox.demo_fields(provider)));
     all.filter(|(_, fields)| !fields.is_empty()).collect()
 }
 

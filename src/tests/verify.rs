@@ -75,7 +75,7 @@ async fn what_is_not_connected_cannot_be_verified_or_restored() {
         let answer = restore(&owner, provider).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("nothing_to_restore")));
     }
-    for provider in by_fields() {
+    for provider in OWN_ACCOUNTS {
         assert!(app.sandbox.requests(provider).is_empty(), "nobody was asked");
     }
 }
@@ -199,7 +199,7 @@ async fn a_blob_moved_within_or_between_clinics_is_one_unreadable_card_and_no_pl
     }
     let sms = owner.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100123" }))).await;
     assert_eq!((sms.status, sms.json()["code"].as_str()), (409, Some("unreadable")), "{}", sms.body);
-    for provider in by_fields() {
+    for provider in OWN_ACCOUNTS {
         assert!(app.sandbox.requests(provider).is_empty(), "nothing left the house: {provider:?}");
     }
     // Entering it again heals the card.
