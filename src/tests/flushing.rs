@@ -14,12 +14,6 @@ async fn counted(app: &TestApp, cause: &str) -> i64 {
         .unwrap()
 }
 
-async fn break_connections(app: &TestApp) {
-    let end = "select pg_terminate_backend(pid) from pg_stat_activity
-                where datname = current_database() and usename = 'voxanne_app'";
-    sqlx::query(end).execute(&app.db.superuser).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_of_a_time_without_a_database_are_written_when_it_is_back() {
     let app = TestApp::start().await;
@@ -43,7 +37,8 @@ async fn counts_of_a_time_without_a_database_are_written_when_it_is_back() {
     let mut door = elsewhere.connect().await.unwrap();
     let allow = |yes: bool| sqlx::AssertSqlSafe(format!("alter database {name} allow_connections {yes}"));
     door.execute(allow(false)).await.unwrap();
-    break_connections(&app).await;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and usename = 'voxanne_app'";
+    sqlx::query(end).bind(&name).execute(&mut door).await.unwrap();
     for _ in 0..2 {
         assert!(jobs::flush(app.services.clone()).await.is_err(), "nothing can be written now");
     }
