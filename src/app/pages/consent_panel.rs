@@ -9,7 +9,7 @@ use crate::app::components::card::mark_href;
 use crate::app::components::copy_box::CopyBox;
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView};
-use crate::app::islands::report::Report;
+use crate::app::components::report::Report;
 use crate::app::wire::ReportView;
 use crate::domain::provider::ScopeSpec;
 use crate::domain::{OrgId, ProviderId};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::{FieldProblem, Provider, TestContext, TestReport, check};
@@ -37,6 +37,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     on_disconnect: "Voices are no longer read from your account. Vapi keeps the key that it was given until you remove it there.",
     after_disconnect: "Delete the API key at ElevenLabs if nothing else uses it, and remove it in Vapi under Integrations.",
     console_url: KEYS_URL,
+    sign_in: SignIn::Fields,
     permissions: &["User: read", "Voices: read", "Text to Speech"],
     fields: &[FieldSpec {
         key: "apiKey",

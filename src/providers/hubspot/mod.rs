@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::{FieldProblem, Provider, TestContext, TestReport, check};
@@ -35,6 +35,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     on_disconnect: "Your HubSpot account is no longer used.",
     after_disconnect: "Delete the private app in HubSpot if nothing else uses it.",
     console_url: KEYS_URL,
+    sign_in: SignIn::Fields,
     permissions: &["crm.objects.contacts.read"],
     fields: &[FieldSpec {
         key: "accessToken",

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::check::{each_field, filled};
@@ -37,6 +37,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     on_disconnect: "Your n8n is no longer used.",
     after_disconnect: "Delete the API key in n8n if nothing else uses it.",
     console_url: API_URL,
+    sign_in: SignIn::Fields,
     permissions: &["workflow:list"],
     fields: &[
         FieldSpec {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
-use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec};
+use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::{FieldProblem, Provider, TestContext, TestReport, check};
@@ -37,6 +37,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     on_disconnect: "E-mails are no longer sent.",
     after_disconnect: "Delete the API key at Resend if nothing else uses it.",
     console_url: KEYS_URL,
+    sign_in: SignIn::Fields,
     permissions: &["Sending access; full access also shows domains"],
     fields: &[
         FieldSpec {
