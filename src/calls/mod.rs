@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod messages;
 pub mod tools;
+pub mod whatsapp;
 
 use crate::db::DbError;
 use crate::integrations::IntegrationError;

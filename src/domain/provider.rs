@@ -13,16 +13,18 @@ use super::pattern::Pattern;
 pub enum ProviderId {
     Vapi,
     Twilio,
+    WhatsApp,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
+    pub const ALL: [ProviderId; 3] = [ProviderId::Vapi, ProviderId::Twilio, ProviderId::WhatsApp];
 
     /// The word in URLs, in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             ProviderId::Vapi => "vapi",
             ProviderId::Twilio => "twilio",
+            ProviderId::WhatsApp => "whatsapp",
         }
     }
 }

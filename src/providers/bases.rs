@@ -30,6 +30,8 @@ bases! {
     vapi: "VAPI_BASE_URL", "vapi-base-url", "https://api.vapi.ai";
     /// Base address of Twilio's API.
     twilio: "TWILIO_BASE_URL", "twilio-base-url", "https://api.twilio.com";
+    /// Base address of Meta's Graph API, with its version.
+    whatsapp: "WHATSAPP_BASE_URL", "whatsapp-base-url", "https://graph.facebook.com/v23.0";
 }
 
 fn fixed(text: &'static str) -> Url {

@@ -6,10 +6,11 @@ use crate::domain::ProviderId;
 use super::Provider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
+use super::whatsapp::WhatsAppProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
-    &[&VapiProvider, &TwilioProvider]
+    &[&VapiProvider, &TwilioProvider, &WhatsAppProvider]
 }
 
 /// The provider of that id.
@@ -17,6 +18,7 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
     match id {
         ProviderId::Vapi => &VapiProvider,
         ProviderId::Twilio => &TwilioProvider,
+        ProviderId::WhatsApp => &WhatsAppProvider,
     }
 }
 

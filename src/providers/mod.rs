@@ -25,6 +25,7 @@ pub mod lookup;
 pub mod report;
 pub mod twilio;
 pub mod vapi;
+pub mod whatsapp;
 
 pub use bases::ProviderBases;
 pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};

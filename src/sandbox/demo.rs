@@ -91,6 +91,7 @@ pub const DEMO_TWILIO: [DemoTwilio; 3] = [
 
 /// Adds the demo accounts that a world does not have yet.
 pub(super) fn seed(world: &mut World) {
+    super::whatsapp::seed(world);
     for demo in DEMO_VAPI {
         if world.vapi.accounts.iter().any(|known| known.private_key == demo.private_key) {
             continue;

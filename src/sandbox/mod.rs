@@ -32,6 +32,7 @@ mod stand_ins;
 mod state;
 mod twilio;
 mod vapi;
+mod whatsapp;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
@@ -39,6 +40,7 @@ pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
 pub use issuer::demo_issuer_key;
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+pub use whatsapp::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount, WhatsAppHandle};
 
 use listener::{Cut, SandboxListener};
 use state::Shared;
@@ -162,6 +164,11 @@ impl Sandbox {
     /// The Twilio stand-in.
     pub fn twilio(&self) -> TwilioHandle<'_> {
         TwilioHandle(&self.shared)
+    }
+
+    /// The WhatsApp stand-in.
+    pub fn whatsapp(&self) -> WhatsAppHandle<'_> {
+        WhatsAppHandle(&self.shared)
     }
 
     /// Plays a call with an assistant: every server message is sent to the assistant's server,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::domain::ProviderId;
-use crate::providers::ProviderBases;
+use crate::providers::{ProviderBases, below};
 
 use super::Sandbox;
 use super::demo::{DEMO_TWILIO, DEMO_VAPI};
 use super::state::Shared;
+use super::whatsapp;
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -55,6 +56,7 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: twilio_accounts,
     },
+    whatsapp::STAND_IN,
 ];
 
 /// The stand-in of a provider.
@@ -77,7 +79,12 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    ProviderBases { vapi: sandbox.vapi_url.clone(), twilio: sandbox.twilio_url.clone() }
+    let shared = |provider: ProviderId| below(&sandbox.shared_url, &[provider.as_str()]);
+    ProviderBases {
+        vapi: sandbox.vapi_url.clone(),
+        twilio: sandbox.twilio_url.clone(),
+        whatsapp: shared(ProviderId::WhatsApp),
+    }
 }
 
 /// The stand-ins that share a port, each below its word.

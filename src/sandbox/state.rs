@@ -30,6 +30,8 @@ pub(super) struct Shared {
 pub(super) struct World {
     pub(super) vapi: VapiWorld,
     pub(super) twilio: TwilioWorld,
+    #[serde(default)]
+    pub(super) whatsapp: super::whatsapp::WhatsAppWorld,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -55,6 +55,7 @@ pub fn card(
         has_credential: is_connected,
         restorable: row.and_then(|row| row.restorable_id).filter(|_| !is_connected).map(CredentialId),
         can_send_test: spec.id == ProviderId::Twilio && is_usable,
+        callback: None,
     }
 }
 

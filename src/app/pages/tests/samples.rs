@@ -101,6 +101,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         restorable: None,
         can_send_test: false,
         notice: None,
+        callback: None,
     }
 }
 
