@@ -53,7 +53,8 @@ pub async fn answer_challenge(
     if let Err(error) = challenge(&services.vault, &route, &question.verify_token).await {
         return Err(refused(services, error));
     }
-    let is_echoed = question.challenge.len() <= 256 && question.challenge.bytes().all(|b| b.is_ascii_graphic());
+    let is_echoed =
+        question.challenge.len() <= 256 && question.challenge.bytes().all(|b| b.is_ascii_graphic());
     if question.mode != "subscribe" || !is_echoed {
         return Err(InboundError::Refused { org: None }.into());
     }

@@ -52,3 +52,5 @@ mod verify;
 mod webhook_auth;
 mod webhook_bodies;
 mod webhook_replay;
+mod whatsapp;
+mod whatsapp_messages;

@@ -6,8 +6,8 @@
 //! what proves the sender is the signature. What is in the body is `whatsapp_events`' affair.
 
 use axum::http::HeaderMap;
-use subtle::ConstantTimeEq;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::inbound::{InboundError, Verified};

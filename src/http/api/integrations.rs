@@ -169,7 +169,7 @@ pub fn result_out(report: TestReport, success: bool) -> ResultOut {
 /// `draft` names an earlier try, `saveAnyway` stores what nobody could test, `switchAccount` confirms
 /// another account.
 #[utoipa::path(post, path = "/api/integrations/{provider}", tag = "integrations",
-    params(("provider" = String, Path, description = "`vapi` or `twilio`")), request_body = Object,
+    params(("provider" = String, Path, description = "`vapi`, `twilio` or `whatsapp`")), request_body = Object,
     responses((status = 200, body = ResultOut), (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
         (status = 409, body = Problem), (status = 503, body = Problem, description = "Nobody could tell; nothing was saved")))]
 pub async fn save(

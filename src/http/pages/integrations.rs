@@ -40,10 +40,8 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
         (None, _) => None,
     };
     let can_configure = page.can_configure();
-    let mut views: Vec<CardView> = cards
-        .iter()
-        .map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref()))
-        .collect();
+    let mut views: Vec<CardView> =
+        cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect();
     let receives = |card: &&mut CardView| card.provider == ProviderId::WhatsApp && card.has_credential;
     if let Some(card) = views.iter_mut().find(receives).filter(|_| can_configure) {
         let url = services.whatsapp_webhook_url(org).await?;

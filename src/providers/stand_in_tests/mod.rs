@@ -15,6 +15,7 @@ use crate::sandbox::{AccountStatus, DEMO_TWILIO, DEMO_VAPI, Fault, Sandbox, Sand
 use crate::vault::{Credential, SecretText};
 
 mod assistants;
+mod whatsapp;
 
 const PATIENT: &str = "+15550100199";
 

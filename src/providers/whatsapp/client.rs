@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::super::egress::{ANSWER_LIMIT, Auth, Body, BulkheadKey, Call, Deadline, Egress};
 use super::super::answer::{self, Unexpected};
 use super::super::below;
+use super::super::egress::{ANSWER_LIMIT, Auth, Body, BulkheadKey, Call, Deadline, Egress};
 use super::credentials::WhatsAppCredentials;
 use super::errors::WhatsAppError;
 use super::records::{Ids, Inspected, Number, Tier, TokenFacts};
@@ -73,7 +73,10 @@ impl WhatsAppClient<'_> {
     }
 
     /// Posts a message of the number.
-    pub(super) async fn post_message<T: DeserializeOwned>(&self, message: &Value) -> Result<T, WhatsAppError> {
+    pub(super) async fn post_message<T: DeserializeOwned>(
+        &self,
+        message: &Value,
+    ) -> Result<T, WhatsAppError> {
         let url = below(self.base, &[&self.credentials.phone_number_id, "messages"]);
         self.call(Method::POST, url, "/{phone_number_id}/messages", Body::Json(message)).await
     }

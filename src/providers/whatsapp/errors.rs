@@ -157,7 +157,9 @@ impl WhatsAppError {
                     None => explain(190),
                 }
             }
-            WhatsAppError::Refused { code: Some(code), message, .. } => with_message(*code, message.as_deref()),
+            WhatsAppError::Refused { code: Some(code), message, .. } => {
+                with_message(*code, message.as_deref())
+            }
             WhatsAppError::Refused { status: 401, .. } => explain(0),
             WhatsAppError::Refused { status: 403, .. } => explain(10),
             WhatsAppError::Refused { status, .. } => Explanation {

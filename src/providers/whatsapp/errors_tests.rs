@@ -34,9 +34,8 @@ fn each_reason_of_a_rejected_token_has_its_words() {
         let body = format!(r#"{{"error":{{"code":190,"error_subcode":{subcode},"message":"m"}}}}"#);
         WhatsAppError::from_reply(&Reply { status: 401, retry_after: None, body: body.into() })
     };
-    let mut sentences: Vec<_> = [458, 459, 460, 463, 464, 467, 492, 1]
-        .map(|subcode| body(subcode).explain().sentence)
-        .to_vec();
+    let mut sentences: Vec<_> =
+        [458, 459, 460, 463, 464, 467, 492, 1].map(|subcode| body(subcode).explain().sentence).to_vec();
     assert!(sentences[3].contains("expired"), "{sentences:?}");
     assert_eq!(body(463).reference().as_deref(), Some("190/463"));
     sentences.sort();
@@ -47,7 +46,8 @@ fn each_reason_of_a_rejected_token_has_its_words() {
 #[test]
 fn the_code_decides_and_not_the_status() {
     for status in [400, 403, 429] {
-        for code in [r#"{"error":{"code":80007}}"#, r#"{"error":{"code":130429}}"#, r#"{"error":{"code":4}}"#] {
+        for code in [r#"{"error":{"code":80007}}"#, r#"{"error":{"code":130429}}"#, r#"{"error":{"code":4}}"#]
+        {
             assert!(matches!(error(status, code), WhatsAppError::Throttled { .. }), "{status} {code}");
         }
     }

@@ -31,7 +31,8 @@ pub use send::{Content, MOST_TEXT, TakenByMeta, send_message};
 /// The provider's name in sentences.
 const NAME: &str = "WhatsApp";
 
-const RECEIVING: &str = "To receive messages and delivery reports, enter the app secret and the verify token both, or neither.";
+const RECEIVING: &str =
+    "To receive messages and delivery reports, enter the app secret and the verify token both, or neither.";
 
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::WhatsApp,
@@ -129,7 +130,9 @@ impl Provider for WhatsAppProvider {
             let Some(value) = filled(fields, field) else { continue };
             if !value.bytes().all(|byte| byte.is_ascii_digit()) {
                 let message = match looks_like(value) {
-                    Some(kind) => format!("This looks like {kind}. The {label} is a number of about 15 digits."),
+                    Some(kind) => {
+                        format!("This looks like {kind}. The {label} is a number of about 15 digits.")
+                    }
                     None => format!("The {label} has digits only, about 15 of them."),
                 };
                 add(field, message);

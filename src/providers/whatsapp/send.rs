@@ -22,7 +22,11 @@ pub const MOST_TEXT: usize = 4096;
 pub enum Content<'a> {
     Text(&'a str),
     /// An approved template of the business account; the texts fill the places of its body.
-    Template { name: &'a str, language: &'a str, texts: &'a [&'a str] },
+    Template {
+        name: &'a str,
+        language: &'a str,
+        texts: &'a [&'a str],
+    },
 }
 
 /// A message that Meta took. Whether it arrives is known later.
@@ -82,7 +86,9 @@ fn body(to: &PhoneNumber, content: Content<'_>, reference: &str) -> Value {
 
 fn failure(error: &WhatsAppError) -> SendError {
     let kind = match error {
-        WhatsAppError::Refused { .. } | WhatsAppError::Transport(EgressError::Invalid) => SendFailure::Refused,
+        WhatsAppError::Refused { .. } | WhatsAppError::Transport(EgressError::Invalid) => {
+            SendFailure::Refused
+        }
         // What Meta throttles it has not taken.
         WhatsAppError::Throttled { .. } => SendFailure::NotSent,
         WhatsAppError::Unavailable { .. } | WhatsAppError::Unexpected(_) => SendFailure::Undetermined,
@@ -94,7 +100,13 @@ fn failure(error: &WhatsAppError) -> SendError {
     if kind == SendFailure::Undetermined {
         sentence.push_str(" The message may have been sent.");
     }
-    SendError { kind, code: error.code(), sentence, fix: explanation.hint(), retry_after: error.retry_after() }
+    SendError {
+        kind,
+        code: error.code(),
+        sentence,
+        fix: explanation.hint(),
+        retry_after: error.retry_after(),
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +130,8 @@ mod tests {
     #[test]
     fn only_what_certainly_did_not_leave_may_be_repeated() {
         let kind = |error| failure(&error).kind;
-        let refused = WhatsAppError::Refused { status: 400, code: Some(131030), subcode: None, message: None };
+        let refused =
+            WhatsAppError::Refused { status: 400, code: Some(131030), subcode: None, message: None };
         assert_eq!(kind(refused), SendFailure::Refused);
         assert_eq!(kind(WhatsAppError::Throttled { code: Some(4), retry_after: None }), SendFailure::NotSent);
         let outage = WhatsAppError::Unavailable { status: 500, code: Some(131000) };

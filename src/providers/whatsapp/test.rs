@@ -69,7 +69,11 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
             lines.answer("send_whatsapp", Answer::No, Some(&note));
             report.notes.push(note);
         }
-        _ => lines.answer("send_whatsapp", Answer::NotTestable, Some("Shown by the first message that is sent.")),
+        _ => lines.answer(
+            "send_whatsapp",
+            Answer::NotTestable,
+            Some("Shown by the first message that is sent."),
+        ),
     }
     if filled(fields, "verifyToken").is_some() && credentials.app_secret.is_some() {
         let note = "The app secret is that of the token's app. Enter the address on the card at Meta.";
@@ -212,7 +216,10 @@ mod tests {
         assert_eq!(name_of(&number("GREEN")), "Sunrise Dental, +1 555-010-0100");
         let facts = facts_of(&number("GREEN"), Some("TIER_10K".into()));
         assert_eq!(facts.as_deref(), Some("Quality: high. Messaging limit: 10,000 customers in 24 hours."));
-        assert_eq!(facts_of(&number("RED"), None).as_deref(), Some("Quality: low. Meta may limit the number."));
+        assert_eq!(
+            facts_of(&number("RED"), None).as_deref(),
+            Some("Quality: low. Meta may limit the number.")
+        );
         assert_eq!(facts_of(&number("NA"), None), None);
     }
 

@@ -11,10 +11,13 @@ impl WhatsAppHandle<'_> {
     /// A text of a patient, as a change of a webhook. Gives Meta's id and the change.
     pub fn text(&self, account: &WhatsAppAccount, from: &str, text: &str) -> (String, Value) {
         let id = wamid(from);
-        let change = change(account, &json!({
-            "contacts": [{ "profile": { "name": "Sheena Nelson" }, "wa_id": from }],
-            "messages": [{ "from": from, "id": id, "timestamp": "1749416383", "type": "text", "text": { "body": text } }],
-        }));
+        let change = change(
+            account,
+            &json!({
+                "contacts": [{ "profile": { "name": "Sheena Nelson" }, "wa_id": from }],
+                "messages": [{ "from": from, "id": id, "timestamp": "1749416383", "type": "text", "text": { "body": text } }],
+            }),
+        );
         (id, change)
     }
 

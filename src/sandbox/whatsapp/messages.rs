@@ -92,5 +92,8 @@ fn digits(to: &Value) -> String {
 /// An id as Meta's: the recipient's number is a readable part of it.
 pub(super) fn wamid(number: &str) -> String {
     let tail = Uuid::new_v4().simple().to_string().to_uppercase();
-    format!("wamid.{}", STANDARD.encode(format!("\u{1c}\u{18}\u{b}{number}\u{15}\u{2}\0\u{11}\u{18}{tail}\0")))
+    format!(
+        "wamid.{}",
+        STANDARD.encode(format!("\u{1c}\u{18}\u{b}{number}\u{15}\u{2}\0\u{11}\u{18}{tail}\0"))
+    )
 }

@@ -28,8 +28,8 @@ mod accounts;
 mod deliver;
 mod messages;
 
-pub(super) use accounts::{WhatsAppWorld, seed};
 pub use accounts::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount};
+pub(super) use accounts::{WhatsAppWorld, seed};
 
 /// The entry in the table of contents.
 pub(super) const STAND_IN: StandIn = StandIn {
@@ -129,7 +129,9 @@ fn unknown_id(id: &str) -> Response {
 
 fn fault(fault: Fault) -> Response {
     match fault {
-        Fault::Forbidden => error(403, 10, None, "(#10) Application does not have permission for this action"),
+        Fault::Forbidden => {
+            error(403, 10, None, "(#10) Application does not have permission for this action")
+        }
         Fault::Throttled => error(429, 80007, None, "(#80007) Rate limit issues"),
         Fault::ServerError => error(500, 2, None, "An unexpected error has occurred. Please retry later."),
         Fault::Suspended => error(403, 131031, None, "(#131031) Business Account locked"),
@@ -144,9 +146,7 @@ fn fault(fault: Fault) -> Response {
 
 fn find(shared: &Shared, headers: &HeaderMap) -> Option<WhatsAppAccount> {
     let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    shared.read(|world| {
-        world.whatsapp.accounts.iter().find(|account| account.access_token == token).cloned()
-    })
+    shared.read(|world| world.whatsapp.accounts.iter().find(|account| account.access_token == token).cloned())
 }
 
 /// Signs in with the bearer token.
@@ -219,9 +219,7 @@ async fn list_numbers(State(shared): SharedState, headers: HeaderMap, Path(id): 
 
 async fn list_templates(State(shared): SharedState, headers: HeaderMap, Path(id): Path<String>) -> Answer {
     let account = sign_in_to_manage(&shared, &headers, &id)?;
-    let template = |(at, name): (usize, &String)| {
-        json!({ "id": (5_000 + at).to_string(), "name": name, "status": "APPROVED", "category": "UTILITY", "language": "en_US" })
-    };
+    let template = |(at, name): (usize, &String)| json!({ "id": (5_000 + at).to_string(), "name": name, "status": "APPROVED", "category": "UTILITY", "language": "en_US" });
     let templates: Vec<Value> = account.templates.iter().enumerate().map(template).collect();
     Ok(Json(json!({ "data": templates, "paging": { "cursors": {} } })).into_response())
 }
