@@ -20,9 +20,10 @@ use crate::domain::{IntegrationId, OrgId};
 use crate::providers::ProviderBases;
 use crate::providers::egress::Egress;
 use crate::providers::google::{GoogleError, OAuthClient};
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultError};
 use crate::webhooks::inbox::Inbox;
 use crate::webhooks::resolver::Resolver;
+use crate::webhooks::whatsapp;
 
 /// The parts that use cases, webhooks and workers are made of.
 pub struct Services {
@@ -70,6 +71,13 @@ impl Services {
     pub fn evict_all(&self) {
         self.vault.evict_all();
         self.resolver.evict_all();
+    }
+
+    /// The address that Meta posts a clinic's WhatsApp messages to.
+    pub async fn whatsapp_webhook_url(&self, org: OrgId) -> Result<String, VaultError> {
+        let route = whatsapp::route_of(&self.vault, org).await?;
+        let base = self.public_url.as_str().trim_end_matches('/');
+        Ok(format!("{base}/api/webhooks/whatsapp/{route}"))
     }
 
     /// The address that Vapi posts its messages to.

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::CallError;
+use super::{CallError, whatsapp};
 use crate::db::messages::{self, NewMessage, SendResult};
 use crate::db::{DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
@@ -30,7 +30,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Purpose::Test => "test",
             Purpose::Tool => "tool",
@@ -92,7 +92,8 @@ const fn place(org: OrgId, id: MessageId) -> Place<'static> {
     Place { org: Some(org), table: "messages", column: "sealed_content", provider: "twilio", row: id.0 }
 }
 
-/// Sends a message with the clinic's Twilio account, or says what is missing. Without a usable
+/// Sends a message with the clinic's Twilio account (a WhatsApp message with its own WhatsApp number,
+/// where it has connected one), or says what is missing. Without a usable
 /// credential no request leaves this process.
 pub async fn send(
     services: &Services,
@@ -100,6 +101,11 @@ pub async fn send(
     new: NewText,
     deadline: Deadline,
 ) -> Result<Sent, CallError> {
+    if new.channel == Channel::WhatsApp
+        && let Some(sent) = whatsapp::send_if_connected(services, org, &new, deadline).await?
+    {
+        return Ok(sent);
+    }
     let opened = services.vault.open::<TwilioCredentials>(org).await.map_err(IntegrationError::from)?;
     let id: MessageId = fresh_id();
     let content = json!({ "to": new.to.as_str(), "text": new.text }).to_string();
@@ -173,7 +179,7 @@ pub async fn send(
     }
 }
 
-async fn record(
+pub(super) async fn record(
     services: &Services,
     org: OrgId,
     id: MessageId,

@@ -9,6 +9,7 @@ pub mod booking;
 pub mod messages;
 pub mod slots;
 pub mod tools;
+pub mod whatsapp;
 
 use crate::db::DbError;
 use crate::integrations::IntegrationError;

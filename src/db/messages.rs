@@ -1,5 +1,6 @@
 //! Text messages: the row comes before the call to the provider, the result after it.
 
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -63,9 +64,51 @@ pub async fn finish(tx: &mut OrgTx, id: MessageId, result: &SendResult<'_>) -> R
     Ok(())
 }
 
+/// What a provider says about a message that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusNews {
+    /// As [`reference_of`] gives it.
+    pub reference: String,
+    /// Our own id, where the provider gave it back.
+    pub own: Option<MessageId>,
+    /// `sent`, `delivered`, `read` or `failed`.
+    pub status: &'static str,
+    /// Why it failed, by the provider's code.
+    pub error_code: Option<u32>,
+}
+
+/// What is kept of a message id that tells the recipient's number to whoever decodes it, as Meta's do:
+/// enough to find the message again by its id.
+pub fn reference_of(provider_message_id: &str) -> String {
+    format!("wamid-sha256:{}", &hex::encode(Sha256::digest(provider_message_id))[..32])
+}
+
+/// Notes what became of a WhatsApp message; news that come late or twice change nothing. A status may
+/// overtake the answer to the send, so our own id finds a message that has no provider's yet. False
+/// where there is no such message, or nothing to change.
+pub async fn note_status(tx: &mut OrgTx, news: &StatusNews, error: Option<&str>) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "with rank as (select array['parked', 'sending', 'queued', 'sent', 'failed', 'delivered', 'read'] as words)
+         update messages set status = $3, provider_message_id = $1, error_code = $4, error = $5,
+                sent_at = case when $3 = 'failed' then sent_at else coalesce(sent_at, now()) end
+           from rank
+          where provider = 'whatsapp'
+            and (provider_message_id = $1 or (provider_message_id is null and id = $2))
+            and array_position(words, status) < array_position(words, $3)",
+    )
+    .bind(&news.reference)
+    .bind(news.own.map(|id| id.0))
+    .bind(news.status)
+    .bind(news.error_code.map(|code| code.to_string()))
+    .bind(error)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// What is said about a message whose process died while it was being sent.
 const ABANDONED: &str = "The service stopped while this message was being sent, so nobody knows whether it went out. \
-     Look into the message log of Twilio before you send it again.";
+     Look into the message log of the provider before you send it again.";
 
 /// Parks what a crashed process left in flight: it is never sent again by itself.
 pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {

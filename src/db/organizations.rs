@@ -47,6 +47,14 @@ pub async fn find(tx: &mut OrgTx) -> Result<OrganizationRow, DbError> {
     .await?)
 }
 
+/// Whether conversations are kept, of an organization that may receive anything: none where it is
+/// suspended.
+pub async fn find_receiving(tx: &mut OrgTx) -> Result<Option<bool>, DbError> {
+    Ok(sqlx::query_scalar("select keep_transcripts from organizations where suspended_at is null")
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
 pub async fn update_profile(
     tx: &mut OrgTx,
     name: &str,

@@ -21,10 +21,11 @@ pub enum ProviderId {
     N8n,
     #[serde(rename = "google_calendar")]
     GoogleCalendar,
+    WhatsApp,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 9] = [
+    pub const ALL: [ProviderId; 10] = [
         ProviderId::Vapi,
         ProviderId::Twilio,
         ProviderId::ElevenLabs,
@@ -34,6 +35,7 @@ impl ProviderId {
         ProviderId::Retell,
         ProviderId::N8n,
         ProviderId::GoogleCalendar,
+        ProviderId::WhatsApp,
     ];
 
     /// The word in URLs, in the database and in the API.
@@ -48,6 +50,7 @@ impl ProviderId {
             ProviderId::Retell => "retell",
             ProviderId::N8n => "n8n",
             ProviderId::GoogleCalendar => "google_calendar",
+            ProviderId::WhatsApp => "whatsapp",
         }
     }
 }

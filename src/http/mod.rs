@@ -14,3 +14,4 @@ pub mod middleware;
 pub mod pages;
 pub mod router;
 pub mod webhooks;
+pub mod webhooks_whatsapp;

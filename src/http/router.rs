@@ -27,7 +27,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, webhooks};
+use super::{api, consent, forms, webhooks, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -76,7 +76,13 @@ pub fn router(state: AppState) -> Router {
 
     let webhooks = Router::new()
         .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
-        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post));
+        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route(
+            "/api/webhooks/whatsapp/{route}",
+            get(webhooks_whatsapp::answer_challenge)
+                .post(webhooks_whatsapp::receive)
+                .fallback(webhooks_whatsapp::only_get_and_post),
+        );
     let webhooks = webhook_layer::around(webhooks, &state, webhooks::BODY_LIMIT);
 
     let document = serde_json::to_value(&description).unwrap_or_default();

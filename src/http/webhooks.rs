@@ -112,7 +112,7 @@ pub async fn only_post() -> Response {
 }
 
 /// A body that did not come whole, or is too long.
-fn unreadable(rejection: &BytesRejection) -> HttpError {
+pub(super) fn unreadable(rejection: &BytesRejection) -> HttpError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let sentence = format!("A message can have {} KiB at most.", BODY_LIMIT / 1024);
         return HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence);

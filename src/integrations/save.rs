@@ -135,6 +135,7 @@ pub(super) async fn save_active(
     if let Some(grant) = grant {
         grant::insert(&mut tx, grant).await?;
     }
+    note(&mut tx, card.id, spec.id, report).await?;
     if spec.id == ProviderId::Vapi {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {
@@ -152,6 +153,19 @@ pub(super) async fn save_active(
     tx.commit().await?;
     services.evict(caller.org());
     Ok(form.id)
+}
+
+/// Puts what a test noticed onto the card, or takes it back. What stands on Vapi's card is `ensure`'s.
+pub(super) async fn note(
+    tx: &mut OrgTx,
+    card: IntegrationId,
+    provider: ProviderId,
+    report: &TestReport,
+) -> Result<(), IntegrationError> {
+    if provider != ProviderId::Vapi && report.outcome == Outcome::Accepted {
+        integrations::set_notice(tx, card, report.notice.as_deref()).await?;
+    }
+    Ok(())
 }
 
 /// True where a report names another account than the one that the card is pinned to.

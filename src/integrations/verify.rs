@@ -34,7 +34,9 @@ pub async fn verify(
     // Recorded as the service: members see state but own no right to write it.
     let recorder = Caller { access: crate::db::Access::Service(caller.org()), ..caller.clone() };
     let mut tx = recorder.begin(services).await?;
-    integrations::record_findings(&mut tx, card, row.id, &findings(&report)).await?;
+    if integrations::record_findings(&mut tx, card, row.id, &findings(&report)).await? {
+        save::note(&mut tx, card, provider, &report).await?;
+    }
     changes::announce(&mut tx).await?;
     let ended = if report.outcome == Outcome::Accepted { Ended::Success } else { Ended::Failure };
     caller
@@ -109,6 +111,7 @@ pub async fn restore(
     }
     credentials::mark_current(&mut tx, row.id).await?;
     integrations::activate(&mut tx, card.id, row.id, &findings(&report), caller.user()).await?;
+    save::note(&mut tx, card.id, provider, &report).await?;
     if provider == ProviderId::Vapi {
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }

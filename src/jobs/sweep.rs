@@ -100,8 +100,14 @@ async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, In
 async fn park(services: &Services, tx: &mut OrgTx, seconds: i32) -> Result<u64, IntegrationError> {
     let parked = messages::park_abandoned(tx, seconds).await?;
     if parked > 0 {
-        record(services, tx, "message.parked", "twilio".to_owned(), format!("{parked} with unknown outcome"))
-            .await?;
+        record(
+            services,
+            tx,
+            "message.parked",
+            "messages".to_owned(),
+            format!("{parked} with unknown outcome"),
+        )
+        .await?;
     }
     // All at once, so there is no further batch.
     Ok(0)

@@ -46,6 +46,8 @@ bases! {
     google_oauth: "GOOGLE_OAUTH_BASE_URL", "google-oauth-base-url", "https://oauth2.googleapis.com";
     /// Base address of Google's APIs.
     google_api: "GOOGLE_API_BASE_URL", "google-api-base-url", "https://www.googleapis.com";
+    /// Base address of Meta's Graph API, with its version.
+    whatsapp: "WHATSAPP_BASE_URL", "whatsapp-base-url", "https://graph.facebook.com/v23.0";
 }
 
 fn fixed(text: &'static str) -> Url {

@@ -13,6 +13,7 @@ use super::retell::RetellProvider;
 use super::stripe::StripeProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
+use super::whatsapp::WhatsAppProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
@@ -26,6 +27,7 @@ pub fn catalogue() -> &'static [&'static dyn Provider] {
         &RetellProvider,
         &N8nProvider,
         &GoogleCalendarProvider,
+        &WhatsAppProvider,
     ]
 }
 
@@ -41,6 +43,7 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
         ProviderId::Retell => &RetellProvider,
         ProviderId::N8n => &N8nProvider,
         ProviderId::GoogleCalendar => &GoogleCalendarProvider,
+        ProviderId::WhatsApp => &WhatsAppProvider,
     }
 }
 

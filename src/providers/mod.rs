@@ -36,6 +36,7 @@ pub mod retell;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
+pub mod whatsapp;
 
 pub use bases::ProviderBases;
 pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};

@@ -63,6 +63,9 @@ pub struct TestReport {
     pub reference: Option<String>,
     /// What limits a credential that was accepted: a trial account, an API key.
     pub notes: Vec<String>,
+    /// What somebody has to know or do although the credential works; stands on the card.
+    #[serde(default)]
+    pub notice: Option<String>,
     /// How long the provider asks to wait, in seconds.
     pub retry_after_seconds: Option<u64>,
 }
@@ -80,6 +83,7 @@ impl TestReport {
             field: None,
             reference: None,
             notes: Vec::new(),
+            notice: None,
             retry_after_seconds: None,
         }
     }

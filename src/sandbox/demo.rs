@@ -120,6 +120,7 @@ pub const DEMO_GOOGLE_CLIENT: (&str, &str) =
 
 /// Adds the demo accounts that a world does not have yet.
 pub(super) fn seed(world: &mut World) {
+    super::whatsapp::seed(world);
     for demo in DEMO_VAPI {
         if world.vapi.accounts.iter().any(|known| known.private_key == demo.private_key) {
             continue;

@@ -39,6 +39,7 @@ mod state;
 mod stripe;
 mod twilio;
 mod vapi;
+mod whatsapp;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoogle, DemoTwilio, DemoVapi};
@@ -53,6 +54,7 @@ pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
 pub use retell::{DEMO_RETELL, DemoRetell};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
 pub use stripe::{DEMO_STRIPE, DemoStripe};
+pub use whatsapp::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount, WhatsAppHandle};
 
 use listener::{Cut, SandboxListener};
 use state::Shared;
@@ -186,6 +188,11 @@ impl Sandbox {
     /// The Google stand-in.
     pub fn google(&self) -> GoogleHandle<'_> {
         GoogleHandle(&self.shared)
+    }
+
+    /// The WhatsApp stand-in.
+    pub fn whatsapp(&self) -> WhatsAppHandle<'_> {
+        WhatsAppHandle(&self.shared)
     }
 
     /// Plays a call with an assistant: every server message is sent to the assistant's server,

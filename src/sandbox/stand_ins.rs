@@ -7,7 +7,7 @@ use axum::Router;
 use url::Url;
 
 use crate::domain::ProviderId;
-use crate::providers::ProviderBases;
+use crate::providers::{ProviderBases, below};
 
 use super::Sandbox;
 use super::demo::{DEMO_GOOGLE, DEMO_TWILIO, DEMO_VAPI};
@@ -19,6 +19,7 @@ use super::resend::{self, DEMO_RESEND};
 use super::retell::{self, DEMO_RETELL};
 use super::state::Shared;
 use super::stripe::{self, DEMO_STRIPE};
+use super::whatsapp;
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -125,6 +126,7 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: google_accounts,
     },
+    whatsapp::STAND_IN,
 ];
 
 /// The stand-in of a provider.
@@ -147,7 +149,8 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    let one = |provider: ProviderId| below(sandbox, &[provider.as_str()]);
+    let at = |segments: &[&str]| below(&sandbox.shared_url, segments);
+    let one = |provider: ProviderId| at(&[provider.as_str()]);
     ProviderBases {
         vapi: sandbox.vapi_url.clone(),
         twilio: sandbox.twilio_url.clone(),
@@ -156,19 +159,11 @@ pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
         stripe: one(ProviderId::Stripe),
         hubspot: one(ProviderId::HubSpot),
         retell: one(ProviderId::Retell),
-        google_accounts: below(sandbox, &["google_calendar", "accounts"]),
-        google_oauth: below(sandbox, &["google_calendar", "oauth"]),
-        google_api: below(sandbox, &["google_calendar", "api"]),
+        google_accounts: at(&["google_calendar", "accounts"]),
+        google_oauth: at(&["google_calendar", "oauth"]),
+        google_api: at(&["google_calendar", "api"]),
+        whatsapp: one(ProviderId::WhatsApp),
     }
-}
-
-/// An address on the shared port.
-fn below(sandbox: &Sandbox, segments: &[&str]) -> Url {
-    let mut url = sandbox.shared_url.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(segments);
-    }
-    url
 }
 
 /// The stand-ins that share a port, each below its word.

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) mails: Vec<MailLogEntry>,
     #[serde(default)]
     pub(super) google: GoogleWorld,
+    #[serde(default)]
+    pub(super) whatsapp: super::whatsapp::WhatsAppWorld,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -57,3 +57,5 @@ mod voice_key;
 mod webhook_auth;
 mod webhook_bodies;
 mod webhook_replay;
+mod whatsapp;
+mod whatsapp_messages;

@@ -107,18 +107,36 @@ impl Vault {
     /// [`VaultError::Pending`] where the card's state forbids it; else what loading and opening give.
     pub async fn open<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
         let provider = C::PROVIDER;
+        let row = self.active(org, provider).await?;
+        match row.usability {
+            Usability::Usable => self.open_row(org, &row),
+            Usability::Paused => Err(VaultError::Paused { provider }),
+            Usability::Failed => Err(VaultError::Failed { provider }),
+            Usability::Pending => Err(VaultError::Pending { provider }),
+        }
+    }
+
+    /// The same whatever the card's state, for what a clinic is sent: a pause or an expired token stops
+    /// what we send, and says nothing about who writes to us.
+    ///
+    /// # Errors
+    /// [`VaultError::NotConnected`]; else what loading and opening give.
+    pub async fn open_to_receive<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
+        let row = self.active(org, C::PROVIDER).await?;
+        self.open_row(org, &row)
+    }
+
+    async fn active(&self, org: OrgId, provider: ProviderId) -> Result<Arc<ActiveCredential>, VaultError> {
         let load = async {
             let row = self.source.find_active(org, provider).await?;
             row.ok_or(VaultError::NotConnected { provider })
         };
         let generation = self.generations.of(Some(org));
-        let row = self.credentials.find_or_load((org, provider), generation, load).await?;
-        match row.usability {
-            Usability::Usable => {}
-            Usability::Paused => return Err(VaultError::Paused { provider }),
-            Usability::Failed => return Err(VaultError::Failed { provider }),
-            Usability::Pending => return Err(VaultError::Pending { provider }),
-        }
+        self.credentials.find_or_load((org, provider), generation, load).await
+    }
+
+    fn open_row<C: Credential>(&self, org: OrgId, row: &ActiveCredential) -> Result<Opened<C>, VaultError> {
+        let provider = C::PROVIDER;
         let place = Place {
             org: Some(org),
             table: "org_credentials",

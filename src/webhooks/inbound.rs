@@ -18,21 +18,27 @@ use crate::db::inbound::NewEvent;
 use crate::domain::OrgId;
 use crate::vault::{Place, Vault, VaultError};
 
-/// Proof that a request came from an organization's own Vapi account. Only [`authenticate`] makes
-/// one, and the inbox opens to nothing else.
+/// Proof that a request came from an organization's own account. Only verification makes one
+/// ([`authenticate`], and [`super::whatsapp::authenticate`]), and the inbox opens to nothing else.
 #[derive(Clone)]
 pub struct Verified {
-    route: Arc<Route>,
+    org: OrgId,
+    /// The route of an assistant; other providers have none.
+    route: Option<Arc<Route>>,
 }
 
 impl Verified {
+    pub(super) const fn of(org: OrgId) -> Self {
+        Self { org, route: None }
+    }
+
     pub fn org(&self) -> OrgId {
-        self.route.org
+        self.org
     }
 
     /// The assistant that the message named, where it named one.
     pub fn assistant(&self) -> Option<Uuid> {
-        self.route.assistant
+        self.route.as_ref().and_then(|route| route.assistant)
     }
 }
 
@@ -91,7 +97,7 @@ pub async fn authenticate(
             }
         };
         if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
-            return Ok(Verified { route });
+            return Ok(Verified { org: route.org, route: Some(route) });
         }
     }
     match unreadable {
@@ -124,7 +130,7 @@ pub async fn prepare<'b>(
     started: Instant,
 ) -> Result<(NewEvent, Payload<'b>), InboundError> {
     let verified_us = micros(started);
-    let payload = Payload::parse(body, verified.route.keep_transcripts)?;
+    let payload = Payload::parse(body, verified.route.as_ref().is_some_and(|route| route.keep_transcripts))?;
     let id = Uuid::now_v7();
     let org = verified.org();
     let sealed = vault.seal(&payload_place(org, id), &payload.to_bytes()).await?;

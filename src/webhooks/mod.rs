@@ -2,6 +2,7 @@
 //!
 //! The order is fixed: nothing is parsed as a whole and nothing is written before the signature
 //! holds. [`inbound::Verified`] is the only key to the inbox, and only verification makes one.
+//! Vapi's messages are found by what they name, WhatsApp's by their address (`whatsapp`).
 //! What a call needs (tools, messages) is in `calls`; outbound webhooks are not here yet.
 
 pub mod dedupe;
@@ -13,3 +14,5 @@ pub mod resolver;
 pub mod signature;
 pub mod strict;
 pub mod svix;
+pub mod whatsapp;
+pub mod whatsapp_events;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::badge::{StateBadge, meaning_class};
 use super::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use super::capability_list::CapabilityList;
+use super::copy_box::CopyBox;
 use super::flash::Reference;
 use super::report::capitalized;
 use super::time::Ago;
@@ -71,6 +72,16 @@ pub struct CardView {
     pub restorable: Option<CredentialId>,
     /// The provider sends text messages and can send one now.
     pub can_send_test: bool,
+    /// The address that has to be entered at the provider by hand.
+    pub callback: Option<Callback>,
+}
+
+/// An address of ours for the provider.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    pub url: String,
+    /// Where at the provider it is entered, and what with it.
+    pub place: &'static str,
 }
 
 /// Where the mark of a provider lies.
@@ -106,6 +117,12 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                 {card.error.map(|error| view! { <ErrorBox error /> })}
                 {card.notices.into_iter().map(|notice| view! { <p class="card-notice">{notice}</p> }).collect_view()}
                 <CapabilityList lines=card.capabilities />
+                {card.callback.map(|callback| {
+                    view! {
+                        <CopyBox label="Callback URL" value=callback.url />
+                        <p class="card-callback">{callback.place}</p>
+                    }
+                })}
                 {details(card.identity_name, card.hints, card.assistants)}
             </div>
             <footer class="card-footer">{actions}</footer>

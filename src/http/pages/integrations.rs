@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Page, millis, views};
 use crate::app::NavItem;
+use crate::app::components::card::{Callback, CardView};
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
@@ -40,17 +41,25 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
         (None, _) => None,
     };
     let can_configure = page.can_configure();
+    let mut views: Vec<CardView> =
+        cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect();
+    let receives = |card: &&mut CardView| card.provider == ProviderId::WhatsApp && card.has_credential;
+    if let Some(card) = views.iter_mut().find(receives).filter(|_| can_configure) {
+        let url = services.whatsapp_webhook_url(org).await?;
+        card.callback = Some(Callback { url, place: WHATSAPP_PLACE });
+    }
     let view = IntegrationsView {
         now: page.now(),
-        cards: cards
-            .iter()
-            .map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref()))
-            .collect(),
+        cards: views,
         filter: shown.show.as_deref().and_then(parse_filter),
         panel,
     };
     page.draw("Integrations", NavItem::Integrations, || integrations_page(view)).await
 }
+
+/// Where the address of WhatsApp's webhook is entered.
+const WHATSAPP_PLACE: &str = "Enter it at Meta for Developers: your app, WhatsApp, Configuration, Webhook, together with your \
+     verify token. Then subscribe to the field messages.";
 
 async fn provider_panel(
     page: &mut Page,

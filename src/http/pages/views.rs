@@ -65,6 +65,7 @@ pub fn card(
             .filter(|_| !is_connected && spec.oauth().is_none())
             .map(CredentialId),
         can_send_test: spec.id == ProviderId::Twilio && is_usable,
+        callback: None,
     }
 }
 

@@ -19,6 +19,7 @@ mod elevenlabs;
 mod keyed;
 mod n8n;
 mod resend;
+mod whatsapp;
 
 const PATIENT: &str = "+15550100199";
 

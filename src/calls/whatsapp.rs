@@ -1,0 +1,164 @@
+//! WhatsApp messages with the clinic's own number at Meta, and what Meta says about them later.
+//!
+//! The same order as in `messages`: the row first, then the call, then the result. Where nobody knows
+//! whether a message went out it is parked, until one of its statuses tells: Meta gives our own id
+//! back with each. A message through Twilio's WhatsApp sender is `messages`' affair.
+
+use serde_json::json;
+
+use super::CallError;
+use super::messages::{NewText, Purpose, Sent, record};
+use crate::db::messages::{self, NewMessage, SendResult, StatusNews, reference_of};
+use crate::db::{DbError, OrgTx, fresh_id};
+use crate::domain::mask::mask_phone;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::{MessageId, OrgId, ProviderId, UserId};
+use crate::integrations::IntegrationError;
+use crate::integrations::connect::bulkhead;
+use crate::providers::egress::Deadline;
+use crate::providers::twilio::{SendError, SendFailure};
+use crate::providers::whatsapp::{Content, WhatsAppClient, WhatsAppCredentials, explain, send_message};
+use crate::state::Services;
+use crate::vault::{Opened, Place, VaultError};
+
+/// A WhatsApp message to be sent.
+#[derive(Clone, Debug)]
+pub struct NewWhatsApp<'a> {
+    pub to: PhoneNumber,
+    pub content: Content<'a>,
+    pub purpose: Purpose,
+    pub by: Option<UserId>,
+}
+
+/// The place that a message's content is bound to.
+const fn place(org: OrgId, id: MessageId) -> Place<'static> {
+    let provider = ProviderId::WhatsApp.as_str();
+    Place { org: Some(org), table: "messages", column: "sealed_content", provider, row: id.0 }
+}
+
+/// Sends a text where the clinic has connected a number of its own; none where it has not. One that is
+/// paused or was refused is an error: nothing goes out by another way than the clinic's chosen one.
+pub(super) async fn send_if_connected(
+    services: &Services,
+    org: OrgId,
+    new: &NewText,
+    deadline: Deadline,
+) -> Result<Option<Sent>, CallError> {
+    let opened = match services.vault.open::<WhatsAppCredentials>(org).await {
+        Ok(opened) => opened,
+        Err(VaultError::NotConnected { .. }) => return Ok(None),
+        Err(error) => return Err(IntegrationError::from(error).into()),
+    };
+    let content = Content::Text(&new.text);
+    let new = NewWhatsApp { to: new.to.clone(), content, purpose: new.purpose, by: new.by };
+    send_with(services, org, &opened, new, deadline).await.map(Some)
+}
+
+/// Sends a text or a template with the clinic's own number. Without a usable credential no request
+/// leaves this process.
+pub async fn send(
+    services: &Services,
+    org: OrgId,
+    new: NewWhatsApp<'_>,
+    deadline: Deadline,
+) -> Result<Sent, CallError> {
+    let opened = services.vault.open::<WhatsAppCredentials>(org).await.map_err(IntegrationError::from)?;
+    send_with(services, org, &opened, new, deadline).await
+}
+
+async fn send_with(
+    services: &Services,
+    org: OrgId,
+    opened: &Opened<WhatsAppCredentials>,
+    new: NewWhatsApp<'_>,
+    deadline: Deadline,
+) -> Result<Sent, CallError> {
+    let id: MessageId = fresh_id();
+    let content = match new.content {
+        Content::Text(text) => json!({ "to": new.to.as_str(), "text": text }),
+        Content::Template { name, language, texts } => {
+            json!({ "to": new.to.as_str(), "template": name, "language": language, "texts": texts })
+        }
+    };
+    let sealed = services.vault.seal(&place(org, id), content.to_string().as_bytes()).await;
+    let sealed = sealed.map_err(IntegrationError::from)?;
+    let row = NewMessage {
+        id,
+        provider: ProviderId::WhatsApp.as_str(),
+        channel: "whatsapp",
+        purpose: new.purpose.as_str(),
+        recipient_mask: &mask_phone(new.to.as_str()),
+        sealed_content: sealed.as_bytes(),
+        key_version: sealed.key_version(),
+        requested_by: new.by,
+    };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    messages::insert(&mut tx, &row).await?;
+    tx.commit().await?;
+
+    let client = WhatsAppClient {
+        egress: &services.egress,
+        base: &services.bases.whatsapp,
+        credentials: &opened.credentials,
+        bulkhead: bulkhead(org, ProviderId::WhatsApp),
+        deadline,
+    };
+    let answer = send_message(&client, &new.to, new.content, &id.0.to_string()).await;
+    let reference = answer.as_ref().ok().map(|taken| reference_of(&taken.id));
+    let code = answer.as_ref().err().and_then(|failure| failure.code).map(|code| code.to_string());
+    let result = match &answer {
+        Ok(_) => SendResult {
+            status: "queued",
+            provider_message_id: reference.as_deref(),
+            error_code: None,
+            error: None,
+        },
+        Err(failure) => SendResult {
+            status: if failure.kind == SendFailure::Undetermined { "parked" } else { "failed" },
+            provider_message_id: None,
+            error_code: code.as_deref(),
+            error: Some(&failure.sentence),
+        },
+    };
+    // As for every message: what is out is out, recorded or not. A status of Meta brings it up later.
+    if let Err(error) = record(services, org, id, &result).await {
+        tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
+    }
+    match answer {
+        Ok(taken) => {
+            services.uses.integration(org, opened.integration_id);
+            Ok(Sent { id, sid: reference.unwrap_or_default(), status: taken.status })
+        }
+        Err(failure) => Err(call_error(failure)),
+    }
+}
+
+fn call_error(failure: SendError) -> CallError {
+    let is_passing = failure.kind != SendFailure::Refused;
+    let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
+    let sentence = match &failure.fix {
+        Some(fix) => format!("{} {}", failure.sentence, fix.text),
+        None => failure.sentence,
+    };
+    let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
+    match failure.kind {
+        SendFailure::Undetermined => CallError::Undetermined(error),
+        SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+    }
+}
+
+/// Notes what Meta says about messages of the clinic. Repeating it changes nothing.
+pub async fn note_statuses(services: &Services, org: OrgId, news: &[StatusNews]) -> Result<(), DbError> {
+    if news.is_empty() {
+        return Ok(());
+    }
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    for one in news {
+        let error = one.error_code.map(|code| {
+            let explanation = explain(code);
+            format!("{} {}", explanation.sentence, explanation.fix)
+        });
+        messages::note_status(&mut tx, one, error.as_deref()).await?;
+    }
+    tx.commit().await
+}

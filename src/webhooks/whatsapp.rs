@@ -1,0 +1,151 @@
+//! Who posts a WhatsApp webhook: the address names the clinic, the clinic's own app secret verifies.
+//!
+//! One Meta app has one address, so each clinic gets one of its own. It holds the clinic's id under a
+//! keyed hash: a made-up address is refused without a look into any cache or table, and no table
+//! could route one clinic's address to another. The address is no secret that anything depends on:
+//! what proves the sender is the signature. What is in the body is `whatsapp_events`' affair.
+
+use axum::http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::inbound::{InboundError, Verified};
+use super::signature::{HmacPlan, Scheme, Signed, verify};
+use crate::domain::{OrgId, ProviderId};
+use crate::vault::{Credential, SecretFields, SecretText, Vault, VaultError};
+
+/// What the keyed hash of an address is for.
+const PURPOSE: &str = "whatsapp webhook address";
+/// Bytes of it that stand in an address.
+const PROOF: usize = 16;
+
+/// The last part of a clinic's webhook address: 64 hexadecimal digits. It never changes.
+pub async fn route_of(vault: &Vault, org: OrgId) -> Result<String, VaultError> {
+    let proof = vault.fingerprint(PURPOSE, org.0.as_bytes()).await?;
+    Ok(format!("{}{}", org.0.simple(), hex::encode(&proof[..PROOF])))
+}
+
+/// The clinic of an address; none where nobody was ever given it.
+async fn org_of(vault: &Vault, route: &str) -> Result<Option<OrgId>, VaultError> {
+    let mut bytes = [0; 16 + PROOF];
+    let is_whole = hex::decode_to_slice(route, &mut bytes).is_ok();
+    let (id, given) = bytes.split_at(16);
+    let proof = vault.fingerprint(PURPOSE, id).await?;
+    let is_ours = bool::from(proof[..PROOF].ct_eq(given));
+    Ok(Uuid::from_slice(id).ok().filter(|_| is_whole && is_ours).map(OrgId))
+}
+
+/// What of a clinic's credential tells who posts; the access token is not among it.
+struct Receiver {
+    phone_number_id: String,
+    business_account_id: String,
+    app_secret: SecretText,
+    verify_token: SecretText,
+}
+
+impl Credential for Receiver {
+    const PROVIDER: ProviderId = ProviderId::WhatsApp;
+
+    fn from_fields(fields: &SecretFields) -> Result<Self, VaultError> {
+        let field = |field| {
+            let found = fields.find(field).filter(|value| !value.expose().is_empty()).cloned();
+            found.ok_or(VaultError::MissingField { provider: Self::PROVIDER, field })
+        };
+        Ok(Self {
+            phone_number_id: field("phoneNumberId")?.expose().to_owned(),
+            business_account_id: field("businessAccountId")?.expose().to_owned(),
+            app_secret: field("appSecret")?,
+            verify_token: field("verifyToken")?,
+        })
+    }
+}
+
+/// A clinic whose app secret has signed a request.
+pub struct Sender {
+    pub verified: Verified,
+    /// The number that the clinic has connected; news of any other are not its own.
+    pub phone_number_id: String,
+    pub business_account_id: String,
+}
+
+/// The clinic of an address, and what tells who posts to it, where it has connected WhatsApp to
+/// receive. Nothing is said about why there is none.
+async fn find(vault: &Vault, route: &str) -> Result<(Option<OrgId>, Option<Receiver>), InboundError> {
+    let Some(org) = org_of(vault, route).await? else { return Ok((None, None)) };
+    match vault.open_to_receive::<Receiver>(org).await {
+        Ok(opened) => Ok((Some(org), Some(opened.credentials))),
+        Err(VaultError::NotConnected { .. } | VaultError::MissingField { .. }) => Ok((Some(org), None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Meta's scheme: `X-Hub-Signature-256: sha256=` and the HMAC-SHA256 of the raw body in hexadecimal.
+/// It signs no time; that nothing counts twice is the dedupe key's work.
+fn scheme() -> Scheme {
+    Scheme::Hmac(HmacPlan {
+        signature_header: "x-hub-signature-256".to_owned(),
+        signature_prefix: Some("sha256=".to_owned()),
+        include_timestamp: false,
+        payload_format: "{body}".to_owned(),
+        ..HmacPlan::default()
+    })
+}
+
+/// Finds the clinic of an address and verifies the body with that clinic's own app secret.
+pub async fn authenticate(
+    vault: &Vault,
+    route: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Sender, InboundError> {
+    let (org, receiver) = find(vault, route).await?;
+    let signed = Signed { headers, body, method: "POST", url: "" };
+    // The same work for an address that nobody has.
+    let key = receiver.as_ref().map_or("a secret that no clinic has ever had", |one| one.app_secret.expose());
+    let is_signed = verify(&scheme(), key.as_bytes(), &signed, 0).is_ok();
+    match (org, receiver) {
+        (Some(org), Some(receiver)) if is_signed => Ok(Sender {
+            verified: Verified::of(org),
+            phone_number_id: receiver.phone_number_id,
+            business_account_id: receiver.business_account_id,
+        }),
+        (org, _) => Err(InboundError::Refused { org }),
+    }
+}
+
+/// Whether whoever sets the webhook up at Meta knows the clinic's verify token.
+pub async fn challenge(vault: &Vault, route: &str, token: &str) -> Result<(), InboundError> {
+    let (org, receiver) = find(vault, route).await?;
+    let known = receiver.as_ref().map_or("", |one| one.verify_token.expose());
+    // Hashing first makes the lengths equal, so that the comparison tells nothing about them.
+    let is_same = bool::from(Sha256::digest(token).ct_eq(&Sha256::digest(known)));
+    if is_same && receiver.is_some() { Ok(()) } else { Err(InboundError::Refused { org }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn is_signed(key: &str, body: &str, signature: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-hub-signature-256", HeaderValue::from_str(signature).unwrap());
+        let signed = Signed { headers: &headers, body: body.as_bytes(), method: "POST", url: "" };
+        verify(&scheme(), key.as_bytes(), &signed, 0).is_ok()
+    }
+
+    #[test]
+    fn metas_signature_is_an_hmac_of_the_raw_body() {
+        let good = "sha256=0329a06b62cd16b33eb6792be8c60b158d89a2ee3a876fce9a881ebb488c0914";
+        assert!(is_signed("secret", "test", good));
+        assert!(!is_signed("secret", "test ", good));
+        assert!(!is_signed("Secret", "test", good));
+        assert!(!is_signed("secret", "test", &good["sha256=".len()..]), "the prefix is a part of it");
+        assert!(!is_signed("secret", "test", &good.replace("sha256", "sha1")));
+        let empty = r#"{"object":"whatsapp_business_account","entry":[]}"#;
+        let signature = "sha256=1ca363dab318df784e1963b29dca91e2098e6cf2fbf0d3c14e09580a90684a61";
+        assert!(is_signed("app-secret-for-tests", empty, signature));
+    }
+}
