@@ -101,12 +101,9 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         first_label: "Configure",
         restorable: None,
         can_send_test: false,
-<<<<<<< HEAD
         notices: Vec::new(),
-=======
         notice: None,
         callback: None,
->>>>>>> h/whatsapp
     }
 }
 
