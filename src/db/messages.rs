@@ -16,13 +16,18 @@ pub struct NewMessage<'a> {
     pub sealed_content: &'a [u8],
     pub key_version: i32,
     pub requested_by: Option<UserId>,
+    /// Why this provider: `only`, `first`, `primary`, `fallback`, `asked`.
+    pub chosen: &'a str,
+    /// Why the fallback was used.
+    pub chosen_note: Option<&'a str>,
 }
 
 pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
-        "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version, requested_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version,
+                               requested_by, chosen, chosen_note)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(org.0)
     .bind(new.id.0)
@@ -33,6 +38,8 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     .bind(new.sealed_content)
     .bind(new.key_version)
     .bind(new.requested_by.map(|user| user.0))
+    .bind(new.chosen)
+    .bind(new.chosen_note)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -65,7 +72,7 @@ pub async fn finish(tx: &mut OrgTx, id: MessageId, result: &SendResult<'_>) -> R
 
 /// What is said about a message whose process died while it was being sent.
 const ABANDONED: &str = "The service stopped while this message was being sent, so nobody knows whether it went out. \
-     Look into the message log of Twilio before you send it again.";
+     Look into the message log of the provider before you send it again.";
 
 /// Parks what a crashed process left in flight: it is never sent again by itself.
 pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {

@@ -13,16 +13,21 @@ use super::pattern::Pattern;
 pub enum ProviderId {
     Vapi,
     Twilio,
+    Vonage,
+    Sns,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
+    pub const ALL: [ProviderId; 4] =
+        [ProviderId::Vapi, ProviderId::Twilio, ProviderId::Vonage, ProviderId::Sns];
 
     /// The word in URLs, in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             ProviderId::Vapi => "vapi",
             ProviderId::Twilio => "twilio",
+            ProviderId::Vonage => "vonage",
+            ProviderId::Sns => "sns",
         }
     }
 }

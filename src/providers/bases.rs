@@ -30,6 +30,10 @@ bases! {
     vapi: "VAPI_BASE_URL", "vapi-base-url", "https://api.vapi.ai";
     /// Base address of Twilio's API.
     twilio: "TWILIO_BASE_URL", "twilio-base-url", "https://api.twilio.com";
+    /// Base address of Vonage's SMS and account API.
+    vonage: "VONAGE_BASE_URL", "vonage-base-url", "https://rest.nexmo.com";
+    /// Domain of AWS: the names of service and region are put in front of it.
+    aws: "AWS_BASE_URL", "aws-base-url", "https://amazonaws.com";
 }
 
 fn fixed(text: &'static str) -> Url {

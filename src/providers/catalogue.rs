@@ -4,12 +4,14 @@
 use crate::domain::ProviderId;
 
 use super::Provider;
+use super::sns::SnsProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
+use super::vonage::VonageProvider;
 
 /// All providers.
 pub fn catalogue() -> &'static [&'static dyn Provider] {
-    &[&VapiProvider, &TwilioProvider]
+    &[&VapiProvider, &TwilioProvider, &VonageProvider, &SnsProvider]
 }
 
 /// The provider of that id.
@@ -17,6 +19,8 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
     match id {
         ProviderId::Vapi => &VapiProvider,
         ProviderId::Twilio => &TwilioProvider,
+        ProviderId::Vonage => &VonageProvider,
+        ProviderId::Sns => &SnsProvider,
     }
 }
 

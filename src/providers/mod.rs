@@ -23,12 +23,16 @@ pub mod egress;
 mod egress_error;
 pub mod lookup;
 pub mod report;
+pub mod sms;
+pub mod sns;
 pub mod twilio;
 pub mod vapi;
+pub mod vonage;
 
 pub use bases::ProviderBases;
 pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};
 pub use report::{Explanation, FixHint, TestReport};
+pub use sms::SmsSender;
 
 /// What every provider can do. What only some can (send a message, host an assistant) is in their
 /// own modules.
@@ -46,6 +50,11 @@ pub trait Provider: Send + Sync {
 
     /// Asks the provider what the credential can do, and changes nothing there.
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport;
+
+    /// The provider as a sender of text messages, where it is one.
+    fn sms(&self) -> Option<&dyn SmsSender> {
+        None
+    }
 }
 
 /// What is wrong with one field, in words for the person who typed it.

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::state::{AccountStatus, Stored, TwilioAccount, TwilioKey, TwilioNumber, VapiAccount, World};
-use super::vapi;
+use super::{sns, vapi, vonage};
 
 /// A Vapi organization of the sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -125,4 +125,6 @@ pub(super) fn seed(world: &mut World) {
             messaging_services: vec![demo.messaging_service_sid.to_owned()],
         });
     }
+    vonage::seed(&mut world.vonage);
+    sns::seed(&mut world.aws);
 }

@@ -28,17 +28,22 @@ mod issuer;
 mod listener;
 mod page;
 mod signing;
+mod sns;
+mod sns_signature;
 mod stand_ins;
 mod state;
 mod twilio;
 mod vapi;
+mod vonage;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
 pub use demo::{DEMO_TWILIO, DEMO_VAPI, DemoTwilio, DemoVapi};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
 pub use issuer::demo_issuer_key;
+pub use sns::{AwsAccount, DEMO_AWS};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+pub use vonage::{DEMO_VONAGE, VonageAccount};
 
 use listener::{Cut, SandboxListener};
 use state::Shared;
@@ -149,9 +154,9 @@ impl Sandbox {
         self.jwks_requests.load(Ordering::Relaxed)
     }
 
-    /// Every text message that the Twilio stand-in took, oldest first.
+    /// Every text message that a stand-in took, oldest first.
     pub fn phone_log(&self) -> Vec<PhoneLogEntry> {
-        self.shared.read(|world| world.twilio.messages.clone())
+        self.shared.read(state::World::phone_log)
     }
 
     /// The Vapi stand-in.

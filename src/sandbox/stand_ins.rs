@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::domain::ProviderId;
-use crate::providers::ProviderBases;
+use crate::providers::{ProviderBases, below};
 
 use super::Sandbox;
 use super::demo::{DEMO_TWILIO, DEMO_VAPI};
 use super::state::Shared;
+use super::{sns, vonage};
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -55,6 +56,20 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: twilio_accounts,
     },
+    StandIn {
+        provider: ProviderId::Vonage,
+        name: "Vonage",
+        router: Some(vonage::router),
+        demo_fields: vonage::demo_fields,
+        accounts: vonage::demo_accounts,
+    },
+    StandIn {
+        provider: ProviderId::Sns,
+        name: "AWS SNS",
+        router: Some(sns::router),
+        demo_fields: sns::demo_fields,
+        accounts: sns::demo_accounts,
+    },
 ];
 
 /// The stand-in of a provider.
@@ -77,7 +92,13 @@ const fn is_in_order() -> bool {
 
 /// Where the product finds each stand-in.
 pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
-    ProviderBases { vapi: sandbox.vapi_url.clone(), twilio: sandbox.twilio_url.clone() }
+    let shared = |provider: ProviderId| below(&sandbox.shared_url, &[provider.as_str()]);
+    ProviderBases {
+        vapi: sandbox.vapi_url.clone(),
+        twilio: sandbox.twilio_url.clone(),
+        vonage: shared(ProviderId::Vonage),
+        aws: shared(ProviderId::Sns),
+    }
 }
 
 /// The stand-ins that share a port, each below its word.

@@ -16,6 +16,8 @@ use super::SandboxError;
 use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
+use super::sns::AwsAccount;
+use super::vonage::VonageAccount;
 
 /// Everything that the stand-ins share.
 pub(super) struct Shared {
@@ -30,6 +32,22 @@ pub(super) struct Shared {
 pub(super) struct World {
     pub(super) vapi: VapiWorld,
     pub(super) twilio: TwilioWorld,
+    #[serde(default)]
+    pub(super) vonage: Vec<VonageAccount>,
+    #[serde(default)]
+    pub(super) aws: Vec<AwsAccount>,
+    /// Text messages that other senders than Twilio took, oldest first.
+    #[serde(default)]
+    pub(super) texts: Vec<PhoneLogEntry>,
+}
+
+impl World {
+    /// Every text message that any sender took, oldest first.
+    pub(super) fn phone_log(&self) -> Vec<PhoneLogEntry> {
+        let mut all: Vec<PhoneLogEntry> = self.twilio.messages.iter().chain(&self.texts).cloned().collect();
+        all.sort_by_key(|message| message.at);
+        all
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -170,7 +188,7 @@ impl TwilioAccount {
     }
 }
 
-/// A message that the Twilio stand-in took.
+/// A text message that a stand-in took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneLogEntry {
     pub sid: String,

@@ -103,10 +103,23 @@ impl Vault {
     /// there is one.
     ///
     /// # Errors
+    /// As [`Vault::open_active`], and what the fields lack.
+    pub async fn open<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
+        let Opened { integration_id, credential_id, credentials } =
+            self.open_active(org, C::PROVIDER).await?;
+        Ok(Opened { integration_id, credential_id, credentials: C::from_fields(&credentials)? })
+    }
+
+    /// The same by the provider's id, for families of providers: the fields as they were saved.
+    ///
+    /// # Errors
     /// [`VaultError::NotConnected`], [`VaultError::Paused`], [`VaultError::Failed`] or
     /// [`VaultError::Pending`] where the card's state forbids it; else what loading and opening give.
-    pub async fn open<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
-        let provider = C::PROVIDER;
+    pub async fn open_active(
+        &self,
+        org: OrgId,
+        provider: ProviderId,
+    ) -> Result<Opened<SecretFields>, VaultError> {
         let load = async {
             let row = self.source.find_active(org, provider).await?;
             row.ok_or(VaultError::NotConnected { provider })
@@ -127,7 +140,7 @@ impl Vault {
             row: row.credential_id.0,
         };
         let opened = self.open_with_key(&place, &row.sealed, &row.key)?;
-        let credentials = C::from_fields(&SecretFields::decode(opened.expose())?)?;
+        let credentials = SecretFields::decode(opened.expose())?;
         Ok(Opened { integration_id: row.integration_id, credential_id: row.credential_id, credentials })
     }
 

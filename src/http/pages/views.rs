@@ -14,6 +14,7 @@ use crate::domain::provider::ProviderSpec;
 use crate::domain::{CredentialId, OrgId, ProviderId};
 use crate::http::flash::Said;
 use crate::integrations::cards::Card;
+use crate::providers::sms;
 
 /// A card, as its page shows it.
 pub fn card(
@@ -54,7 +55,7 @@ pub fn card(
         may_ask: may_ask.cloned(),
         has_credential: is_connected,
         restorable: row.and_then(|row| row.restorable_id).filter(|_| !is_connected).map(CredentialId),
-        can_send_test: spec.id == ProviderId::Twilio && is_usable,
+        can_send_test: is_usable && spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY),
     }
 }
 

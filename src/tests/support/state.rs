@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voxanne::domain::OrgId;
+use voxanne::domain::{OrgId, ProviderId};
 
 use super::app::{Answer, Browser, TestApp};
+
+/// What [`TestApp::connected_clinic`] connects.
+pub const USUAL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
 
 /// The status of one provider, as the interface tells it.
 pub async fn card(browser: &Browser, provider: &str) -> Value {
