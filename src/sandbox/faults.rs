@@ -38,7 +38,7 @@ pub enum Fault {
     ErrorInside,
     /// The right answer after three seconds.
     Slow,
-    /// Twilio: every account is suspended, which Twilio says as 401 with code 20003.
+    /// Every account is suspended, as each provider says it: Twilio by 401 with code 20003.
     Suspended,
 }
 
@@ -96,7 +96,7 @@ impl Fault {
             Fault::InvalidJson => "Invalid JSON",
             Fault::ErrorInside => "200 with an error inside",
             Fault::Slow => "Slow (3 s)",
-            Fault::Suspended => "Account suspended (Twilio)",
+            Fault::Suspended => "Account suspended",
         }
     }
 
