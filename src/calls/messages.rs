@@ -5,20 +5,23 @@
 
 use serde_json::json;
 
+use super::senders::{Choice, Reason};
 use super::{CallError, whatsapp};
 use crate::db::messages::{self, NewMessage, SendResult};
-use crate::db::{DbError, OrgTx, fresh_id};
+use crate::db::{self, DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::{MessageId, OrgId, ProviderId, UserId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
-use crate::providers::twilio::{Channel, SendFailure, TwilioClient, TwilioCredentials, send_message};
+use crate::providers::sms::{SendContext, SendError, SendFailure, SentMessage};
+use crate::providers::twilio::{Channel, TwilioClient, TwilioCredentials, send_message};
+use crate::providers::{Explanation, catalogue};
 use crate::state::Services;
-use crate::vault::Place;
+use crate::vault::{Credential, Place, SecretFields};
 
-/// The longest text that is taken, in characters; Twilio splits it into segments.
+/// The longest text that is taken, in characters: what every sender takes and splits into segments.
 pub const MAX_TEXT: usize = 1600;
 
 /// Why a message is sent.
@@ -47,6 +50,8 @@ pub struct NewText {
     pub channel: Channel,
     pub purpose: Purpose,
     pub by: Option<UserId>,
+    /// Exactly this sender, whatever the clinic has chosen.
+    pub sender: Option<ProviderId>,
 }
 
 impl NewText {
@@ -68,7 +73,7 @@ impl NewText {
             let message = format!("The message is longer than {MAX_TEXT} characters.");
             return Err(CallError::Invalid { field: "message", message });
         }
-        Ok(Self { to, text: text.to_owned(), channel, purpose, by })
+        Ok(Self { to, text: text.to_owned(), channel, purpose, by, sender: None })
     }
 }
 
@@ -80,6 +85,11 @@ pub struct Sent {
     pub sid: String,
     /// The provider's word: `queued`, `accepted`.
     pub status: String,
+    /// Who sent it, and why it was this one.
+    pub provider: ProviderId,
+    pub reason: Reason,
+    /// Why the fallback was used.
+    pub note: Option<String>,
 }
 
 /// The text that a clinic's staff gets when a caller wants to book.
@@ -88,13 +98,27 @@ pub fn hot_lead_text(lead_name: &str) -> String {
 }
 
 /// The place that a message's content is bound to.
-const fn place(org: OrgId, id: MessageId) -> Place<'static> {
-    Place { org: Some(org), table: "messages", column: "sealed_content", provider: "twilio", row: id.0 }
+const fn place(org: OrgId, id: MessageId, provider: ProviderId) -> Place<'static> {
+    let provider = provider.as_str();
+    Place { org: Some(org), table: "messages", column: "sealed_content", provider, row: id.0 }
 }
 
-/// Sends a message with the clinic's Twilio account (a WhatsApp message with its own WhatsApp number,
-/// where it has connected one), or says what is missing. Without a usable
-/// credential no request leaves this process.
+/// A try that brought no id: why, and whether another sender may be tried.
+struct Failed {
+    error: CallError,
+    allows_another: bool,
+}
+
+impl<E: Into<CallError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), allows_another: false }
+    }
+}
+
+/// Sends a message with the clinic's own sender (a WhatsApp message with its own WhatsApp number, where
+/// it has connected one), or says what is missing. Without a usable credential
+/// no request leaves this process. Where the clinic has chosen a fallback, it is used only after a
+/// first that surely did not send, and never for a recipient who was refused.
 pub async fn send(
     services: &Services,
     org: OrgId,
@@ -106,38 +130,79 @@ pub async fn send(
     {
         return Ok(sent);
     }
-    let opened = services.vault.open::<TwilioCredentials>(org).await.map_err(IntegrationError::from)?;
+    let order = match new.channel {
+        Channel::Sms => {
+            let mut tx = OrgTx::service(&services.pool, org).await?;
+            let row = db::senders::find(&mut tx).await?;
+            tx.commit().await?;
+            Choice::of(&row).order(new.sender)
+        }
+        Channel::WhatsApp => vec![(ProviderId::Twilio, Reason::Only)],
+    };
+    let mut first: Option<CallError> = None;
+    for (provider, reason) in order {
+        let note = first.as_ref().map(CallError::sentence);
+        match send_by(services, org, &new, provider, reason, note, deadline).await {
+            Ok(sent) => return Ok(sent),
+            Err(Failed { error, allows_another }) => {
+                let error = match first.take() {
+                    None => error,
+                    // Whether it went out by the second is not known: that is all that counts now.
+                    Some(_) if matches!(error, CallError::Undetermined(_)) => return Err(error),
+                    Some(first) => {
+                        return Err(CallError::NoSender { first: Box::new(first), second: Box::new(error) });
+                    }
+                };
+                if !allows_another {
+                    return Err(error);
+                }
+                first = Some(error);
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| CallError::Db(DbError::NotFound)))
+}
+
+/// One try with one sender: the row, the call, the result on the row.
+async fn send_by(
+    services: &Services,
+    org: OrgId,
+    new: &NewText,
+    provider: ProviderId,
+    reason: Reason,
+    note: Option<String>,
+    deadline: Deadline,
+) -> Result<Sent, Failed> {
+    let opened = services.vault.open_active(org, provider).await.map_err(|error| Failed {
+        // Nothing was sent; but a database that is away is away for the next sender too.
+        allows_another: !error.is_transient(),
+        error: IntegrationError::from(error).into(),
+    })?;
     let id: MessageId = fresh_id();
     let content = json!({ "to": new.to.as_str(), "text": new.text }).to_string();
-    let sealed =
-        services.vault.seal(&place(org, id), content.as_bytes()).await.map_err(IntegrationError::from)?;
+    let place = place(org, id, provider);
+    let sealed = services.vault.seal(&place, content.as_bytes()).await.map_err(IntegrationError::from)?;
 
     let mut tx = OrgTx::service(&services.pool, org).await?;
     messages::insert(
         &mut tx,
         &NewMessage {
             id,
-            provider: ProviderId::Twilio.as_str(),
+            provider: provider.as_str(),
             channel: if new.channel == Channel::Sms { "sms" } else { "whatsapp" },
             purpose: new.purpose.as_str(),
             recipient_mask: &mask_phone(new.to.as_str()),
             sealed_content: sealed.as_bytes(),
             key_version: sealed.key_version(),
             requested_by: new.by,
+            chosen: reason.as_str(),
+            chosen_note: note.as_deref(),
         },
     )
     .await?;
     tx.commit().await?;
 
-    let client = TwilioClient {
-        egress: &services.egress,
-        base: &services.bases.twilio,
-        credentials: &opened.credentials,
-        bulkhead: bulkhead(org, ProviderId::Twilio),
-        deadline,
-    };
-    let answer = send_message(&client, &new.to, &new.text, new.channel, None).await;
-    let code = answer.as_ref().err().and_then(|failure| failure.code).map(|code| code.to_string());
+    let answer = ask(services, org, new, provider, &opened.credentials, deadline).await;
     let result = match &answer {
         Ok(sent) => SendResult {
             status: "queued",
@@ -148,7 +213,7 @@ pub async fn send(
         Err(failure) => SendResult {
             status: if failure.kind == SendFailure::Undetermined { "parked" } else { "failed" },
             provider_message_id: None,
-            error_code: code.as_deref(),
+            error_code: failure.code.as_deref(),
             error: Some(&failure.sentence),
         },
     };
@@ -161,22 +226,59 @@ pub async fn send(
     match answer {
         Ok(sent) => {
             services.uses.integration(org, opened.integration_id);
-            Ok(Sent { id, sid: sent.sid, status: sent.status })
+            Ok(Sent { id, sid: sent.sid, status: sent.status, provider, reason, note })
         }
-        Err(failure) => {
-            let is_passing = failure.kind != SendFailure::Refused;
-            let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
-            let sentence = match &failure.fix {
-                Some(fix) => format!("{} {}", failure.sentence, fix.text),
-                None => failure.sentence.clone(),
-            };
-            let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
-            Err(match failure.kind {
-                SendFailure::Undetermined => CallError::Undetermined(error),
-                SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
-            })
+        Err(failure) => Err(failed(&failure)),
+    }
+}
+
+/// Asks the provider, with the clinic's own credential.
+async fn ask(
+    services: &Services,
+    org: OrgId,
+    new: &NewText,
+    provider: ProviderId,
+    fields: &SecretFields,
+    deadline: Deadline,
+) -> Result<SentMessage, SendError> {
+    let found = catalogue::find(provider);
+    let bulkhead = bulkhead(org, provider);
+    if new.channel == Channel::WhatsApp {
+        let credentials =
+            TwilioCredentials::from_fields(fields).map_err(|error| SendError::incomplete(found, &error))?;
+        let client = TwilioClient {
+            egress: &services.egress,
+            base: &services.bases.twilio,
+            credentials: &credentials,
+            bulkhead,
+            deadline,
+        };
+        return send_message(&client, &new.to, &new.text, new.channel, None).await;
+    }
+    let context = SendContext { egress: &services.egress, bases: &services.bases, bulkhead, deadline };
+    match found.sms() {
+        Some(sender) => sender.send_text(&context, fields, &new.to, &new.text).await,
+        None => {
+            let sentence = format!("{} sends no text messages.", found.spec().name);
+            let explanation = Explanation { sentence: sentence.into(), fix: "".into(), url: "".into() };
+            Err(SendError::of(SendFailure::Refused, None, &explanation))
         }
     }
+}
+
+fn failed(failure: &SendError) -> Failed {
+    let is_passing = failure.kind != SendFailure::Refused;
+    let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
+    let sentence = match &failure.fix {
+        Some(fix) => format!("{} {}", failure.sentence, fix.text),
+        None => failure.sentence.clone(),
+    };
+    let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
+    let error = match failure.kind {
+        SendFailure::Undetermined => CallError::Undetermined(error),
+        SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+    };
+    Failed { error, allows_another: failure.allows_another() }
 }
 
 pub(super) async fn record(

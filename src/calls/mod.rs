@@ -7,6 +7,7 @@
 pub mod agents;
 pub mod booking;
 pub mod messages;
+pub mod senders;
 pub mod slots;
 pub mod tools;
 pub mod whatsapp;
@@ -25,6 +26,9 @@ pub enum CallError {
     /// may be told that it did not happen.
     #[error("the outcome is not known")]
     Undetermined(#[source] IntegrationError),
+    /// Neither of a clinic's two senders could send; both surely did not.
+    #[error("neither sender could send")]
+    NoSender { first: Box<CallError>, second: Box<CallError> },
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -35,6 +39,7 @@ impl CallError {
         match self {
             CallError::Invalid { message, .. } => message.clone(),
             CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
+            CallError::NoSender { first, second } => format!("{} {}", first.sentence(), second.sentence()),
             CallError::Db(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
         }
     }

@@ -17,13 +17,18 @@ pub struct NewMessage<'a> {
     pub sealed_content: &'a [u8],
     pub key_version: i32,
     pub requested_by: Option<UserId>,
+    /// Why this provider: `only`, `first`, `primary`, `fallback`, `asked`.
+    pub chosen: &'a str,
+    /// Why the fallback was used.
+    pub chosen_note: Option<&'a str>,
 }
 
 pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
-        "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version, requested_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version,
+                               requested_by, chosen, chosen_note)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(org.0)
     .bind(new.id.0)
@@ -34,6 +39,8 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     .bind(new.sealed_content)
     .bind(new.key_version)
     .bind(new.requested_by.map(|user| user.0))
+    .bind(new.chosen)
+    .bind(new.chosen_note)
     .execute(tx.conn())
     .await?;
     Ok(())

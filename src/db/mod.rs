@@ -27,6 +27,7 @@ mod pooler;
 pub mod routes;
 pub mod sealed_columns;
 pub mod sealed_source;
+pub mod senders;
 pub mod sessions;
 pub mod tool_calls;
 pub mod tx;

@@ -115,6 +115,8 @@ pub fn looks_like(value: &str) -> Option<&'static str> {
         Some("a Twilio Messaging Service SID")
     } else if hex("PN") {
         Some("a Twilio phone number SID")
+    } else if value.starts_with("AKIA") && value.len() == 20 {
+        Some("an AWS access key ID")
     } else if value.starts_with("re_") {
         Some("a Resend API key")
     } else if ["sk_live_", "sk_test_", "rk_live_", "rk_test_"].iter().any(|prefix| value.starts_with(prefix))

@@ -22,10 +22,12 @@ pub enum ProviderId {
     #[serde(rename = "google_calendar")]
     GoogleCalendar,
     WhatsApp,
+    Vonage,
+    Sns,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 10] = [
+    pub const ALL: [ProviderId; 12] = [
         ProviderId::Vapi,
         ProviderId::Twilio,
         ProviderId::ElevenLabs,
@@ -36,6 +38,8 @@ impl ProviderId {
         ProviderId::N8n,
         ProviderId::GoogleCalendar,
         ProviderId::WhatsApp,
+        ProviderId::Vonage,
+        ProviderId::Sns,
     ];
 
     /// The word in URLs, in the database and in the API.
@@ -51,6 +55,8 @@ impl ProviderId {
             ProviderId::N8n => "n8n",
             ProviderId::GoogleCalendar => "google_calendar",
             ProviderId::WhatsApp => "whatsapp",
+            ProviderId::Vonage => "vonage",
+            ProviderId::Sns => "sns",
         }
     }
 }

@@ -356,6 +356,11 @@ impl From<CallError> for HttpError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Integration(error) | CallError::Undetermined(error) => error.into(),
+            // The code is that of the clinic's first choice.
+            CallError::NoSender { first, second } => {
+                let sentence = format!("{} {}", first.sentence(), second.sentence());
+                HttpError { sentence, ..(*first).into() }
+            }
             CallError::Db(error) => error.into(),
             CallError::Invalid { field, message } => HttpError::invalid(
                 "invalid_fields",

@@ -48,6 +48,10 @@ bases! {
     google_api: "GOOGLE_API_BASE_URL", "google-api-base-url", "https://www.googleapis.com";
     /// Base address of Meta's Graph API, with its version.
     whatsapp: "WHATSAPP_BASE_URL", "whatsapp-base-url", "https://graph.facebook.com/v23.0";
+    /// Base address of Vonage's SMS and account API.
+    vonage: "VONAGE_BASE_URL", "vonage-base-url", "https://rest.nexmo.com";
+    /// Domain of AWS: the names of service and region are put in front of it.
+    aws: "AWS_BASE_URL", "aws-base-url", "https://amazonaws.com";
 }
 
 fn fixed(text: &'static str) -> Url {

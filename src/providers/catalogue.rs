@@ -10,9 +10,11 @@ use super::hubspot::HubSpotProvider;
 use super::n8n::N8nProvider;
 use super::resend::ResendProvider;
 use super::retell::RetellProvider;
+use super::sns::SnsProvider;
 use super::stripe::StripeProvider;
 use super::twilio::TwilioProvider;
 use super::vapi::VapiProvider;
+use super::vonage::VonageProvider;
 use super::whatsapp::WhatsAppProvider;
 
 /// All providers.
@@ -28,6 +30,8 @@ pub fn catalogue() -> &'static [&'static dyn Provider] {
         &N8nProvider,
         &GoogleCalendarProvider,
         &WhatsAppProvider,
+        &VonageProvider,
+        &SnsProvider,
     ]
 }
 
@@ -44,6 +48,8 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
         ProviderId::N8n => &N8nProvider,
         ProviderId::GoogleCalendar => &GoogleCalendarProvider,
         ProviderId::WhatsApp => &WhatsAppProvider,
+        ProviderId::Vonage => &VonageProvider,
+        ProviderId::Sns => &SnsProvider,
     }
 }
 

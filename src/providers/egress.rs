@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::Client;
 pub use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
@@ -127,6 +127,8 @@ pub enum Auth<'a> {
         name: &'static str,
         value: &'a str,
     },
+    /// The headers of a signature over the request, names and values.
+    Signed(&'a [(&'static str, String)]),
 }
 
 impl fmt::Debug for Auth<'_> {
@@ -136,6 +138,7 @@ impl fmt::Debug for Auth<'_> {
             Auth::Bearer(_) => "Bearer(redacted)",
             Auth::Basic { .. } => "Basic(redacted)",
             Auth::Header { .. } => "Header(redacted)",
+            Auth::Signed(_) => "Signed(redacted)",
         })
     }
 }
@@ -150,7 +153,12 @@ pub enum Body<'a> {
         key: &'a str,
     },
     Form(&'a [(&'a str, &'a str)]),
+    /// A form that is encoded already, because its bytes are signed. XML comes back.
+    SignedForm(&'a str),
 }
+
+/// The kind of a [`Body::SignedForm`], which a signature covers too.
+pub const SIGNED_FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 /// One request.
 pub struct Call<'a> {
@@ -279,8 +287,8 @@ impl Egress {
 pub struct EgressSetupError(#[source] reqwest::Error);
 
 fn build(client: &Client, call: &Call<'_>) -> Result<reqwest::Request, EgressError> {
-    let mut builder =
-        client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
+    let accept = if let Body::SignedForm(_) = call.body { "text/xml" } else { "application/json" };
+    let mut builder = client.request(call.method.clone(), call.url.clone()).header(ACCEPT, accept);
     builder = match call.auth {
         Auth::None => builder,
         Auth::Bearer(token) => {
@@ -295,12 +303,21 @@ fn build(client: &Client, call: &Call<'_>) -> Result<reqwest::Request, EgressErr
             value.set_sensitive(true);
             builder.header(name, value)
         }
+        Auth::Signed(headers) => {
+            for (name, value) in headers {
+                let mut value = HeaderValue::from_str(value).map_err(|_| EgressError::Invalid)?;
+                value.set_sensitive(true);
+                builder = builder.header(*name, value);
+            }
+            builder
+        }
     };
     builder = match call.body {
         Body::Empty => builder,
         Body::Json(value) => builder.json(value),
         Body::JsonOnce { value, key } => builder.json(value).header("idempotency-key", key),
         Body::Form(pairs) => builder.form(pairs),
+        Body::SignedForm(text) => builder.header(CONTENT_TYPE, SIGNED_FORM).body(text.to_owned()),
     };
     builder.build().map_err(|_| EgressError::Invalid)
 }

@@ -33,14 +33,18 @@ pub mod n8n;
 pub mod report;
 pub mod resend;
 pub mod retell;
+pub mod sms;
+pub mod sns;
 pub mod stripe;
 pub mod twilio;
 pub mod vapi;
+pub mod vonage;
 pub mod whatsapp;
 
 pub use bases::ProviderBases;
 pub use egress::{BulkheadKey, Deadline, Egress, EgressError, EgressOptions};
 pub use report::{Explanation, FixHint, TestReport};
+pub use sms::SmsSender;
 
 /// What every provider can do. What only some can (send a message, host an assistant) is in their
 /// own modules.
@@ -63,6 +67,11 @@ pub trait Provider: Send + Sync {
     /// the account does not tell.
     async fn choices(&self, _context: &TestContext<'_>, _fields: &SecretFields) -> Vec<Choice> {
         Vec::new()
+    }
+
+    /// The provider as a sender of text messages, where it is one.
+    fn sms(&self) -> Option<&dyn SmsSender> {
+        None
     }
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::google::{GoogleAccount, GoogleOAuthClient};
 use super::state::{AccountStatus, Stored, TwilioAccount, TwilioKey, TwilioNumber, VapiAccount, World};
-use super::vapi;
+use super::{sns, vapi, vonage};
 
 /// A Vapi organization of the sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -170,4 +170,6 @@ pub(super) fn seed(world: &mut World) {
             google.add_lasting_token(demo.access_token, client, demo.id);
         }
     }
+    vonage::seed(&mut world.vonage);
+    sns::seed(&mut world.aws);
 }

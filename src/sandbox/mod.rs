@@ -34,11 +34,14 @@ mod page;
 mod resend;
 mod retell;
 mod signing;
+mod sns;
+mod sns_signature;
 mod stand_ins;
 mod state;
 mod stripe;
 mod twilio;
 mod vapi;
+mod vonage;
 mod whatsapp;
 
 pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
@@ -52,8 +55,10 @@ pub use issuer::demo_issuer_key;
 pub use n8n::{DEMO_N8N, DemoN8n};
 pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
 pub use retell::{DEMO_RETELL, DemoRetell};
+pub use sns::{AwsAccount, DEMO_AWS};
 pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
 pub use stripe::{DEMO_STRIPE, DemoStripe};
+pub use vonage::{DEMO_VONAGE, VonageAccount};
 pub use whatsapp::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount, WhatsAppHandle};
 
 use listener::{Cut, SandboxListener};
@@ -165,9 +170,9 @@ impl Sandbox {
         self.jwks_requests.load(Ordering::Relaxed)
     }
 
-    /// Every text message that the Twilio stand-in took, oldest first.
+    /// Every text message that a stand-in took, oldest first.
     pub fn phone_log(&self) -> Vec<PhoneLogEntry> {
-        self.shared.read(|world| world.twilio.messages.clone())
+        self.shared.read(state::World::phone_log)
     }
 
     /// Every e-mail that the Resend stand-in took, oldest first.

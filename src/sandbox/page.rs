@@ -149,9 +149,9 @@ fn call_form(shared: &Shared) -> String {
 
 fn phone_log(shared: &Shared) -> String {
     let messages = shared.read(|world| {
-        world.twilio.messages.iter().rev().take(50).fold(String::new(), |mut items, message| {
+        world.phone_log().iter().rev().take(50).fold(String::new(), |mut items, message| {
             let from =
-                message.from.as_deref().or(message.messaging_service_sid.as_deref()).unwrap_or_default();
+                message.from.as_deref().or(message.messaging_service_sid.as_deref()).unwrap_or("anybody");
             let _ = write!(
                 items,
                 "<li><div><span>To <strong>{}</strong> from {} ({})</span><span>{}, {}</span></div><p>{}</p></li>",
@@ -168,7 +168,7 @@ fn phone_log(shared: &Shared) -> String {
     if messages.is_empty() {
         return section(
             "Phone log",
-            "<p>No message yet. Every text message that Twilio would have sent appears here.</p>",
+            "<p>No message yet. Every text message that would have been sent appears here.</p>",
         );
     }
     // A list that scrolls must be reachable with the keyboard.

@@ -20,6 +20,7 @@ use super::retell::{self, DEMO_RETELL};
 use super::state::Shared;
 use super::stripe::{self, DEMO_STRIPE};
 use super::whatsapp;
+use super::{sns, vonage};
 
 /// A stand-in.
 pub(super) struct StandIn {
@@ -127,6 +128,20 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         accounts: google_accounts,
     },
     whatsapp::STAND_IN,
+    StandIn {
+        provider: ProviderId::Vonage,
+        name: "Vonage",
+        router: Some(vonage::router),
+        demo_fields: vonage::demo_fields,
+        accounts: vonage::demo_accounts,
+    },
+    StandIn {
+        provider: ProviderId::Sns,
+        name: "AWS SNS",
+        router: Some(sns::router),
+        demo_fields: sns::demo_fields,
+        accounts: sns::demo_accounts,
+    },
 ];
 
 /// The stand-in of a provider.
@@ -163,6 +178,8 @@ pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
         google_oauth: at(&["google_calendar", "oauth"]),
         google_api: at(&["google_calendar", "api"]),
         whatsapp: one(ProviderId::WhatsApp),
+        vonage: one(ProviderId::Vonage),
+        aws: one(ProviderId::Sns),
     }
 }
 

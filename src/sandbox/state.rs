@@ -18,6 +18,8 @@ use super::faults::Faults;
 use super::gate::Seen;
 use super::google::GoogleWorld;
 use super::resend::MailLogEntry;
+use super::sns::AwsAccount;
+use super::vonage::VonageAccount;
 
 /// Everything that the stand-ins share.
 pub(super) struct Shared {
@@ -39,6 +41,22 @@ pub(super) struct World {
     pub(super) google: GoogleWorld,
     #[serde(default)]
     pub(super) whatsapp: super::whatsapp::WhatsAppWorld,
+    #[serde(default)]
+    pub(super) vonage: Vec<VonageAccount>,
+    #[serde(default)]
+    pub(super) aws: Vec<AwsAccount>,
+    /// Text messages that other senders than Twilio took, oldest first.
+    #[serde(default)]
+    pub(super) texts: Vec<PhoneLogEntry>,
+}
+
+impl World {
+    /// Every text message that any sender took, oldest first.
+    pub(super) fn phone_log(&self) -> Vec<PhoneLogEntry> {
+        let mut all: Vec<PhoneLogEntry> = self.twilio.messages.iter().chain(&self.texts).cloned().collect();
+        all.sort_by_key(|message| message.at);
+        all
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -179,7 +197,7 @@ impl TwilioAccount {
     }
 }
 
-/// A message that the Twilio stand-in took.
+/// A text message that a stand-in took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneLogEntry {
     pub sid: String,

@@ -164,6 +164,7 @@ async fn what_a_member_may_not_do_is_refused_with_a_sentence_and_recorded() {
         "/dashboard/agents/inbound",
         "/dashboard/agents/inbound/delete",
         "/dashboard/settings/profile",
+        "/dashboard/settings/senders",
     ];
     for (at, path) in forms.iter().enumerate() {
         let fields = [

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
-use voxanne::sandbox::{DEMO_TWILIO, DEMO_VAPI};
+use voxanne::sandbox::{DEMO_AWS, DEMO_TWILIO, DEMO_VAPI, DEMO_VONAGE};
 
 use super::support::app::Browser;
 use super::support::canaries::{Canary, Outputs};
@@ -147,6 +147,10 @@ async fn no_planted_secret_comes_out_anywhere() {
     let cookie = browser.cookie().unwrap().split_once('=').unwrap().1.to_owned();
 
     let good_twilio = json!({ "accountSid": twilio.account_sid, "authToken": twilio.auth_token, "phoneNumber": twilio.number });
+    let ([_, vonage_key, vonage_secret, vonage_number], [_, _, aws_key, aws_secret]) =
+        (DEMO_VONAGE[0], DEMO_AWS[0]);
+    let good_vonage = json!({ "apiKey": vonage_key, "apiSecret": vonage_secret, "sender": vonage_number });
+    let good_sns = json!({ "accessKeyId": aws_key, "secretAccessKey": aws_secret, "region": "eu-central-1" });
     let saves = [
         ("vapi", json!({ "apiKey": bad_vapi }), 422),
         ("vapi", json!({ "apiKey": vapi.private_key }), 200),
@@ -161,6 +165,8 @@ async fn no_planted_secret_comes_out_anywhere() {
             422,
         ),
         ("twilio", good_twilio.clone(), 200),
+        ("vonage", good_vonage.clone(), 200),
+        ("sns", good_sns.clone(), 200),
     ];
     let mut connected = Value::Null;
     for (provider, body, status) in saves {
@@ -255,17 +261,24 @@ async fn no_planted_secret_comes_out_anywhere() {
         "lost_answer",
         "throttled",
     ] {
-        stand_in.post("/faults", &[("vapi", fault), ("twilio", fault)]).await;
-        for (provider, body) in
-            [("twilio", good_twilio.clone()), ("vapi", json!({ "apiKey": vapi.private_key }))]
-        {
+        let faults = ["vapi", "twilio", "vonage", "sns"].map(|provider| (provider, fault));
+        stand_in.post("/faults", &faults).await;
+        for (provider, body) in [
+            ("twilio", good_twilio.clone()),
+            ("vapi", json!({ "apiKey": vapi.private_key })),
+            ("vonage", good_vonage.clone()),
+            ("sns", good_sns.clone()),
+        ] {
             let answer = browser.send("POST", &format!("/api/integrations/{provider}"), Some(body)).await;
             outputs.keep(&format!("saving {provider} under {fault}"), answer);
             let answer = browser.send("POST", &format!("/api/integrations/{provider}/verify"), None).await;
             outputs.keep(&format!("verifying {provider} under {fault}"), answer);
         }
-        let sent = browser.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await;
-        outputs.keep("a test message", sent);
+        for sender in ["twilio", "vonage", "sns"] {
+            let body = json!({ "to": "+15550100199", "sender": sender });
+            let sent = browser.send("POST", "/api/sms/test", Some(body)).await;
+            outputs.keep("a test message", sent);
+        }
     }
     // Two hundred more at two clinics (bar C8), in versions of which all but the last are superseded.
     let neighbour =
@@ -304,6 +317,8 @@ async fn no_planted_secret_comes_out_anywhere() {
         canary("a refused Vapi key", &bad_vapi, &[]),
         canary("the Twilio token", twilio.auth_token, &[]),
         canary("a refused Twilio token", &bad_twilio, &[]),
+        canary("the Vonage secret", vonage_secret, &[]),
+        canary("the AWS secret", aws_secret, &[]),
         canary("the API key", &api_key, &["making an API key"]),
         canary("the session cookie", &cookie, &[]),
         canary("the encryption key", key_line.split_whitespace().nth(1).unwrap(), &[]),

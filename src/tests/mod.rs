@@ -38,6 +38,7 @@ mod rotation;
 mod rotation_load;
 mod sessions;
 mod signing_secret;
+mod sms_senders;
 mod start_up;
 mod support;
 mod switching;

@@ -37,6 +37,7 @@ async fn a_form_that_was_opened_for_another_clinic_does_nothing_and_says_where_t
     let numbers = &sunrise.twilio.numbers[0].number;
     for path in [
         "/dashboard/settings/profile",
+        "/dashboard/settings/senders",
         "/dashboard/integrations/twilio/connect",
         "/dashboard/integrations/twilio/verify",
         "/dashboard/integrations/twilio/restore",

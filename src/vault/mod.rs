@@ -103,13 +103,26 @@ impl Vault {
     /// there is one.
     ///
     /// # Errors
+    /// As [`Vault::open_active`], and what the fields lack.
+    pub async fn open<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
+        let Opened { integration_id, credential_id, credentials } =
+            self.open_active(org, C::PROVIDER).await?;
+        Ok(Opened { integration_id, credential_id, credentials: C::from_fields(&credentials)? })
+    }
+
+    /// The same by the provider's id, for families of providers: the fields as they were saved.
+    ///
+    /// # Errors
     /// [`VaultError::NotConnected`], [`VaultError::Paused`], [`VaultError::Failed`] or
     /// [`VaultError::Pending`] where the card's state forbids it; else what loading and opening give.
-    pub async fn open<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
-        let provider = C::PROVIDER;
+    pub async fn open_active(
+        &self,
+        org: OrgId,
+        provider: ProviderId,
+    ) -> Result<Opened<SecretFields>, VaultError> {
         let row = self.active(org, provider).await?;
         match row.usability {
-            Usability::Usable => self.open_row(org, &row),
+            Usability::Usable => self.open_row(org, provider, &row),
             Usability::Paused => Err(VaultError::Paused { provider }),
             Usability::Failed => Err(VaultError::Failed { provider }),
             Usability::Pending => Err(VaultError::Pending { provider }),
@@ -123,7 +136,8 @@ impl Vault {
     /// [`VaultError::NotConnected`]; else what loading and opening give.
     pub async fn open_to_receive<C: Credential>(&self, org: OrgId) -> Result<Opened<C>, VaultError> {
         let row = self.active(org, C::PROVIDER).await?;
-        self.open_row(org, &row)
+        let Opened { integration_id, credential_id, credentials } = self.open_row(org, C::PROVIDER, &row)?;
+        Ok(Opened { integration_id, credential_id, credentials: C::from_fields(&credentials)? })
     }
 
     async fn active(&self, org: OrgId, provider: ProviderId) -> Result<Arc<ActiveCredential>, VaultError> {
@@ -135,8 +149,12 @@ impl Vault {
         self.credentials.find_or_load((org, provider), generation, load).await
     }
 
-    fn open_row<C: Credential>(&self, org: OrgId, row: &ActiveCredential) -> Result<Opened<C>, VaultError> {
-        let provider = C::PROVIDER;
+    fn open_row(
+        &self,
+        org: OrgId,
+        provider: ProviderId,
+        row: &ActiveCredential,
+    ) -> Result<Opened<SecretFields>, VaultError> {
         let place = Place {
             org: Some(org),
             table: "org_credentials",
@@ -145,7 +163,7 @@ impl Vault {
             row: row.credential_id.0,
         };
         let opened = self.open_with_key(&place, &row.sealed, &row.key)?;
-        let credentials = C::from_fields(&SecretFields::decode(opened.expose())?)?;
+        let credentials = SecretFields::decode(opened.expose())?;
         Ok(Opened { integration_id: row.integration_id, credential_id: row.credential_id, credentials })
     }
 

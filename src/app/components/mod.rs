@@ -11,6 +11,7 @@ pub mod field;
 pub mod flash;
 pub mod page_header;
 pub mod report;
+pub mod select;
 pub mod table;
 pub mod textarea;
 pub mod time;

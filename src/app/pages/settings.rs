@@ -1,7 +1,8 @@
-//! The clinic's profile, and every credential that it has stored.
+//! The clinic's profile, who sends its text messages, and every credential that it has stored.
 
 use leptos::prelude::*;
 
+use super::senders::{SendersForm, senders_section};
 use crate::app::components::badge::StateBadge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::card::HintRow;
@@ -24,6 +25,7 @@ pub struct SettingsView {
     pub can_configure: bool,
     pub may_ask: Option<String>,
     pub profile: ProfileForm,
+    pub senders: SendersForm,
     pub credentials: Vec<CredentialRow>,
 }
 
@@ -94,6 +96,7 @@ pub fn settings_page(view: SettingsView) -> impl IntoView {
             </header>
             {profile(view.profile, view.org, view.can_configure, view.may_ask)}
         </section>
+        {senders_section(view.senders, view.org, view.can_configure)}
         <section class="section" aria-labelledby="credentials-title">
             <header>
                 <h2 id="credentials-title">"Credentials"</h2>

@@ -8,6 +8,7 @@ use crate::app::components::badge::Badge;
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView, InputKind};
+use crate::app::components::select::{Select, SelectView};
 use crate::app::components::time::Moment;
 use crate::app::icons::{Icon, IconName};
 use crate::app::islands::form_help::FormHelp;
@@ -23,7 +24,13 @@ pub struct SmsPanelView {
     pub now: UnixMillis,
     /// What was typed last.
     pub to: String,
-    /// The clinic's sender.
+    /// The word of the sender that was asked for last; empty for the usual one.
+    pub sender: String,
+    /// Names of those who send usually, in their order.
+    pub usual: String,
+    /// Word and name of those who can be asked for; empty where there is nothing to choose.
+    pub senders: Vec<(String, String)>,
+    /// Who it comes from usually.
     pub from: Option<String>,
     /// The text that will be sent.
     pub preview: String,
@@ -70,6 +77,17 @@ pub fn sms_panel(view: SmsPanelView) -> impl IntoView {
         error: view.error,
         ..FieldView::new("to", "Send to", view.to)
     };
+    let sender = (!view.senders.is_empty()).then(|| SelectView {
+        key: "sender",
+        label: "Send with",
+        none: format!("As usual: {}", view.usual),
+        options: view.senders,
+        value: view.sender,
+        help: "One that is named here is tried alone, without the fallback.",
+        error: None,
+        disabled: false,
+        scope: "field",
+    });
     view! {
         <Panel
             id="sms-panel"
@@ -83,6 +101,7 @@ pub fn sms_panel(view: SmsPanelView) -> impl IntoView {
                 <form class="form" method="post" action="/dashboard/sms/test">
                     <OrgField org=view.org />
                     <Field field=to autofocus=true />
+                    {sender.map(|select| view! { <Select select /> })}
                     <blockquote class="preview">
                         {view.from.map(|from| view! { <p class="menu-note">{format!("From {from}")}</p> })}
                         <p>{view.preview}</p>

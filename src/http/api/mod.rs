@@ -74,6 +74,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(agents::show, agents::save, agents::remove))
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
+        .routes(routes!(sms::show_senders, sms::choose_senders))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))

@@ -1,4 +1,4 @@
-//! The test message.
+//! The test message, and who sends.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 
 use super::{Admitted, JsonBody};
 use crate::calls::messages::{self, NewText, Purpose, hot_lead_text};
+use crate::calls::senders::{self, Choice};
+use crate::domain::ProviderId;
 use crate::http::error::{HttpError, Problem};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::providers::egress::Deadline;
@@ -22,6 +24,9 @@ pub struct SmsTestIn {
     /// `whatsapp` sends it through the clinic's WhatsApp sender.
     #[serde(default)]
     pub channel: Option<String>,
+    /// Exactly this sender (`vonage`), whatever the clinic has chosen, and no fallback.
+    #[serde(default)]
+    pub sender: Option<String>,
 }
 
 /// What the provider said.
@@ -35,6 +40,12 @@ pub struct SmsTestOut {
     pub status: String,
     /// From the request to the provider's answer, in milliseconds.
     pub took_ms: u64,
+    /// The provider that sent it.
+    pub sender: String,
+    /// Why this one: `only`, `first`, `primary`, `fallback`, `asked`.
+    pub chosen: String,
+    /// Why the fallback was used.
+    pub note: Option<String>,
 }
 
 /// Sends the text of a hot lead to a chosen number, with the clinic's own sender.
@@ -58,15 +69,78 @@ pub async fn send_test(
         }
     };
     let started = Instant::now();
-    let new = NewText::parse(
+    let mut new = NewText::parse(
         &body.to,
         &hot_lead_text(SAMPLE_LEAD),
         channel,
         Purpose::Test,
         admitted.caller.user(),
     )?;
+    new.sender = body.sender.as_deref().map(senders::parse).transpose()?;
     let sent = messages::send(services, admitted.caller.org(), new, Deadline::after(Duration::from_secs(10)))
         .await?;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(SmsTestOut { success: true, sid: sent.sid, status: sent.status, took_ms }))
+    Ok(Json(SmsTestOut {
+        success: true,
+        sid: sent.sid,
+        status: sent.status,
+        took_ms,
+        sender: sent.provider.as_str().to_owned(),
+        chosen: sent.reason.as_str().to_owned(),
+        note: sent.note,
+    }))
+}
+
+/// Who sends the clinic's text messages.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendersIn {
+    /// Who sends; `null` leaves it to what is connected.
+    pub primary: Option<String>,
+    /// Who sends where the first surely did not.
+    #[serde(default)]
+    pub fallback: Option<String>,
+}
+
+/// The clinic's choice, and what it can choose from.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SendersOut {
+    pub primary: Option<String>,
+    pub fallback: Option<String>,
+    /// Who is tried for the next message, in this order.
+    pub order: Vec<String>,
+    /// Senders that are connected.
+    pub connected: Vec<String>,
+}
+
+impl From<Choice> for SendersOut {
+    fn from(choice: Choice) -> Self {
+        let word = |id: ProviderId| id.as_str().to_owned();
+        Self {
+            primary: choice.primary.map(word),
+            fallback: choice.fallback.map(word),
+            order: choice.order(None).into_iter().map(|(id, _)| word(id)).collect(),
+            connected: choice.connected.into_iter().map(word).collect(),
+        }
+    }
+}
+
+/// Shows who sends text messages.
+#[utoipa::path(get, path = "/api/sms/senders", tag = "messages", responses((status = 200, body = SendersOut)))]
+pub async fn show_senders(admitted: Admitted) -> Result<Json<SendersOut>, HttpError> {
+    let choice = senders::find(&admitted.state.services, &admitted.caller).await?;
+    Ok(Json(choice.into()))
+}
+
+/// Chooses who sends text messages, and who stands in.
+#[utoipa::path(put, path = "/api/sms/senders", tag = "messages", request_body = SendersIn,
+    responses((status = 200, body = SendersOut), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn choose_senders(
+    admitted: Admitted,
+    JsonBody(body): JsonBody<SendersIn>,
+) -> Result<Json<SendersOut>, HttpError> {
+    let (primary, fallback) = (body.primary.as_deref(), body.fallback.as_deref());
+    let choice = senders::choose(&admitted.state.services, &admitted.caller, primary, fallback).await?;
+    Ok(Json(choice.into()))
 }

@@ -7,7 +7,8 @@ use axum::response::Response;
 
 use super::Submission;
 use super::connect::make_assistants;
-use crate::calls::messages::{self, NewText, Purpose, hot_lead_text};
+use crate::calls::messages::{self, NewText, Purpose, Sent, hot_lead_text};
+use crate::calls::senders;
 use crate::domain::card::Meaning;
 use crate::domain::{CredentialId, Outcome, ProviderId};
 use crate::http::error::HttpError;
@@ -143,16 +144,18 @@ pub async fn submit_test_sms(form: Submission) -> Result<Response, HttpError> {
     let text = hot_lead_text(SAMPLE_LEAD);
     let started = Instant::now();
     let new = NewText::parse(form.fields.text("to"), &text, Channel::Sms, Purpose::Test, form.caller.user());
+    let asked = Some(form.fields.text("sender")).filter(|word| !word.is_empty());
+    let new = new.and_then(|new| Ok(NewText { sender: asked.map(senders::parse).transpose()?, ..new }));
     let sent = match new {
         Ok(new) => {
             messages::send(services, form.caller.org(), new, Deadline::after(Duration::from_secs(10))).await
         }
-        Err(error) => return form.back(PANEL, error.into(), &["to"], "sms").await,
+        Err(error) => return form.back(PANEL, error.into(), &["to", "sender"], "sms").await,
     };
     let result = match sent {
         Ok(sent) => SmsSaid {
             ok: true,
-            text: "Twilio took the message.".to_owned(),
+            text: took(&sent),
             sid: Some(sent.sid),
             status: Some(sent.status),
             at: millis(services.clock.now()),
@@ -168,12 +171,21 @@ pub async fn submit_test_sms(form: Submission) -> Result<Response, HttpError> {
         },
     };
     let said = Said {
-        values: form.fields.keep(&["to"]),
+        values: form.fields.keep(&["to", "sender"]),
         form: "sms".to_owned(),
         sms: Some(result),
         ..Said::default()
     };
     form.go(PANEL, said).await
+}
+
+/// Who took it, and why somebody else than the first did.
+fn took(sent: &Sent) -> String {
+    let name = senders::name(sent.provider);
+    match &sent.note {
+        Some(note) => format!("{name} took the message as the fallback. {note}"),
+        None => format!("{name} took the message."),
+    }
 }
 
 fn elapsed(since: Instant) -> u64 {

@@ -1,10 +1,11 @@
-//! The form of the clinic's profile.
+//! The forms of the clinic's profile and of who sends its text messages.
 
 use axum::response::Response;
 
 use super::Submission;
 use crate::audit::Ended;
 use crate::auth::accounts::is_time_zone;
+use crate::calls::senders;
 use crate::db::organizations;
 use crate::domain::card::Meaning;
 use crate::http::error::{FieldError, HttpError};
@@ -45,4 +46,13 @@ pub async fn submit_profile(form: Submission) -> Result<Response, HttpError> {
     form.caller.record(&mut tx, services, "clinic.changed", "profile", Ended::Success, "").await?;
     tx.commit().await.map_err(IntegrationError::from)?;
     form.go(HOME, Said::message(Meaning::Works, "The clinic's profile is saved")).await
+}
+
+/// `POST /dashboard/settings/senders`
+pub async fn submit_senders(form: Submission) -> Result<Response, HttpError> {
+    let (primary, fallback) = (form.fields.text("primary"), form.fields.text("fallback"));
+    match senders::choose(&form.state.services, &form.caller, Some(primary), Some(fallback)).await {
+        Ok(_) => form.go(HOME, Said::message(Meaning::Works, "Who sends text messages is saved")).await,
+        Err(error) => form.back(HOME, error.into(), &["primary", "fallback"], "senders").await,
+    }
 }

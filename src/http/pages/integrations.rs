@@ -11,7 +11,8 @@ use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
 use crate::calls::messages::hot_lead_text;
-use crate::db::{ContextRole, agents, credentials, messages, routes};
+use crate::calls::senders::{self as names, Choice};
+use crate::db::{ContextRole, agents, credentials, messages, routes, senders};
 use crate::domain::card::CardState;
 use crate::domain::{ProviderId, Role};
 use crate::http::error::HttpError;
@@ -126,17 +127,20 @@ fn counted(number: usize, noun: &str) -> String {
 
 async fn sms_panel(page: &mut Page, cards: &[Card]) -> Result<SmsPanelView, HttpError> {
     let unknown = messages::find_unknown_test(&mut page.tx).await?;
-    let twilio =
-        cards.iter().find(|card| card.spec.id == ProviderId::Twilio).and_then(|card| card.row.as_ref());
-    let hint = twilio.and_then(|row| row.hint.as_ref()).map(|hint| hint.0.clone()).unwrap_or_default();
-    let from = ["phoneNumber", "messagingServiceSid"]
-        .iter()
-        .find_map(|key| hint.get(*key)?.as_str())
-        .map(str::to_owned);
+    let choice = Choice::of(&senders::find(&mut page.tx).await?);
+    let order = choice.order(None);
+    let from = order.first().and_then(|(first, _)| shown_sender(cards, *first));
+    // Where there is nothing to choose, nothing is asked.
+    let connected = if choice.connected.len() > 1 { choice.connected } else { Vec::new() };
+    let names: Vec<&str> = order.iter().map(|(id, _)| names::name(*id)).collect();
+    let senders = connected.into_iter().map(|id| (id.as_str().to_owned(), names::name(id).to_owned()));
     Ok(SmsPanelView {
         org: page.scope.org,
         now: page.now(),
         to: page.said.values.get("to").cloned().unwrap_or_default(),
+        sender: page.said.values.get("sender").cloned().unwrap_or_default(),
+        usual: names.join(", then "),
+        senders: senders.collect(),
         from,
         preview: hot_lead_text(SAMPLE_LEAD),
         error: page.said.errors.first().map(|error| error.message.clone()),
@@ -155,6 +159,16 @@ async fn sms_panel(page: &mut Page, cards: &[Card]) -> Result<SmsPanelView, Http
             sentence: row.error.unwrap_or_default(),
         }),
     })
+}
+
+/// Who a message of this provider comes from, as the clinic has entered it.
+fn shown_sender(cards: &[Card], id: ProviderId) -> Option<String> {
+    let row = cards.iter().find(|card| card.spec.id == id)?.row.as_ref()?;
+    let hint = &row.hint.as_ref()?.0;
+    ["phoneNumber", "messagingServiceSid", "sender", "senderId", "originationNumber"]
+        .iter()
+        .find_map(|key| hint.get(*key)?.as_str())
+        .map(str::to_owned)
 }
 
 /// The name in the test message.

@@ -5,13 +5,15 @@ use axum::response::Html;
 use super::{Page, views};
 use crate::app::NavItem;
 use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::calls::senders::Choice;
 use crate::db::agents::{self, AgentRow};
-use crate::db::routes;
+use crate::db::{routes, senders};
 use crate::domain::card::CardState;
 use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
 use crate::domain::{Answer, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
+use crate::providers::sms;
 
 /// The page.
 pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
@@ -23,10 +25,11 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let phone_numbers = own_routes.iter().filter(|route| route.kind == "phone_number").count();
     let org = page.scope.org;
     let can_configure = page.can_configure();
+    let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let view = OverviewView {
         now: page.now(),
         org_name: page.scope.org_name.clone(),
-        readiness: readiness(&cards, &agents, phone_numbers),
+        readiness: readiness(&cards, &agents, &choice, phone_numbers),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
         cards: cards
             .iter()
@@ -37,7 +40,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
 }
 
 /// How a whole call goes, from what the cards, the agents and the routes say.
-fn readiness(cards: &[Card], agents: &[AgentRow], phone_numbers: usize) -> Readiness {
+fn readiness(cards: &[Card], agents: &[AgentRow], choice: &Choice, phone_numbers: usize) -> Readiness {
     // What can do a thing is found by its capability, so that a new provider needs no line here.
     let able_to = |capability: &str| -> Vec<Service<'static>> {
         ProviderId::ALL
@@ -48,7 +51,10 @@ fn readiness(cards: &[Card], agents: &[AgentRow], phone_numbers: usize) -> Readi
             .collect()
     };
     let vapi = cards.iter().find(|card| card.spec.id == ProviderId::Vapi);
-    let senders = able_to("send_sms");
+    let find = |id: ProviderId| cards.iter().find(|card| card.spec.id == id);
+    let order = choice.order(None);
+    let senders: Vec<Service<'static>> =
+        order.into_iter().filter_map(|(id, _)| find(id)).map(|card| service(card, sms::CAPABILITY)).collect();
     Readiness::of(&ReadinessFacts {
         vapi: vapi.map_or(CardState::NotConfigured, |card| card.state),
         assistants_ready: agents.iter().all(|agent| agent.vapi_state == "ready"),
@@ -72,8 +78,15 @@ fn service(card: &Card, capability: &str) -> Service<'static> {
 }
 
 fn next_steps(cards: &[Card]) -> Vec<NextStep> {
+    let sends = |card: &Card| card.spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY);
+    // One sender is enough; without any, the first is proposed.
+    let has_sender = cards.iter().any(|card| sends(card) && card.state != CardState::NotConfigured);
+    let proposed = sms::senders().next().map(|first| first.spec().id).filter(|_| !has_sender);
     cards
         .iter()
+        .filter(|card| {
+            card.state != CardState::NotConfigured || !sends(card) || proposed == Some(card.spec.id)
+        })
         .filter_map(|card| {
             let (name, word) = (card.spec.name, card.spec.id.as_str());
             let (text, label) = match card.state {

@@ -1,12 +1,14 @@
-//! `/dashboard/settings`: the clinic's profile and a table of every credential.
+//! `/dashboard/settings`: the clinic's profile, who sends its messages, and a table of every credential.
 
 use axum::response::Html;
 
 use super::{Page, millis, views};
 use crate::app::NavItem;
+use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
-use crate::db::organizations;
-use crate::domain::CredentialId;
+use crate::calls::senders::{self as names, Choice};
+use crate::db::{organizations, senders};
+use crate::domain::{CredentialId, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
 
@@ -25,15 +27,37 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         country: typed("country", stored.country),
         errors: if page.said.form == "profile" { page.said.errors.clone() } else { Vec::new() },
     };
+    let choice = Choice::of(&senders::find(&mut page.tx).await?);
+    let senders = senders_form(&page, &choice);
     let view = SettingsView {
         org: page.scope.org,
         now: page.now(),
         can_configure: page.can_configure(),
         may_ask,
         profile,
+        senders,
         credentials: cards.iter().filter_map(credential).collect(),
     };
     page.draw("Settings", NavItem::Settings, || settings_page(view)).await
+}
+
+fn senders_form(page: &Page, choice: &Choice) -> SendersForm {
+    let is_ours = page.said.form == "senders";
+    let word = |key: &str, stored: Option<ProviderId>| {
+        let stored = stored.map_or("", ProviderId::as_str).to_owned();
+        page.said.values.get(key).filter(|_| is_ours).cloned().unwrap_or(stored)
+    };
+    let chosen = [choice.primary, choice.fallback];
+    let may_choose =
+        names::family().filter(|id| choice.connected.contains(id) || chosen.contains(&Some(*id)));
+    let order: Vec<&str> = choice.order(None).into_iter().map(|(id, _)| names::name(id)).collect();
+    SendersForm {
+        options: may_choose.map(|id| (id.as_str(), names::name(id))).collect(),
+        order: if choice.primary.is_none() && choice.connected.is_empty() { Vec::new() } else { order },
+        primary: word("primary", choice.primary),
+        fallback: word("fallback", choice.fallback),
+        errors: if is_ours { page.said.errors.clone() } else { Vec::new() },
+    }
 }
 
 fn credential(card: &Card) -> Option<CredentialRow> {

@@ -16,6 +16,7 @@ use crate::domain::provider::{OAuthSpec, ProviderSpec};
 use crate::domain::{CredentialId, OrgId, ProviderId};
 use crate::http::flash::Said;
 use crate::integrations::cards::Card;
+use crate::providers::sms;
 
 /// A card, as its page shows it.
 pub fn card(
@@ -64,7 +65,7 @@ pub fn card(
             .and_then(|row| row.restorable_id)
             .filter(|_| !is_connected && spec.oauth().is_none())
             .map(CredentialId),
-        can_send_test: spec.id == ProviderId::Twilio && is_usable,
+        can_send_test: is_usable && spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY),
         callback: None,
     }
 }

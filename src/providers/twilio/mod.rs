@@ -12,7 +12,7 @@ use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
 use super::check::{each_field, filled};
-use super::{FieldProblem, Provider, TestContext, TestReport};
+use super::{FieldProblem, Provider, SmsSender, TestContext, TestReport};
 
 pub mod client;
 pub mod credentials;
@@ -24,7 +24,7 @@ mod test;
 pub use client::TwilioClient;
 pub use credentials::{Sender, TwilioAuth, TwilioCredentials};
 pub use errors::TwilioError;
-pub use send::{Channel, MOST_TEXT, SendError, SendFailure, SentMessage, send_message};
+pub use send::{Channel, MOST_TEXT, send_message};
 
 /// The provider's name in sentences.
 const NAME: &str = "Twilio";
@@ -178,6 +178,10 @@ impl Provider for TwilioProvider {
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {
         test::run(context, fields).await
+    }
+
+    fn sms(&self) -> Option<&dyn SmsSender> {
+        Some(self)
     }
 }
 

@@ -1,18 +1,18 @@
-//! Sending one message, and saying honestly what is known about it afterwards.
-//!
-//! Twilio has no idempotency key for messages: after an undetermined send nobody may repeat it
-//! without looking, or the patient gets it twice.
+//! Sending one message, by text or by WhatsApp. Twilio has no idempotency key for messages.
 
-use std::time::Duration;
-
+use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::domain::phone::PhoneNumber;
 
+use crate::vault::{Credential, SecretFields};
+
 use super::super::egress::EgressError;
 use super::super::report::FixHint;
+use super::super::sms::{SendContext, SendError, SendFailure, SentMessage, SmsSender};
+use super::TwilioProvider;
 use super::client::TwilioClient;
-use super::credentials::Sender;
+use super::credentials::{Sender, TwilioCredentials};
 use super::errors::TwilioError;
 use super::records::Message;
 
@@ -27,37 +27,30 @@ pub enum Channel {
     WhatsApp,
 }
 
-/// A message that Twilio took. Whether it arrives is known later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SentMessage {
-    pub sid: String,
-    /// `queued` or `accepted`, as Twilio says it.
-    pub status: String,
-}
+/// Codes by which Twilio refuses the recipient or the text, whoever sends: no valid number, answered
+/// STOP, no mobile number, too long.
+const ABOUT_MESSAGE: [u32; 4] = [21211, 21610, 21614, 21617];
 
-/// What is known about a message that has no sid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SendFailure {
-    /// Twilio said no; repeating it changes nothing.
-    Refused,
-    /// It may have been sent. Do not repeat it.
-    Undetermined,
-    /// It was certainly not sent; it may be repeated.
-    NotSent,
-}
-
-/// A message without a sid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{sentence}")]
-pub struct SendError {
-    pub kind: SendFailure,
-    /// Twilio's code.
-    pub code: Option<u32>,
-    /// One sentence for people.
-    pub sentence: String,
-    pub fix: Option<FixHint>,
-    pub retry_after: Option<Duration>,
+#[async_trait]
+impl SmsSender for TwilioProvider {
+    async fn send_text(
+        &self,
+        context: &SendContext<'_>,
+        fields: &SecretFields,
+        to: &PhoneNumber,
+        text: &str,
+    ) -> Result<SentMessage, SendError> {
+        let credentials =
+            TwilioCredentials::from_fields(fields).map_err(|error| SendError::incomplete(self, &error))?;
+        let client = TwilioClient {
+            egress: context.egress,
+            base: &context.bases.twilio,
+            credentials: &credentials,
+            bulkhead: context.bulkhead,
+            deadline: context.deadline,
+        };
+        send_message(&client, to, text, Channel::Sms, None).await
+    }
 }
 
 /// Sends a text through the clinic's own account. `status_callback` is where Twilio reports the
@@ -93,6 +86,7 @@ fn sender(client: &TwilioClient<'_>, channel: Channel) -> Result<(&'static str, 
             Some(number) => Ok(("From", format!("whatsapp:{number}"))),
             None => Err(SendError {
                 kind: SendFailure::Refused,
+                is_about_message: false,
                 code: None,
                 sentence: "This clinic's Twilio connection has no WhatsApp number.".to_owned(),
                 fix: Some(FixHint {
@@ -115,22 +109,17 @@ fn failure(error: &TwilioError) -> SendError {
         TwilioError::Transport(error) if error.may_have_arrived() => SendFailure::Undetermined,
         TwilioError::Transport(_) => SendFailure::NotSent,
     };
-    let explanation = error.explain();
-    let mut sentence = explanation.sentence.clone().into_owned();
-    if kind == SendFailure::Undetermined {
-        sentence.push_str(" The message may have been sent.");
-    }
     SendError {
-        kind,
-        code: error.code(),
-        sentence,
-        fix: explanation.hint(),
+        is_about_message: error.code().is_some_and(|code| ABOUT_MESSAGE.contains(&code)),
         retry_after: error.retry_after(),
+        ..SendError::of(kind, error.code().map(|code| code.to_string()), &error.explain())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::providers::answer::Unexpected;
 
@@ -144,6 +133,9 @@ mod tests {
         assert_eq!(kind(TwilioError::Unexpected(Unexpected::Html)), SendFailure::Undetermined);
         for arrived in [EgressError::Timeout, EgressError::Reset, EgressError::TooLarge] {
             assert_eq!(kind(TwilioError::Transport(arrived)), SendFailure::Undetermined);
+        }
+        for (code, is_about_message) in [(21610, true), (21211, true), (21606, false), (21408, false)] {
+            assert_eq!(failure(&refused(code)).is_about_message, is_about_message, "{code}");
         }
         let wait = Duration::from_secs(3);
         for stayed in [

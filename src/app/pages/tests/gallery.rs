@@ -13,6 +13,7 @@ use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
@@ -70,6 +71,9 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         org: org(),
         now: NOW,
         to: text.to_owned(),
+        sender: "vonage".to_owned(),
+        usual: "Twilio, then Vonage".to_owned(),
+        senders: vec![("twilio".to_owned(), "Twilio".to_owned()), ("vonage".to_owned(), text.to_owned())],
         from: Some("+1 555 010 0123".to_owned()),
         preview: "Hot lead: a caller asked for an appointment today.".to_owned(),
         error: Some("Start with + and the country code.".to_owned()),
@@ -128,6 +132,13 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             name: text.to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             country: "DE".to_owned(),
+            errors: Vec::new(),
+        },
+        senders: SendersForm {
+            options: vec![("twilio", "Twilio"), ("vonage", "Vonage")],
+            order: vec!["Twilio", "Vonage"],
+            primary: "twilio".to_owned(),
+            fallback: "vonage".to_owned(),
             errors: Vec::new(),
         },
         credentials: cards()

@@ -102,7 +102,6 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         restorable: None,
         can_send_test: false,
         notices: Vec::new(),
-        notice: None,
         callback: None,
     }
 }
