@@ -100,14 +100,18 @@ impl TokenError {
     pub const fn sentence(self) -> &'static str {
         match self {
             TokenError::Malformed => "The bearer token is neither an API key of this service nor a JWT.",
-            TokenError::Unsigned => "The token is not signed (its algorithm is \"none\"). Have it signed by its issuer.",
+            TokenError::Unsigned => {
+                "The token is not signed (its algorithm is \"none\"). Have it signed by its issuer."
+            }
             TokenError::UnknownIssuer => {
                 "The token's issuer (iss) is not configured here. Ask the operator of this service to add it."
             }
             TokenError::BadSignature => {
                 "The token's signature does not fit its issuer's key, or it is signed in another algorithm."
             }
-            TokenError::OtherAudience => "The token is made for another service: its audience (aud) is not ours.",
+            TokenError::OtherAudience => {
+                "The token is made for another service: its audience (aud) is not ours."
+            }
             TokenError::NoExpiry => "The token has no expiry (exp). A token must say when it ends.",
             TokenError::Expired => "The token has expired. Get a new one from its issuer.",
             TokenError::TooEarly => "The token is not valid yet (nbf). Compare the clocks.",
@@ -170,9 +174,8 @@ pub fn look(token: &str) -> Result<Unverified, TokenError> {
 
 fn read_part<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| TokenError::Malformed)?;
+    let bytes =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
 }
 
@@ -230,7 +233,8 @@ pub fn verify(token: &str, issuer: &Issuer, now: i64) -> Result<Bearer, TokenErr
     if claims.nbf.is_some_and(|start| start - (LEEWAY as f64) > now as f64) {
         return Err(TokenError::TooEarly);
     }
-    let org = claims.org_id.as_deref().and_then(|text| text.parse().ok()).ok_or(TokenError::NoOrganization)?;
+    let org =
+        claims.org_id.as_deref().and_then(|text| text.parse().ok()).ok_or(TokenError::NoOrganization)?;
     // What is not named is not given.
     let role = claims.role.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Role::Member);
     Ok(Bearer {

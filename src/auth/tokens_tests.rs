@@ -68,9 +68,11 @@ fn each_broken_rule_has_its_own_answer() {
     assert_eq!(with("iss", json!("https://evil.example")), Err(TokenError::UnknownIssuer));
     assert_eq!(without("org_id"), Err(TokenError::NoOrganization));
     assert_eq!(with("org_id", json!("Sunrise Dental")), Err(TokenError::NoOrganization));
-    let other = encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(b"other")).unwrap();
+    let other =
+        encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(b"other")).unwrap();
     assert_eq!(verify(&other, &issuer(), NOW), Err(TokenError::BadSignature));
-    let stronger = encode(&Header::new(Algorithm::HS512), &claims(), &EncodingKey::from_secret(SECRET)).unwrap();
+    let stronger =
+        encode(&Header::new(Algorithm::HS512), &claims(), &EncodingKey::from_secret(SECRET)).unwrap();
     assert_eq!(verify(&stronger, &issuer(), NOW), Err(TokenError::BadSignature));
 }
 
@@ -85,7 +87,8 @@ fn an_unsigned_token_is_refused_however_it_is_spelled() {
 fn a_public_key_is_no_shared_secret() {
     let keys: JwkSet = serde_json::from_value(json!({ "keys": [
         { "kty": "oct", "kid": "1", "k": "YSBzaGFyZWQgc2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM" }
-    ] })).unwrap();
+    ] }))
+    .unwrap();
     let issuer = Issuer { key: IssuerKey::Published(keys), ..issuer() };
     assert_eq!(verify(&sign(&claims()), &issuer, NOW), Err(TokenError::BadSignature));
 }
@@ -95,7 +98,8 @@ fn a_published_key_verifies_in_its_own_algorithm() {
     // RFC 8037, appendix A: the key of the Ed25519 example.
     let keys: JwkSet = serde_json::from_value(json!({ "keys": [
         { "kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }
-    ] })).unwrap();
+    ] }))
+    .unwrap();
     assert!(has_key(&keys, Some("ed")) && !has_key(&keys, Some("other")) && has_key(&keys, None));
     let issuer = Issuer { key: IssuerKey::Published(keys), ..issuer() };
     // PKCS #8 of the same example's private key.
@@ -107,7 +111,8 @@ fn a_published_key_verifies_in_its_own_algorithm() {
     assert_eq!(verify(&token, &issuer, NOW).map(|bearer| bearer.subject), Ok("booking".to_owned()));
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some("ed".to_owned());
-    let confused = encode(&header, &claims(), &EncodingKey::from_secret(b"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
+    let confused =
+        encode(&header, &claims(), &EncodingKey::from_secret(b"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
     assert_eq!(verify(&confused.unwrap(), &issuer, NOW), Err(TokenError::BadSignature));
 }
 

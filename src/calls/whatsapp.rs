@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::CallError;
 use super::messages::{NewText, Purpose, Sent, record};
+use super::senders::Reason;
 use crate::db::messages::{self, NewMessage, SendResult, StatusNews, reference_of};
 use crate::db::{DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
@@ -16,7 +17,7 @@ use crate::domain::{MessageId, OrgId, ProviderId, UserId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
-use crate::providers::twilio::{SendError, SendFailure};
+use crate::providers::sms::{SendError, SendFailure};
 use crate::providers::whatsapp::{Content, WhatsAppClient, WhatsAppCredentials, explain, send_message};
 use crate::state::Services;
 use crate::vault::{Opened, Place, VaultError};
@@ -91,6 +92,8 @@ async fn send_with(
         sealed_content: sealed.as_bytes(),
         key_version: sealed.key_version(),
         requested_by: new.by,
+        chosen: Reason::Only.as_str(),
+        chosen_note: None,
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     messages::insert(&mut tx, &row).await?;
@@ -105,7 +108,7 @@ async fn send_with(
     };
     let answer = send_message(&client, &new.to, new.content, &id.0.to_string()).await;
     let reference = answer.as_ref().ok().map(|taken| reference_of(&taken.id));
-    let code = answer.as_ref().err().and_then(|failure| failure.code).map(|code| code.to_string());
+    let code = answer.as_ref().err().and_then(|failure| failure.code.clone());
     let result = match &answer {
         Ok(_) => SendResult {
             status: "queued",
@@ -127,7 +130,14 @@ async fn send_with(
     match answer {
         Ok(taken) => {
             services.uses.integration(org, opened.integration_id);
-            Ok(Sent { id, sid: reference.unwrap_or_default(), status: taken.status })
+            Ok(Sent {
+                id,
+                sid: reference.unwrap_or_default(),
+                status: taken.status,
+                provider: ProviderId::WhatsApp,
+                reason: Reason::Only,
+                note: None,
+            })
         }
         Err(failure) => Err(call_error(failure)),
     }

@@ -70,9 +70,10 @@ pub async fn upsert(pool: &PgPool, new: &NewIssuer<'_>) -> Result<(), DbError> {
 
 /// Disables an issuer; its tokens are refused from now on.
 pub async fn disable(pool: &PgPool, issuer: &str) -> Result<(), DbError> {
-    let done = sqlx::query("update jwt_issuers set disabled_at = now() where issuer = $1 and disabled_at is null")
-        .bind(issuer)
-        .execute(pool)
-        .await?;
+    let done =
+        sqlx::query("update jwt_issuers set disabled_at = now() where issuer = $1 and disabled_at is null")
+            .bind(issuer)
+            .execute(pool)
+            .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
 }

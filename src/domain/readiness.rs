@@ -247,7 +247,9 @@ mod tests {
         assert!(readiness.sentence.starts_with("Calls are not ready yet: No phone number"));
         assert_eq!(readiness.meaning, Meaning::Attention);
         let taken = ReadinessFacts { notice: Some("Another has +15550100100."), ..all_well(&[TWILIO]) };
-        assert!(Readiness::of(&taken).sentence.starts_with("Calls are not answered on every number: Another"));
+        assert!(
+            Readiness::of(&taken).sentence.starts_with("Calls are not answered on every number: Another")
+        );
         let read_only = Service { is_able: false, ..service("Google Calendar", CardState::ConnectedLimited) };
         let readiness = Readiness::of(&ReadinessFacts { calendar: Some(read_only), ..all_well(&[TWILIO]) });
         assert!(

@@ -150,6 +150,12 @@ impl Sandbox {
         (stand_ins::of(provider).demo_fields)(&self.shared_url)
     }
 
+    /// The same without a running sandbox, for providers whose fields hold no address of it.
+    pub fn demo_fields_of(provider: ProviderId) -> Vec<(&'static str, String)> {
+        Url::parse("http://127.0.0.1/")
+            .map_or_else(|_| Vec::new(), |url| (stand_ins::of(provider).demo_fields)(&url))
+    }
+
     /// The failure switches.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults

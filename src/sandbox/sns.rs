@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use url::Url;
 use url::form_urlencoded;
 use uuid::Uuid;
-use url::Url;
 
 use crate::domain::ProviderId;
 
@@ -99,7 +99,11 @@ pub(super) fn seed(accounts: &mut Vec<AwsAccount>) {
 
 pub(super) fn demo_fields(_: &Url) -> Vec<(&'static str, String)> {
     let [_, _, key, secret] = DEMO_AWS[0];
-    vec![("accessKeyId", key.to_owned()), ("secretAccessKey", secret.to_owned()), ("region", "eu-central-1".to_owned())]
+    vec![
+        ("accessKeyId", key.to_owned()),
+        ("secretAccessKey", secret.to_owned()),
+        ("region", "eu-central-1".to_owned()),
+    ]
 }
 
 pub(super) fn demo_accounts() -> Vec<DemoAccount> {

@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
-use uuid::Uuid;
 use url::Url;
+use uuid::Uuid;
 
 use crate::domain::ProviderId;
 

@@ -38,7 +38,7 @@ pub struct News {
 
 /// Takes a verified body apart, strictly.
 pub fn read(sender: &Sender, keep_conversation: bool, body: &[u8]) -> Result<Vec<News>, EnvelopeError> {
-    let whole = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
+    let whole = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?.to_value();
     if whole["object"] != "whatsapp_business_account" {
         return Err(EnvelopeError::Unparsable);
     }
@@ -173,7 +173,7 @@ pub async fn prepare(
         call_id: None,
         dedupe_key: news.dedupe_key,
         key_version: sealed.key_version(),
-        sealed_payload: sealed.as_bytes().to_vec(),
+        sealed_payload: sealed.into_bytes(),
         summary: news.summary.to_string(),
         trace: format!(
             r#"[{{"stage":"received","us":0}},{{"stage":"verified","us":{verified_us}}},{{"stage":"sealed","us":{}}}]"#,

@@ -47,7 +47,9 @@ async fn set_paused(provider: &str, form: Submission, paused: bool) -> Result<Re
     let back = format!("{HOME}#{}", provider.as_str());
     let name = catalogue::find(provider).spec().name;
     match pause::set_paused(&form.state.services, &form.caller, provider, paused).await {
-        Ok(()) if paused => form.go(&back, Said::message(Meaning::Unknown, format!("{name} is paused"))).await,
+        Ok(()) if paused => {
+            form.go(&back, Said::message(Meaning::Unknown, format!("{name} is paused"))).await
+        }
         Ok(()) => form.go(&back, Said::message(Meaning::Works, format!("{name} is in use again"))).await,
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }
@@ -65,8 +67,11 @@ pub async fn submit_purge(Path(provider): Path<String>, form: Submission) -> Res
     let back = format!("{HOME}#{}", provider.as_str());
     match purge::purge(&form.state.services, &form.caller, provider).await {
         Ok(_) => {
-            form.go(&back, Said::message(Meaning::Unknown, format!("Everything stored for {name} is deleted")))
-                .await
+            form.go(
+                &back,
+                Said::message(Meaning::Unknown, format!("Everything stored for {name} is deleted")),
+            )
+            .await
         }
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }

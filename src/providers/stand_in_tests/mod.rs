@@ -95,6 +95,15 @@ impl Bench {
     }
 }
 
+/// What a form takes for the first demo account, for providers whose fields hold no address.
+fn demo_of(provider: ProviderId) -> SecretFields {
+    let mut fields = SecretFields::new();
+    for (key, value) in Sandbox::demo_fields_of(provider) {
+        fields.insert(key, SecretText::new(value));
+    }
+    fields
+}
+
 fn fields(pairs: &[(&str, &str)]) -> SecretFields {
     let mut fields = SecretFields::new();
     for (key, value) in pairs {

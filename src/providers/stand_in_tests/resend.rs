@@ -4,6 +4,7 @@ use super::*;
 use crate::providers::mail::{Mail, MailFailure, Mailer};
 use crate::providers::resend::{ResendClient, ResendCredentials};
 use crate::sandbox::{DEMO_RESEND, DemoResend};
+use crate::vault::Credential;
 
 fn fields_of(demo: &DemoResend, from: &str) -> SecretFields {
     fields(&[("apiKey", demo.key), ("from", from)])

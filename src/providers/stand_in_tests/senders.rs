@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Bench, PATIENT, answer, fields};
+use super::{Bench, PATIENT, answer, demo_of};
 use crate::domain::{Answer, Outcome, ProviderId};
 use crate::providers::sms::SendFailure;
 use crate::providers::{SecretFields, TestReport};
-use crate::sandbox::{DEMO_AWS, DEMO_VONAGE, Fault, Sandbox};
+use crate::sandbox::{DEMO_AWS, DEMO_VONAGE, Fault};
 use crate::vault::SecretText;
 
 const OTHERS: [ProviderId; 2] = [ProviderId::Vonage, ProviderId::Sns];
 const TIME: Duration = Duration::from_secs(5);
 
 fn demo(provider: ProviderId) -> SecretFields {
-    fields(&Sandbox::demo_fields(provider))
+    demo_of(provider)
 }
 
 fn with(provider: ProviderId, key: &str, value: &str) -> SecretFields {

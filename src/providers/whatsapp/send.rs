@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::domain::phone::PhoneNumber;
 
 use super::super::egress::EgressError;
-use super::super::twilio::{SendError, SendFailure};
+use super::super::sms::{SendError, SendFailure};
 use super::client::WhatsAppClient;
 use super::errors::WhatsAppError;
 use super::records::Taken;
@@ -102,7 +102,8 @@ fn failure(error: &WhatsAppError) -> SendError {
     }
     SendError {
         kind,
-        code: error.code(),
+        is_about_message: false,
+        code: error.code().map(|code| code.to_string()),
         sentence,
         fix: explanation.hint(),
         retry_after: error.retry_after(),

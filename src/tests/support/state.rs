@@ -7,9 +7,6 @@ use voxanne::providers::catalogue;
 
 use super::app::{Answer, Browser, TestApp};
 
-/// What [`TestApp::connected_clinic`] connects.
-pub const USUAL: [ProviderId; 2] = [ProviderId::Vapi, ProviderId::Twilio];
-
 /// The providers that are connected with the fields of a form; the others ask for consent.
 pub fn by_fields() -> Vec<ProviderId> {
     let is_by_fields = |id: &ProviderId| catalogue::find(*id).spec().oauth().is_none();
