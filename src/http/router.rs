@@ -23,6 +23,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use uuid::Uuid;
 
 use super::error::HttpError;
+use super::middleware::body_limit;
 use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
@@ -73,7 +74,8 @@ pub fn router(state: AppState) -> Router {
         .layer(session_layer(&state))
         .layer(middleware::from_fn(refuse_cross_site))
         .layer(CsrfLayer::new())
-        .layer(DefaultBodyLimit::max(64 * 1024));
+        .layer(DefaultBodyLimit::max(body_limit::LIMIT))
+        .layer(middleware::from_fn(body_limit::refuse_too_large));
 
     let webhooks = Router::new()
         .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
