@@ -33,7 +33,7 @@ pub struct IntegrationsView {
 pub enum Panel {
     Connect(Box<ConnectPanelView>),
     Disconnect(DisconnectPanelView),
-    Sms(SmsPanelView),
+    Sms(Box<SmsPanelView>),
 }
 
 /// The page.
@@ -47,7 +47,7 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
     let panel = panel.map(|panel| match panel {
         Panel::Connect(view) => connect_panel(*view).into_any(),
         Panel::Disconnect(view) => disconnect_panel(view).into_any(),
-        Panel::Sms(view) => sms_panel(view).into_any(),
+        Panel::Sms(view) => sms_panel(*view).into_any(),
     });
     view! {
         <PageHeader title="Integrations" lead=lead />
