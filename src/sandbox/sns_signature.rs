@@ -1,4 +1,4 @@
-//! Verifies AWS's signature (SigV4) of a request, written down from AWS's description and not with
+//! Verifies AWS's signature (`SigV4`) of a request, written down from AWS's description and not with
 //! the library that signs: a mistake in one is not a mistake in the other.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 

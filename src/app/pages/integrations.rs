@@ -35,7 +35,7 @@ pub enum Panel {
     Connect(Box<ConnectPanelView>),
     Consent(Box<ConsentPanelView>),
     Disconnect(DisconnectPanelView),
-    Sms(SmsPanelView),
+    Sms(Box<SmsPanelView>),
 }
 
 /// The page.
@@ -50,7 +50,7 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
         Panel::Connect(view) => connect_panel(*view).into_any(),
         Panel::Consent(view) => consent_panel(*view).into_any(),
         Panel::Disconnect(view) => disconnect_panel(view).into_any(),
-        Panel::Sms(view) => sms_panel(view).into_any(),
+        Panel::Sms(view) => sms_panel(*view).into_any(),
     });
     view! {
         <PageHeader title="Integrations" lead=lead />

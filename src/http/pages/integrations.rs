@@ -33,7 +33,7 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let agents = agents::list(&mut page.tx).await?;
     let org = page.scope.org;
     let panel = match (shown.panel.as_deref(), page.can_configure()) {
-        (Some("sms"), true) => Some(Panel::Sms(sms_panel(&mut page, &cards).await?)),
+        (Some("sms"), true) => Some(Panel::Sms(Box::new(sms_panel(&mut page, &cards).await?))),
         (Some(word), true) => {
             let provider: ProviderId = word.parse().map_err(|()| HttpError::not_found())?;
             Some(provider_panel(&mut page, provider, &cards, shown.confirm.is_some()).await?)

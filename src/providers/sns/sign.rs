@@ -1,4 +1,4 @@
-//! AWS's signature (SigV4) over one form, by the crate that AWS's own SDK signs with.
+//! AWS's signature (`SigV4`) over one form, by the crate that AWS's own SDK signs with.
 
 use std::time::SystemTime;
 

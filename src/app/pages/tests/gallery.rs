@@ -234,7 +234,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("undetermined", panel(Panel::Connect(Box::new(connected(Outcome::Undetermined, Some("d")))))),
         ("success", panel(Panel::Connect(Box::new(success)))),
         ("disconnect", panel(Panel::Disconnect(disconnect))),
-        ("sms", panel(Panel::Sms(sms))),
+        ("sms", panel(Panel::Sms(Box::new(sms)))),
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
