@@ -32,6 +32,7 @@ mod messages;
 mod other_account;
 mod phone_numbers;
 mod pooler;
+mod readiness;
 mod rest;
 mod retention;
 mod rotation;

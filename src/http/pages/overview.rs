@@ -39,17 +39,13 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     page.draw("Overview", NavItem::Overview, || overview_page(view)).await
 }
 
+/// The capability of a calendar that takes appointments.
+const BOOK: &str = "book";
+
 /// How a whole call goes, from what the cards, the agents and the routes say.
 fn readiness(cards: &[Card], agents: &[AgentRow], choice: &Choice, phone_numbers: usize) -> Readiness {
-    // What can do a thing is found by its capability, so that a new provider needs no line here.
-    let able_to = |capability: &str| -> Vec<Service<'static>> {
-        ProviderId::ALL
-            .into_iter()
-            .filter_map(|id| cards.iter().find(|card| card.spec.id == id))
-            .filter(|card| card.spec.capabilities.iter().any(|known| known.key == capability))
-            .map(|card| service(card, capability))
-            .collect()
-    };
+    // Found by what it can do, so that another calendar needs no line here.
+    let calendar = cards.iter().find(|card| card.spec.capabilities.iter().any(|known| known.key == BOOK));
     let vapi = cards.iter().find(|card| card.spec.id == ProviderId::Vapi);
     let find = |id: ProviderId| cards.iter().find(|card| card.spec.id == id);
     let order = choice.order(None);
@@ -61,7 +57,7 @@ fn readiness(cards: &[Card], agents: &[AgentRow], choice: &Choice, phone_numbers
         assistant_error: agents.iter().find_map(|agent| agent.vapi_error.as_deref()),
         notice: vapi.and_then(|card| card.row.as_ref()?.notice.as_deref()),
         phone_numbers: Some(phone_numbers),
-        calendar: able_to("create_event").first().copied(),
+        calendar: calendar.map(|card| service(card, BOOK)),
         senders: &senders,
     })
 }

@@ -7,7 +7,7 @@
 pub(super) type Row = (u32, &'static str, &'static str, &'static str);
 
 pub(super) const APPS: &str = "https://developers.facebook.com/apps/";
-pub(super) const MANAGER: &str = "https://business.facebook.com/wa/manage/home/";
+pub(super) const MANAGER: &str = "https://business.facebook.com/latest/whatsapp_manager/overview/";
 pub(super) const NUMBERS: &str = "https://business.facebook.com/wa/manage/phone-numbers/";
 pub(super) const SYSTEM_USERS: &str = "https://business.facebook.com/settings/system-users/";
 const TEMPLATES: &str = "https://business.facebook.com/wa/manage/message-templates/";
