@@ -175,6 +175,17 @@ impl<'a> Lines<'a> {
         self.answers.iter().any(|line| line.answer == Answer::No)
     }
 
+    /// Adds a sentence to the note of a line that was answered before. Whoever watches has seen the
+    /// line without it; the report has it.
+    pub(super) fn amend(&mut self, key: &str, sentence: &str) {
+        if let Some(line) = self.answers.iter_mut().find(|line| line.capability == key) {
+            line.note = Some(match line.note.take() {
+                Some(note) => format!("{note} {sentence}"),
+                None => sentence.to_owned(),
+            });
+        }
+    }
+
     /// All lines in the order of the provider; what was not asked is unknown.
     pub(super) fn finish(mut self) -> Vec<CapabilityResult> {
         for capability in self.spec.capabilities {

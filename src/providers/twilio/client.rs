@@ -12,7 +12,7 @@ use super::super::egress::{ANSWER_LIMIT, Auth, Body, BulkheadKey, Call, Deadline
 use super::super::{answer, below};
 use super::credentials::TwilioCredentials;
 use super::errors::TwilioError;
-use super::records::{Account, NumberList, OwnedNumber, Service};
+use super::records::{Account, Balance, NumberList, OwnedNumber, Service};
 
 const VERSION: &str = "2010-04-01";
 
@@ -32,6 +32,11 @@ impl TwilioClient<'_> {
         let file = format!("{}.json", self.credentials.account_sid);
         let url = below(self.base, &[VERSION, "Accounts", &file]);
         self.get(url, "/2010-04-01/Accounts/{sid}.json").await
+    }
+
+    /// What is left on the account. An API key may not ask for it.
+    pub async fn balance(&self) -> Result<Balance, TwilioError> {
+        self.get(self.resource("Balance.json"), "/2010-04-01/Accounts/{sid}/Balance.json").await
     }
 
     /// Any number of the account: the cheapest question that an API key may ask.

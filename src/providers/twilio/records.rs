@@ -36,6 +36,13 @@ pub struct NumberCapabilities {
     pub sms: bool,
 }
 
+/// What is left on the account. Nothing of it is a number in Twilio's answer.
+#[derive(Debug, Deserialize)]
+pub struct Balance {
+    pub balance: String,
+    pub currency: String,
+}
+
 /// A Messaging Service.
 #[derive(Debug, Deserialize)]
 pub struct Service {

@@ -38,7 +38,13 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
             return TestReport { capabilities: lines.finish(), ..*report };
         }
     };
-    if let Err(problem) = sender(&client, &mut lines).await {
+    // Nice to know, and no part of the verdict: asked beside the sender, so that nobody waits for it.
+    let (found, left) = tokio::join!(sender(&client, &mut lines), balance(&client));
+    if let Some(left) = left {
+        lines.amend("account", &left);
+        report.notes.push(left);
+    }
+    if let Err(problem) = found {
         report = TestReport {
             identity: report.identity,
             identity_name: report.identity_name,
@@ -60,6 +66,17 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
     }
     report.capabilities = lines.finish();
     report
+}
+
+/// What is left on the account, where Twilio tells.
+async fn balance(client: &TwilioClient<'_>) -> Option<String> {
+    if let TwilioAuth::ApiKey { .. } = client.credentials.auth {
+        return None;
+    }
+    let found = client.balance().await.ok()?;
+    let (amount, currency) = (found.balance.parse::<f64>().ok()?, found.currency);
+    let is_code = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_code.then(|| format!("Balance: {amount:.2} {currency}."))
 }
 
 /// Signs in. The error is the finished report.
