@@ -67,6 +67,12 @@ pub fn integrations_page(view: IntegrationsView) -> impl IntoView {
     }
 }
 
+/// Where a category stands on the way of a call; what is not on it comes last.
+fn on_the_way(category: &str) -> usize {
+    const WAY: [&str; 3] = ["Voice", "Messages", "Calendar"];
+    WAY.iter().position(|known| *known == category).unwrap_or(WAY.len())
+}
+
 /// The providers of one category.
 struct Group {
     category: &'static str,
@@ -91,7 +97,7 @@ fn groups(mut cards: Vec<CardView>, filter: Option<Meaning>) -> Vec<Group> {
             None => groups.push((urgency, vec![card])),
         }
     }
-    groups.sort_by_key(|(worst, _)| *worst);
+    groups.sort_by_key(|(worst, members)| (*worst, on_the_way(members[0].category)));
     let groups = groups.into_iter().map(|(_, mut cards)| {
         let (category, summary) = (cards[0].category, group_summary(&cards));
         cards.sort_by_key(|card| (card.state.urgency(), card.provider));

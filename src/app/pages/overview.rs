@@ -9,6 +9,7 @@ use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::components::page_header::PageHeader;
 use crate::app::icons::{Icon, IconName};
 use crate::app::relative::UnixMillis;
+use crate::domain::card::{CardState, Meaning};
 use crate::domain::readiness::Readiness;
 
 /// What the page shows.
@@ -38,8 +39,13 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
+    // What nobody has set up yet is told, one by one, by the next steps and the page of all of them.
+    let (set_up, fresh): (Vec<_>, Vec<_>) =
+        cards.into_iter().partition(|card| card.state != CardState::NotConfigured);
+    let not_set_up = fresh.len();
     let mend = readiness.first_to_mend().map(|part| {
-        view! { <ButtonLink href=part.href.clone() label="Mend this" weight=Weight::Plain /> }
+        let label = if part.meaning == Meaning::Unknown { "Go there" } else { "Mend this" };
+        view! { <ButtonLink href=part.href.clone() label weight=Weight::Plain /> }
     });
     let Readiness { sentence, meaning, parts } = readiness;
     let lines = parts
@@ -71,9 +77,19 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
             <header>
                 <h2 id="providers-title">"Integrations"</h2>
             </header>
-            <ul class="surface rows">
-                {cards.into_iter().map(|card| row(card, now)).collect_view()}
-            </ul>
+            {(!set_up.is_empty()).then(|| {
+                view! {
+                    <ul class="surface rows">{set_up.into_iter().map(|card| row(card, now)).collect_view()}</ul>
+                }
+            })}
+            {(not_set_up > 0).then(|| {
+                let label = if not_set_up == 1 {
+                    "See the one that is not set up".to_owned()
+                } else {
+                    format!("See the {not_set_up} that are not set up")
+                };
+                view! { <ButtonLink href="/dashboard/integrations" label weight=Weight::Quiet /> }
+            })}
         </section>
     }
 }

@@ -73,6 +73,11 @@ fn service(card: &Card, capability: &str) -> Service<'static> {
     }
 }
 
+/// Whether a call that is answered, booked and confirmed needs this provider.
+const fn is_needed(provider: ProviderId) -> bool {
+    matches!(provider, ProviderId::Vapi | ProviderId::Twilio | ProviderId::GoogleCalendar)
+}
+
 fn next_steps(cards: &[Card]) -> Vec<NextStep> {
     let sends = |card: &Card| card.spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY);
     // One sender is enough; without any, the first is proposed.
@@ -86,8 +91,8 @@ fn next_steps(cards: &[Card]) -> Vec<NextStep> {
         .filter_map(|card| {
             let (name, word) = (card.spec.name, card.spec.id.as_str());
             let (text, label) = match card.state {
-                // Calls need these two; everything else is a clinic's own choice and no task.
-                CardState::NotConfigured if matches!(card.spec.id, ProviderId::Vapi | ProviderId::Twilio) => {
+                // A whole call needs these; everything else is a clinic's own choice and no task.
+                CardState::NotConfigured if is_needed(card.spec.id) => {
                     (format!("Connect {name}. {}", card.spec.purpose), format!("Connect {name}"))
                 }
                 CardState::Error | CardState::Unreadable => {

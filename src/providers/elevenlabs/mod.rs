@@ -32,7 +32,7 @@ const SUBSCRIPTION_URL: &str = "https://elevenlabs.io/app/subscription";
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::ElevenLabs,
     name: NAME,
-    category: "Voices",
+    category: "Voice",
     purpose: "Lets your assistants speak with voices of your own ElevenLabs account.",
     on_disconnect: "Voices are no longer read from your account. Vapi keeps the key that it was given until you remove it there.",
     after_disconnect: "Delete the API key at ElevenLabs if nothing else uses it, and remove it in Vapi under Integrations.",

@@ -30,7 +30,7 @@ const KEYS_URL: &str = "https://app.hubspot.com/l/private-apps";
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::HubSpot,
     name: NAME,
-    category: "Contacts",
+    category: "Office",
     purpose: "Connects the contacts of your own HubSpot account.",
     on_disconnect: "Your HubSpot account is no longer used.",
     after_disconnect: "Delete the private app in HubSpot if nothing else uses it.",

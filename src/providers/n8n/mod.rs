@@ -32,7 +32,7 @@ const API_URL: &str = "https://docs.n8n.io/api/authentication/";
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::N8n,
     name: NAME,
-    category: "Workflows",
+    category: "Office",
     purpose: "Connects the workflows of your own n8n.",
     on_disconnect: "Your n8n is no longer used.",
     after_disconnect: "Delete the API key in n8n if nothing else uses it.",

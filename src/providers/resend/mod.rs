@@ -32,7 +32,7 @@ const DOMAINS_URL: &str = "https://resend.com/domains";
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::Resend,
     name: NAME,
-    category: "E-mail",
+    category: "Messages",
     purpose: "Sends e-mails from your own domain.",
     on_disconnect: "E-mails are no longer sent.",
     after_disconnect: "Delete the API key at Resend if nothing else uses it.",

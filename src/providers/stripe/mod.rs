@@ -30,7 +30,7 @@ const KEYS_URL: &str = "https://dashboard.stripe.com/apikeys";
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::Stripe,
     name: NAME,
-    category: "Payments",
+    category: "Office",
     purpose: "Connects your own Stripe account for payments.",
     on_disconnect: "Your Stripe account is no longer used.",
     after_disconnect: "Roll or delete the key in the Stripe dashboard if nothing else uses it.",
