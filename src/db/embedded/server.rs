@@ -98,12 +98,12 @@ impl Server {
         let mut attempts = 0;
         loop {
             match PidFile::read(&cluster) {
-                Some(file) if file.is_postmaster_of(&cluster) => {
-                    if file.ready {
-                        let child = child.filter(|child| child.id() == u32::try_from(file.pid).ok());
-                        return Ok(Running { pid: file.pid, socket: file.socket, child });
-                    }
+                Some(file) if file.is_postmaster_of(&cluster) && file.ready => {
+                    let child = child.filter(|child| child.id() == u32::try_from(file.pid).ok());
+                    return Ok(Running { pid: file.pid, socket: file.socket, child });
                 }
+                // It is there and takes nobody yet.
+                Some(file) if file.is_postmaster_of(&cluster) => {}
                 Some(file) if child.is_none() => file.remove_if_number_was_reused(&cluster)?,
                 _ => {}
             }
