@@ -11,8 +11,6 @@ use super::support::state::{card, connect, state};
 const UNDECIDED: [Fault; 6] =
     [Fault::Throttled, Fault::ServerError, Fault::Reset, Fault::Html, Fault::InvalidJson, Fault::ErrorInside];
 
-/// What every clinic of these tests has an account at.
-
 fn body_of(clinic: &Clinic, provider: ProviderId) -> Value {
     match provider {
         ProviderId::Vapi => clinic.vapi_body(),
