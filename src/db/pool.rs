@@ -15,7 +15,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgConnection, Row};
 
-/// sqlx's pool, and whether a pooler in transaction mode stands behind it: see [`super::pooler`].
+/// sqlx's pool, and whether a pooler in transaction mode stands behind it: see `pooler`.
 #[derive(Clone, Debug)]
 pub struct PgPool {
     direct: sqlx::PgPool,
