@@ -5,6 +5,8 @@
 //! (RFC 8725, 3.1 and 3.2). It must say for whom it is (`aud`), for which clinic (`org_id`) and when
 //! it ends (`exp`). What it may do there is decided by the database.
 
+use std::sync::Arc;
+
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
@@ -23,7 +25,7 @@ pub enum IssuerKey {
     /// A shared secret, for HS256.
     Secret(SecretBytes),
     /// Its public keys.
-    Published(JwkSet),
+    Published(Arc<JwkSet>),
 }
 
 /// Who may have signed, and for whom.

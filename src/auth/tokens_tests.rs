@@ -89,7 +89,7 @@ fn a_public_key_is_no_shared_secret() {
         { "kty": "oct", "kid": "1", "k": "YSBzaGFyZWQgc2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM" }
     ] }))
     .unwrap();
-    let issuer = Issuer { key: IssuerKey::Published(keys), ..issuer() };
+    let issuer = Issuer { key: IssuerKey::Published(Arc::new(keys)), ..issuer() };
     assert_eq!(verify(&sign(&claims()), &issuer, NOW), Err(TokenError::BadSignature));
 }
 
@@ -101,7 +101,7 @@ fn a_published_key_verifies_in_its_own_algorithm() {
     ] }))
     .unwrap();
     assert!(has_key(&keys, Some("ed")) && !has_key(&keys, Some("other")) && has_key(&keys, None));
-    let issuer = Issuer { key: IssuerKey::Published(keys), ..issuer() };
+    let issuer = Issuer { key: IssuerKey::Published(Arc::new(keys)), ..issuer() };
     // PKCS #8 of the same example's private key.
     let mut pkcs8 = hex::decode("302e020100300506032b657004220420").unwrap();
     pkcs8.extend(hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap());

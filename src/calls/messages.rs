@@ -228,7 +228,9 @@ async fn send_by(
             services.uses.integration(org, opened.integration_id);
             Ok(Sent { id, sid: sent.sid, status: sent.status, provider, reason, note })
         }
-        Err(failure) => Err(failed(&failure)),
+        Err(failure) => {
+            Err(Failed { error: CallError::of_send(&failure), allows_another: failure.allows_another() })
+        }
     }
 }
 
@@ -264,21 +266,6 @@ async fn ask(
             Err(SendError::of(SendFailure::Refused, None, &explanation))
         }
     }
-}
-
-fn failed(failure: &SendError) -> Failed {
-    let is_passing = failure.kind != SendFailure::Refused;
-    let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
-    let sentence = match &failure.fix {
-        Some(fix) => format!("{} {}", failure.sentence, fix.text),
-        None => failure.sentence.clone(),
-    };
-    let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
-    let error = match failure.kind {
-        SendFailure::Undetermined => CallError::Undetermined(error),
-        SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
-    };
-    Failed { error, allows_another: failure.allows_another() }
 }
 
 pub(super) async fn record(

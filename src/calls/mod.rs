@@ -14,6 +14,7 @@ pub mod whatsapp;
 
 use crate::db::DbError;
 use crate::integrations::IntegrationError;
+use crate::providers::sms::{SendError, SendFailure};
 
 /// Why something around a call did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,21 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// From what is known of a message without an id: only an undetermined one may have gone out.
+    fn of_send(failure: &SendError) -> Self {
+        let is_passing = failure.kind != SendFailure::Refused;
+        let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
+        let sentence = match &failure.fix {
+            Some(fix) => format!("{} {}", failure.sentence, fix.text),
+            None => failure.sentence.clone(),
+        };
+        let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
+        match failure.kind {
+            SendFailure::Undetermined => CallError::Undetermined(error),
+            SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+        }
+    }
+
     /// What happened and what to do, for people.
     pub fn sentence(&self) -> String {
         match self {

@@ -17,7 +17,7 @@ use crate::domain::{MessageId, OrgId, ProviderId, UserId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
-use crate::providers::sms::{SendError, SendFailure};
+use crate::providers::sms::SendFailure;
 use crate::providers::whatsapp::{Content, WhatsAppClient, WhatsAppCredentials, explain, send_message};
 use crate::state::Services;
 use crate::vault::{Opened, Place, VaultError};
@@ -139,21 +139,7 @@ async fn send_with(
                 note: None,
             })
         }
-        Err(failure) => Err(call_error(failure)),
-    }
-}
-
-fn call_error(failure: SendError) -> CallError {
-    let is_passing = failure.kind != SendFailure::Refused;
-    let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
-    let sentence = match &failure.fix {
-        Some(fix) => format!("{} {}", failure.sentence, fix.text),
-        None => failure.sentence,
-    };
-    let error = IntegrationError::Provider { code: Some(code), sentence, is_passing };
-    match failure.kind {
-        SendFailure::Undetermined => CallError::Undetermined(error),
-        SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+        Err(failure) => Err(CallError::of_send(&failure)),
     }
 }
 

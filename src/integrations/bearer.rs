@@ -82,8 +82,7 @@ pub async fn authenticate(services: &Services, token: &str) -> Result<Bearer, Au
             IssuerKey::Secret(services.vault.open_at(&place(row.id), &sealed).await?)
         }
         (None, Some(url)) => {
-            let keys = published(services, row.id, url, claimed.key_id.as_deref()).await?;
-            IssuerKey::Published((*keys).clone())
+            IssuerKey::Published(published(services, row.id, url, claimed.key_id.as_deref()).await?)
         }
         (None, None) => return Err(TokenError::UnknownIssuer.into()),
     };

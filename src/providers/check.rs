@@ -27,6 +27,33 @@ pub(super) fn filled_secret(
     found.cloned().ok_or(VaultError::MissingField { provider, field })
 }
 
+/// What is wrong with a form: what each field shows by itself, then what a provider adds.
+pub(super) struct Problems {
+    spec: &'static ProviderSpec,
+    found: Vec<FieldProblem>,
+}
+
+impl Problems {
+    /// Begins with [`each_field`].
+    pub(super) fn of(spec: &'static ProviderSpec, fields: &SecretFields) -> Self {
+        Self { spec, found: each_field(spec, fields) }
+    }
+
+    /// Adds a problem of a field that has none so far: the first sentence is enough.
+    pub(super) fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        if !self.found.iter().any(|known| known.field == field) {
+            self.found.push(FieldProblem { field, message: message.into() });
+        }
+    }
+
+    /// All of them in the order of the form.
+    pub(super) fn judge(mut self) -> Result<(), Vec<FieldProblem>> {
+        let fields = self.spec.fields;
+        self.found.sort_by_key(|problem| fields.iter().position(|field| field.key == problem.field));
+        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
+    }
+}
+
 /// Checks every field of the form by itself.
 pub(super) fn each_field(spec: &'static ProviderSpec, fields: &SecretFields) -> Vec<FieldProblem> {
     spec.fields

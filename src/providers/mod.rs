@@ -53,12 +53,14 @@ pub trait Provider: Send + Sync {
     /// The static facts: forms, masks, schemas and docs are made from them.
     fn spec(&self) -> &'static ProviderSpec;
 
-    /// Checks the fields among themselves, without asking anybody. The values are cleaned already
-    /// (`domain::pattern::clean_paste`).
+    /// Checks the fields among themselves, without asking anybody; by default each by itself. The
+    /// values are cleaned already (`domain::pattern::clean_paste`).
     ///
     /// # Errors
     /// Every problem found, in the order of the form.
-    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>>;
+    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
+        check::Problems::of(self.spec(), fields).judge()
+    }
 
     /// Asks the provider what the credential can do, and changes nothing there.
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport;

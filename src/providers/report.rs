@@ -114,6 +114,11 @@ impl TestReport {
         Self::undetermined(error.sentence(who), retry_after)
     }
 
+    /// The answer of a line that ended with this report instead of a yes: only a refusal is a no.
+    pub fn failed_answer(&self) -> Answer {
+        if self.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown }
+    }
+
     /// An answer came that can not be read.
     pub fn unexpected(who: &str, unexpected: Unexpected) -> Self {
         Self::undetermined(unexpected.sentence(who), None)

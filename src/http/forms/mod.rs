@@ -24,11 +24,9 @@ use super::error::HttpError;
 use super::extract::{Visitor, wants_html};
 use super::flash::Said;
 use crate::domain::OrgId;
+use crate::http::middleware::body_limit;
 use crate::integrations::Caller;
 use crate::state::AppState;
-
-/// The largest form, in bytes.
-const FORM_LIMIT: usize = 64 * 1024;
 
 /// A form of the dashboard, with who sent it.
 pub struct Submission {
@@ -73,7 +71,7 @@ pub async fn read_fields(request: Request) -> Result<Fields, HttpError> {
         let sentence = "A form of this service is sent as application/x-www-form-urlencoded.";
         return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence));
     }
-    let body = axum::body::to_bytes(request.into_body(), FORM_LIMIT).await.map_err(|_| {
+    let body = axum::body::to_bytes(request.into_body(), body_limit::LIMIT).await.map_err(|_| {
         HttpError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",

@@ -11,7 +11,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::{FieldProblem, Provider, TestContext, TestReport, check};
+use super::{Provider, TestContext, TestReport};
 
 pub mod client;
 pub mod credentials;
@@ -62,11 +62,6 @@ pub struct HubSpotProvider;
 impl Provider for HubSpotProvider {
     fn spec(&self) -> &'static ProviderSpec {
         &SPEC
-    }
-
-    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let problems = check::each_field(&SPEC, fields);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

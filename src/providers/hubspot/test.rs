@@ -45,8 +45,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
         }
         Err(error) => {
             let mut report = error.report("accessToken");
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("account", answer, None);
+            lines.answer("account", report.failed_answer(), None);
             report.capabilities = lines.finish();
             return report;
         }

@@ -12,7 +12,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::check::{each_field, filled};
+use super::check::{Problems, filled};
 use super::{FieldProblem, Provider, TestContext, TestReport};
 
 pub mod client;
@@ -79,15 +79,12 @@ impl Provider for N8nProvider {
     }
 
     fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let mut problems = each_field(&SPEC, fields);
-        if !problems.iter().any(|problem| problem.field == "baseUrl")
-            && let Some(address) = filled(fields, "baseUrl")
-            && credentials::base_of(address).is_none()
-        {
-            let message = "Enter the address without a user name, a question mark or a number sign.";
-            problems.insert(0, FieldProblem { field: "baseUrl", message: message.to_owned() });
+        let mut problems = Problems::of(&SPEC, fields);
+        if filled(fields, "baseUrl").is_some_and(|address| credentials::base_of(address).is_none()) {
+            problems
+                .add("baseUrl", "Enter the address without a user name, a question mark or a number sign.");
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

@@ -39,8 +39,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
             ..report
         },
         Err(report) => {
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("reach", answer, None);
+            lines.answer("reach", report.failed_answer(), None);
             *report
         }
     };

@@ -32,8 +32,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
         }
         Err(error) => {
             let mut report = error.report("apiKey");
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("agents", answer, None);
+            lines.answer("agents", report.failed_answer(), None);
             report.capabilities = lines.finish();
             return report;
         }

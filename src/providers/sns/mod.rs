@@ -11,7 +11,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::check::{each_field, filled};
+use super::check::{Problems, filled};
 use super::{FieldProblem, Provider, SmsSender, TestContext, TestReport};
 
 pub mod client;
@@ -116,21 +116,16 @@ impl Provider for SnsProvider {
     }
 
     fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let mut problems = each_field(&SPEC, fields);
-        let mut add = |field, message: String| {
-            if !problems.iter().any(|known: &FieldProblem| known.field == field) {
-                problems.push(FieldProblem { field, message });
-            }
-        };
+        let mut problems = Problems::of(&SPEC, fields);
         if filled(fields, "accessKeyId").is_some_and(|id| id.starts_with("ASIA")) {
             let message =
                 "This is a temporary key, which ends within hours. Enter one that begins with AKIA.";
-            add("accessKeyId", message.to_owned());
+            problems.add("accessKeyId", message);
         }
         if let Some(region) = filled(fields, "region")
             && !credentials::is_region(region)
         {
-            add(
+            problems.add(
                 "region",
                 format!("Enter one of the regions that send text messages: {}.", REGIONS.join(", ")),
             );
@@ -139,11 +134,9 @@ impl Provider for SnsProvider {
             && !credentials::is_sender_id(sender)
         {
             let message = "A sender ID has 1 to 11 letters and digits, with a letter among them.";
-            add("senderId", message.to_owned());
+            problems.add("senderId", message);
         }
-        let place = |problem: &FieldProblem| SPEC.fields.iter().position(|field| field.key == problem.field);
-        problems.sort_by_key(place);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

@@ -43,8 +43,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
         }
         Err(error) => {
             let report = error_report(&error);
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("account", answer, None);
+            lines.answer("account", report.failed_answer(), None);
             return TestReport { capabilities: lines.finish(), ..report };
         }
     };

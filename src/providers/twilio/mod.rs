@@ -11,7 +11,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::check::{each_field, filled};
+use super::check::{Problems, filled};
 use super::{FieldProblem, Provider, SmsSender, TestContext, TestReport};
 
 pub mod client;
@@ -155,25 +155,23 @@ impl Provider for TwilioProvider {
     }
 
     fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let mut problems = each_field(&SPEC, fields);
+        let mut problems = Problems::of(&SPEC, fields);
         let has = |key| filled(fields, key).is_some();
-        let mut add = |field, message: &str| {
-            if !problems.iter().any(|known: &FieldProblem| known.field == field) {
-                problems.push(FieldProblem { field, message: message.to_owned() });
-            }
-        };
         match (has("authToken"), has("apiKeySid"), has("apiKeySecret")) {
-            (false, false, false) => add("authToken", "Enter the Auth Token, or use an API key instead."),
-            (false, true, false) => add("apiKeySecret", "Enter the secret of this API key."),
-            (false, false, true) => add("apiKeySid", "Enter the SID of this API key (it starts with SK)."),
+            (false, false, false) => {
+                problems.add("authToken", "Enter the Auth Token, or use an API key instead.")
+            }
+            (false, true, false) => problems.add("apiKeySecret", "Enter the secret of this API key."),
+            (false, false, true) => {
+                problems.add("apiKeySid", "Enter the SID of this API key (it starts with SK).")
+            }
             _ => {}
         }
         if !has("phoneNumber") && !has("messagingServiceSid") {
-            add("phoneNumber", "Enter the number that sends the messages, or use a Messaging Service.");
+            problems
+                .add("phoneNumber", "Enter the number that sends the messages, or use a Messaging Service.");
         }
-        let place = |problem: &FieldProblem| SPEC.fields.iter().position(|field| field.key == problem.field);
-        problems.sort_by_key(place);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

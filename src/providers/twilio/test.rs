@@ -33,8 +33,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
             report
         }
         Err(report) => {
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("account", answer, None);
+            lines.answer("account", report.failed_answer(), None);
             return TestReport { capabilities: lines.finish(), ..*report };
         }
     };
@@ -157,8 +156,7 @@ async fn sender(client: &TwilioClient<'_>, lines: &mut Lines<'_>) -> Result<(), 
     match &result {
         Ok(()) => lines.answer("send_sms", Answer::Yes, None),
         Err(report) => {
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("send_sms", answer, Some(&report.headline));
+            lines.answer("send_sms", report.failed_answer(), Some(&report.headline));
         }
     }
     result

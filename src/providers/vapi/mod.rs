@@ -10,7 +10,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::{FieldProblem, Provider, TestContext, TestReport, check};
+use super::{Provider, TestContext, TestReport};
 
 pub mod assistant;
 pub mod client;
@@ -66,11 +66,6 @@ pub struct VapiProvider;
 impl Provider for VapiProvider {
     fn spec(&self) -> &'static ProviderSpec {
         &SPEC
-    }
-
-    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let problems = check::each_field(&SPEC, fields);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

@@ -45,8 +45,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
         }
         Err(error) => {
             let report = error.report();
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("read_assistants", answer, None);
+            lines.answer("read_assistants", report.failed_answer(), None);
             report
         }
     };

@@ -11,7 +11,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::check::{each_field, filled};
+use super::check::{Problems, filled};
 use super::{FieldProblem, Provider, SmsSender, TestContext, TestReport};
 
 pub mod client;
@@ -91,17 +91,12 @@ impl Provider for VonageProvider {
     }
 
     fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let mut problems = each_field(&SPEC, fields);
-        let has_problem = |field| problems.iter().any(|known| known.field == field);
-        if let Some(sender) = filled(fields, "sender")
-            && !has_problem("sender")
-            && credentials::sender(sender).is_none()
-        {
-            let message = "Enter a number with its country code, or a name of 1 to 11 letters and digits with a letter among them."
-                .to_owned();
-            problems.push(FieldProblem { field: "sender", message });
+        let mut problems = Problems::of(&SPEC, fields);
+        if filled(fields, "sender").is_some_and(|sender| credentials::sender(sender).is_none()) {
+            let message = "Enter a number with its country code, or a name of 1 to 11 letters and digits with a letter among them.";
+            problems.add("sender", message);
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

@@ -12,7 +12,7 @@ use crate::domain::pattern::{Pattern, looks_like};
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::check::{each_field, filled};
+use super::check::{Problems, filled};
 use super::{FieldProblem, Provider, TestContext, TestReport};
 
 pub mod client;
@@ -119,12 +119,7 @@ impl Provider for WhatsAppProvider {
     }
 
     fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
-        let mut problems = each_field(&SPEC, fields);
-        let mut add = |field: &'static str, message: String| {
-            if !problems.iter().any(|known: &FieldProblem| known.field == field) {
-                problems.push(FieldProblem { field, message });
-            }
-        };
+        let mut problems = Problems::of(&SPEC, fields);
         for (field, label) in
             [("phoneNumberId", "phone number ID"), ("businessAccountId", "WhatsApp Business Account ID")]
         {
@@ -136,25 +131,23 @@ impl Provider for WhatsAppProvider {
                     }
                     None => format!("The {label} has digits only, about 15 of them."),
                 };
-                add(field, message);
+                problems.add(field, message);
             }
         }
         if filled(fields, "phoneNumberId").is_some()
             && filled(fields, "phoneNumberId") == filled(fields, "businessAccountId")
         {
-            add("businessAccountId", "The two ids are not the same: this is the phone number ID.".to_owned());
+            problems.add("businessAccountId", "The two ids are not the same: this is the phone number ID.");
         }
         if filled(fields, "accessToken").is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
-            add("accessToken", "The access token has no spaces and no special characters.".to_owned());
+            problems.add("accessToken", "The access token has no spaces and no special characters.");
         }
         match (filled(fields, "appSecret").is_some(), filled(fields, "verifyToken").is_some()) {
-            (true, false) => add("verifyToken", RECEIVING.to_owned()),
-            (false, true) => add("appSecret", RECEIVING.to_owned()),
+            (true, false) => problems.add("verifyToken", RECEIVING),
+            (false, true) => problems.add("appSecret", RECEIVING),
             _ => {}
         }
-        let place = |problem: &FieldProblem| SPEC.fields.iter().position(|field| field.key == problem.field);
-        problems.sort_by_key(place);
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

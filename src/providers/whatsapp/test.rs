@@ -36,8 +36,7 @@ pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> Tes
         Ok(number) => number,
         Err(error) => {
             let report = error_report(&error, "phoneNumberId");
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("number", answer, None);
+            lines.answer("number", report.failed_answer(), None);
             return TestReport { capabilities: lines.finish(), ..report };
         }
     };
@@ -124,8 +123,7 @@ fn templates_refused(error: &WhatsAppError, lines: &mut Lines<'_>) -> Result<(),
         }
         _ => {
             let report = error_report(error, "businessAccountId");
-            let answer = if report.outcome == Outcome::Refused { Answer::No } else { Answer::Unknown };
-            lines.answer("templates", answer, Some(&sentence));
+            lines.answer("templates", report.failed_answer(), Some(&sentence));
             Err(Box::new(report))
         }
     }
