@@ -17,7 +17,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("audit", &["clock", "db", "domain", "vault"]),
     ("auth", &["db", "domain", "vault"]),
-    ("calls", &["audit", "db", "domain", "integrations", "providers", "state", "vault"]),
+    ("calls", &["audit", "db", "domain", "integrations", "providers", "state", "vault", "webhooks"]),
     (
         "cli",
         &[
@@ -61,13 +61,13 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("integrations", &["audit", "auth", "db", "domain", "providers", "state", "vault", "webhooks"]),
-    ("jobs", &["audit", "db", "domain", "integrations", "state"]),
+    ("jobs", &["audit", "calls", "db", "domain", "integrations", "state", "webhooks"]),
     ("providers", &["domain", "vault"]),
     ("sandbox", &["domain", "providers"]),
     ("state", &["app", "audit", "auth", "clock", "db", "domain", "providers", "vault", "webhooks"]),
     ("telemetry", &[]),
     ("vault", &["domain"]),
-    ("webhooks", &["db", "domain", "vault"]),
+    ("webhooks", &["db", "domain", "providers", "state", "vault"]),
 ];
 
 /// Where words may not stand.

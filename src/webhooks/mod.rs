@@ -3,12 +3,13 @@
 //! The order is fixed: nothing is parsed as a whole and nothing is written before the signature
 //! holds. [`inbound::Verified`] is the only key to the inbox, and only verification makes one.
 //! Vapi's messages are found by what they name, WhatsApp's by their address (`whatsapp`).
-//! What a call needs (tools, messages) is in `calls`; outbound webhooks are not here yet.
+//! What a call needs (tools, messages) is in `calls`. Events out are in `outbound`.
 
 pub mod dedupe;
 pub mod envelope;
 pub mod inbound;
 pub mod inbox;
+pub mod outbound;
 pub mod payload;
 pub mod resolver;
 pub mod signature;
