@@ -62,7 +62,10 @@ pub fn check(change: &AgentChange) -> Result<(), CallError> {
     if !(10..=43_200).contains(&change.max_duration_seconds) {
         return invalid("maxDurationSeconds", "A call can take 10 seconds to 12 hours.");
     }
-    Ok(())
+    match change.fallbacks.check(&change.tools) {
+        Ok(()) => Ok(()),
+        Err((field, message)) => invalid(field, message),
+    }
 }
 
 /// How long the choice of an assistant may take, from the arrival of the request. Vapi waits 7.5 s

@@ -46,7 +46,13 @@ pub struct Booking {
     pub slot: Slot,
     pub summary: String,
     pub description: String,
+    /// The time of an own appointment that this one takes the place of: what it takes does not count.
+    pub instead_of: Option<Slot>,
 }
+
+/// How long a look may take before something is written: somebody waits, and what was not written can
+/// be said to be so.
+const LOOK: Duration = Duration::from_millis(2500);
 
 /// How a booking ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +63,10 @@ pub enum Booked {
     Taken,
     /// The booking was cancelled in the calendar since: a new one needs an id of its own.
     Cancelled,
-    /// Nobody knows whether it is free, or whether it was written. Trying again with the same id is
-    /// safe.
+    /// Nobody knows whether it is free; surely nothing was written.
     Unavailable(Unavailable),
+    /// Nobody knows whether it was written. Trying again with the same id is safe.
+    Unknown(Unavailable),
 }
 
 /// Finds free appointments in the clinic's calendar.
@@ -73,8 +80,7 @@ pub async fn find_slots(
     wish: &Wish,
     deadline: Deadline,
 ) -> Result<Found, IntegrationError> {
-    let look = async |calendar: &dyn CalendarProvider| find_in(calendar, schedule, wish).await;
-    match with_calendar(services, org, deadline, look).await? {
+    match with_calendar(services, org, deadline, &Find { schedule, wish }).await? {
         Ok(slots) if slots.is_empty() => Ok(Found::Full),
         Ok(slots) => Ok(Found::Slots(slots)),
         Err(unavailable) => Ok(Found::Unavailable(unavailable)),
@@ -93,8 +99,7 @@ pub async fn book(
     booking: &Booking,
     deadline: Deadline,
 ) -> Result<Booked, IntegrationError> {
-    let write = async |calendar: &dyn CalendarProvider| book_in(calendar, schedule, wish, booking).await;
-    match with_calendar(services, org, deadline, write).await? {
+    match with_calendar(services, org, deadline, &Write { schedule, wish, booking }).await? {
         Ok(booked) => Ok(booked),
         Err(unavailable) => Ok(Booked::Unavailable(unavailable)),
     }
@@ -110,9 +115,78 @@ pub async fn cancel(
     booking: Uuid,
     deadline: Deadline,
 ) -> Result<Result<(), Unavailable>, IntegrationError> {
-    let id = event_id(booking);
-    with_calendar(services, org, deadline, async |calendar: &dyn CalendarProvider| calendar.delete(&id).await)
-        .await
+    with_calendar(services, org, deadline, &Delete(event_id(booking))).await
+}
+
+/// Whether the event of a booking stands in the calendar.
+///
+/// # Errors
+/// As [`find_slots`].
+pub async fn is_there(
+    services: &Services,
+    org: OrgId,
+    booking: Uuid,
+    deadline: Deadline,
+) -> Result<Result<bool, Unavailable>, IntegrationError> {
+    with_calendar(services, org, deadline, &Has(event_id(booking))).await
+}
+
+/// Something to be done with a calendar. A trait and no closure: what runs in a task of its own must be
+/// known to be able to.
+trait Act: Sync {
+    type Out: Send;
+
+    fn run(
+        &self,
+        calendar: &dyn CalendarProvider,
+    ) -> impl Future<Output = Result<Self::Out, CalendarError>> + Send;
+}
+
+struct Find<'a> {
+    schedule: &'a Schedule,
+    wish: &'a Wish,
+}
+
+impl Act for Find<'_> {
+    type Out = Vec<Slot>;
+
+    async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
+        find_in(calendar, self.schedule, self.wish).await
+    }
+}
+
+struct Write<'a> {
+    schedule: &'a Schedule,
+    wish: &'a Wish,
+    booking: &'a Booking,
+}
+
+impl Act for Write<'_> {
+    type Out = Booked;
+
+    async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
+        book_in(calendar, self.schedule, self.wish, self.booking).await
+    }
+}
+
+struct Has(String);
+
+impl Act for Has {
+    type Out = bool;
+
+    async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
+        calendar.has(&self.0).await
+    }
+}
+
+struct Delete(String);
+
+impl Act for Delete {
+    type Out = ();
+
+    async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
+        calendar.delete(&self.0).await
+    }
 }
 
 async fn find_in(
@@ -142,7 +216,7 @@ async fn book_in(
     wish: &Wish,
     booking: &Booking,
 ) -> Result<Booked, CalendarError> {
-    let Booking { id, slot, summary, description } = booking;
+    let Booking { id, slot, summary, description, instead_of } = booking;
     let event = NewEvent {
         id: event_id(*id),
         summary: summary.clone(),
@@ -154,7 +228,11 @@ async fn book_in(
     let wide = |at: jiff::Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
     let from = wide(slot.start, -wish.buffer_before);
     let until = wide(slot.end, wish.buffer_after);
-    let busy = calendar.list_busy(from, until).await?;
+    let looked = tokio::time::timeout(LOOK, calendar.list_busy(from, until)).await;
+    let mut busy = looked.map_err(|_| CalendarError::Unreachable(late().why))??;
+    if let Some(own) = instead_of {
+        busy = slots::without(&busy, own);
+    }
     if !slots::fits(schedule, wish, slot, &busy) {
         // An earlier try of this very booking may be what takes the time.
         let is_own = slots::fits(schedule, wish, slot, &[]) && calendar.has(&event.id).await?;
@@ -167,17 +245,19 @@ async fn book_in(
     match calendar.insert(&event).await {
         Ok(how) => Ok(Booked::Done { event: event.id, how }),
         Err(CalendarError::Cancelled) => Ok(Booked::Cancelled),
+        // From here on it may stand in the calendar although nobody heard of it.
+        Err(CalendarError::Unreachable(why)) => Ok(Booked::Unknown(Unavailable { why, is_passing: true })),
         Err(error) => Err(error),
     }
 }
 
 /// Lets something be done with the clinic's calendar. An access token that it rejects is renewed once.
-async fn with_calendar<T>(
+async fn with_calendar<A: Act>(
     services: &Services,
     org: OrgId,
     deadline: Deadline,
-    act: impl AsyncFn(&dyn CalendarProvider) -> Result<T, CalendarError>,
-) -> Result<Result<T, Unavailable>, IntegrationError> {
+    act: &A,
+) -> Result<Result<A::Out, Unavailable>, IntegrationError> {
     const ID: ProviderId = ProviderId::GoogleCalendar;
     let opened = services.vault.open::<CalendarChoice>(org).await?;
     // A refresh goes on in its own task when the caller's time is over.
@@ -188,24 +268,11 @@ async fn with_calendar<T>(
             Ok(Err(error)) => return unavailable_or_error(error),
             Err(_) => return Ok(Err(late())),
         };
-    let calendar = |access: &Access| -> CalendarParts {
-        CalendarParts { token: access.token.clone(), choice: opened.credentials.clone() }
-    };
-    let run = async |access: &Access| {
-        let parts = calendar(access);
-        let client = GoogleClient {
-            egress: &services.egress,
-            base: &services.bases.google_api,
-            token: &parts.token,
-            bulkhead: bulkhead(org, ID),
-            deadline,
-        };
-        act(&GoogleCalendar { client, choice: parts.choice.clone() }).await
-    };
-    let mut result = run(&access).await;
+    let choice = &opened.credentials;
+    let mut result = run_with(services, org, deadline, choice, &access, act).await;
     if matches!(result, Err(CalendarError::SignedOut(_))) {
         match tokens::access_after(services, org, &access).await {
-            Ok(access) => result = run(&access).await,
+            Ok(access) => result = run_with(services, org, deadline, choice, &access, act).await,
             Err(error) => return unavailable_or_error(error),
         }
     }
@@ -222,9 +289,22 @@ async fn with_calendar<T>(
     })
 }
 
-struct CalendarParts {
-    token: crate::vault::SecretText,
-    choice: CalendarChoice,
+async fn run_with<A: Act>(
+    services: &Services,
+    org: OrgId,
+    deadline: Deadline,
+    choice: &CalendarChoice,
+    access: &Access,
+    act: &A,
+) -> Result<A::Out, CalendarError> {
+    let client = GoogleClient {
+        egress: &services.egress,
+        base: &services.bases.google_api,
+        token: &access.token,
+        bulkhead: bulkhead(org, ProviderId::GoogleCalendar),
+        deadline,
+    };
+    act.run(&GoogleCalendar { client, choice: choice.clone() }).await
 }
 
 fn late() -> Unavailable {

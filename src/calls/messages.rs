@@ -30,6 +30,8 @@ pub enum Purpose {
     Test,
     Tool,
     Alert,
+    /// Tells a patient of an appointment.
+    Confirmation,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
             Purpose::Test => "test",
             Purpose::Tool => "tool",
             Purpose::Alert => "alert",
+            Purpose::Confirmation => "confirmation",
         }
     }
 }

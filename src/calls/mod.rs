@@ -5,8 +5,16 @@
 //! anybody else's credentials.
 
 pub mod agents;
+pub mod appointments;
 pub mod booking;
+pub mod clinic;
+pub mod confirm;
+pub mod mail;
 pub mod messages;
+pub mod notes;
+pub mod open_bookings;
+pub mod patients;
+pub mod schedule;
 pub mod senders;
 pub mod slots;
 pub mod tools;
@@ -15,6 +23,7 @@ pub mod whatsapp;
 use crate::db::DbError;
 use crate::integrations::IntegrationError;
 use crate::providers::sms::{SendError, SendFailure};
+use crate::webhooks::outbound::OutboundError;
 
 /// Why something around a call did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +39,19 @@ pub enum CallError {
     /// Neither of a clinic's two senders could send; both surely did not.
     #[error("neither sender could send")]
     NoSender { first: Box<CallError>, second: Box<CallError> },
+    /// Something is not in the state that this takes: it was cancelled, it is over.
+    #[error("not possible as things are")]
+    Conflict { code: &'static str, message: &'static str },
+    #[error("an event could not be written down")]
+    Event(#[from] OutboundError),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<crate::vault::VaultError> for CallError {
+    fn from(error: crate::vault::VaultError) -> Self {
+        CallError::Integration(error.into())
+    }
 }
 
 impl CallError {
@@ -56,7 +76,8 @@ impl CallError {
             CallError::Invalid { message, .. } => message.clone(),
             CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
             CallError::NoSender { first, second } => format!("{} {}", first.sentence(), second.sentence()),
-            CallError::Db(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
+            CallError::Conflict { message, .. } => (*message).to_owned(),
+            CallError::Db(_) | CallError::Event(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
         }
     }
 }

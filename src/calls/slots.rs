@@ -100,6 +100,17 @@ pub fn fits(schedule: &Schedule, wish: &Wish, slot: &Slot, busy: &[Busy]) -> boo
         && is_free(slot, wish, busy)
 }
 
+/// The taken times but for those of one appointment, which is to be moved.
+pub fn without(busy: &[Busy], own: &Slot) -> Vec<Busy> {
+    let mut left = Vec::with_capacity(busy.len() + 1);
+    for taken in busy {
+        let before = Busy { start: taken.start, end: taken.end.min(own.start) };
+        let after = Busy { start: taken.start.max(own.end), end: taken.end };
+        left.extend([before, after].into_iter().filter(|part| part.start < part.end));
+    }
+    left
+}
+
 fn later(at: Timestamp, by: SignedDuration) -> Option<Timestamp> {
     at.checked_add(by).ok()
 }

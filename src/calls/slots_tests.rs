@@ -146,3 +146,16 @@ fn nonsense_is_answered_with_nothing_and_a_long_question_ends() {
     let endless = Wish { most: usize::MAX, ..wish(day, Date::MAX) };
     assert_eq!(find(&schedule, &endless, &[]).len(), 3 * 62);
 }
+
+#[test]
+fn an_appointment_that_moves_does_not_stand_in_its_own_way() {
+    let at = |text: &str| format!("2026-06-01T{text}:00Z").parse::<Timestamp>().unwrap();
+    let span = |from: &str, until: &str| Busy { start: at(from), end: at(until) };
+    let own = Slot { start: at("10:00"), end: at("11:00") };
+    let busy = [span("09:30", "11:30"), span("10:00", "11:00"), span("12:00", "13:00")];
+    assert_eq!(
+        without(&busy, &own),
+        [span("09:30", "10:00"), span("11:00", "11:30"), span("12:00", "13:00")],
+        "what touches it is one span at Google, and stays taken"
+    );
+}

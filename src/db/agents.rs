@@ -1,11 +1,12 @@
 //! Agent configurations: one for inbound and one for outbound calls, per organization.
 
-use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, OrgTx};
 use crate::domain::UserId;
+use crate::domain::agent_tools::{AgentTool, Fallbacks};
 
 /// A configuration as it is stored, with its state at Vapi.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -20,18 +21,36 @@ pub struct AgentRow {
     pub voice_id: String,
     pub language: String,
     pub max_duration_seconds: i32,
-    pub tools: Vec<String>,
+    /// None where nobody has chosen.
+    pub tools: Option<Vec<String>>,
+    pub fallbacks: Option<Json<Fallbacks>>,
     pub vapi_assistant_id: Option<Uuid>,
     pub vapi_state: String,
     pub vapi_error: Option<String>,
     pub vapi_synced_hash: Option<String>,
     pub vapi_synced_at: Option<OffsetDateTime>,
+    /// Of what was last sent, without how its messages are authenticated.
+    pub vapi_config_hash: Option<String>,
+    /// `same`, `changed` or `gone`: how Vapi's assistant compared with what was last sent.
+    pub vapi_found: Option<String>,
+    pub vapi_checked_at: Option<OffsetDateTime>,
     pub updated_at: OffsetDateTime,
 }
 
+impl AgentRow {
+    /// The tools that are switched on.
+    pub fn tools(&self) -> Vec<AgentTool> {
+        AgentTool::of_stored(self.tools.as_deref())
+    }
+
+    /// What happens when a tool can not do its work.
+    pub fn fallbacks(&self) -> Fallbacks {
+        self.fallbacks.as_ref().map(|stored| stored.0.clone()).unwrap_or_default()
+    }
+}
+
 /// What people may change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentChange {
     pub name: String,
     pub first_message: String,
@@ -42,10 +61,13 @@ pub struct AgentChange {
     pub voice_id: String,
     pub language: String,
     pub max_duration_seconds: i32,
+    pub tools: Vec<AgentTool>,
+    pub fallbacks: Fallbacks,
 }
 
 const COLUMNS: &str = "role, name, first_message, system_prompt, model_provider, model, voice_provider, voice_id, language,
-    max_duration_seconds, tools, vapi_assistant_id, vapi_state, vapi_error, vapi_synced_hash, vapi_synced_at, updated_at";
+    max_duration_seconds, tools, fallbacks, vapi_assistant_id, vapi_state, vapi_error, vapi_synced_hash, vapi_synced_at,
+    vapi_config_hash, vapi_found, vapi_checked_at, updated_at";
 
 pub async fn list(tx: &mut OrgTx) -> Result<Vec<AgentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from agent_configs order by role")))
@@ -107,7 +129,7 @@ pub async fn update(
         "update agent_configs set name = $2, first_message = $3, system_prompt = $4, model_provider = $5, model = $6,
                 voice_provider = $7, voice_id = $8, language = $9, max_duration_seconds = $10,
                 vapi_state = case when vapi_state = 'deleted' then 'missing' else vapi_state end,
-                updated_by = $11, updated_at = now() where role = $1",
+                tools = $11, fallbacks = $12, updated_by = $13, updated_at = now() where role = $1",
     )
     .bind(role)
     .bind(&change.name)
@@ -119,6 +141,8 @@ pub async fn update(
     .bind(&change.voice_id)
     .bind(&change.language)
     .bind(change.max_duration_seconds)
+    .bind(change.tools.iter().map(|tool| tool.as_str()).collect::<Vec<_>>())
+    .bind(Json(&change.fallbacks))
     .bind(by.map(|user| user.0))
     .execute(tx.conn())
     .await?;
@@ -131,14 +155,37 @@ pub async fn mark_ready(
     role: &str,
     assistant: Uuid,
     synced_hash: &str,
+    config_hash: &str,
 ) -> Result<(), DbError> {
     sqlx::query(
         "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_synced_hash = $3,
-                vapi_synced_at = now() where role = $1",
+                vapi_config_hash = $4, vapi_synced_at = now(), vapi_found = 'same', vapi_checked_at = now()
+          where role = $1",
     )
     .bind(role)
     .bind(assistant)
     .bind(synced_hash)
+    .bind(config_hash)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes how the assistant at Vapi compared with what was last sent, unless something else was sent
+/// meanwhile.
+pub async fn mark_found(
+    tx: &mut OrgTx,
+    role: &str,
+    synced_hash: Option<&str>,
+    found: &'static str,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update agent_configs set vapi_found = $3, vapi_checked_at = now()
+          where role = $1 and vapi_synced_hash is not distinct from $2",
+    )
+    .bind(role)
+    .bind(synced_hash)
+    .bind(found)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -149,7 +196,8 @@ pub async fn mark_state(tx: &mut OrgTx, role: &str, state: &str, error: Option<&
     sqlx::query(
         "update agent_configs set vapi_state = $2, vapi_error = $3,
                 vapi_assistant_id = case when $2 in ('missing', 'deleted') then null else vapi_assistant_id end,
-                vapi_synced_hash = case when $2 in ('missing', 'deleted') then null else vapi_synced_hash end
+                vapi_synced_hash = case when $2 in ('missing', 'deleted') then null else vapi_synced_hash end,
+                vapi_found = case when $2 in ('missing', 'deleted') then null else vapi_found end
           where role = $1",
     )
     .bind(role)

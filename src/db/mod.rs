@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod appointments;
 pub mod audit;
 pub mod catalogue;
 pub mod changes;
@@ -19,12 +20,14 @@ pub mod jobs;
 pub mod keys;
 pub mod messages;
 pub mod migrate;
+pub mod notes;
 pub mod oauth;
 pub mod organizations;
 pub mod overdue;
 pub mod pool;
 mod pooler;
 pub mod routes;
+pub mod schedules;
 pub mod sealed_columns;
 pub mod sealed_source;
 pub mod senders;

@@ -20,13 +20,15 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const SEALED_COLUMNS: [SealedColumn; 7] = [
+pub const SEALED_COLUMNS: [SealedColumn; 9] = [
     SealedColumn { table: "org_credentials", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "webhook_secrets", column: "sealed", id: "id", provider: "source" },
     SealedColumn { table: "inbound_events", column: "sealed_payload", id: "id", provider: "source" },
     SealedColumn { table: "messages", column: "sealed_content", id: "id", provider: "provider" },
     SealedColumn { table: "oauth_attempts", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "oauth_tokens", column: "sealed", id: "id", provider: "issuer" },
+    SealedColumn { table: "appointments", column: "sealed_patient", id: "id", provider: "''" },
+    SealedColumn { table: "notes", column: "sealed_note", id: "id", provider: "''" },
     SealedColumn { table: "audit_heads", column: "sealed_key", id: "org_id", provider: "''" },
 ];
 

@@ -19,6 +19,7 @@ use crate::integrations::bearer::AuthenticateError;
 use crate::vault::VaultError;
 use crate::webhooks::inbound::InboundError;
 use crate::webhooks::inbox::InboxError;
+use crate::webhooks::outbound::OutboundError;
 
 /// A field that was not right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -361,7 +362,9 @@ impl From<CallError> for HttpError {
                 let sentence = format!("{} {}", first.sentence(), second.sentence());
                 HttpError { sentence, ..(*first).into() }
             }
-            CallError::Db(error) => error.into(),
+            CallError::Db(error) | CallError::Event(OutboundError::Db(error)) => error.into(),
+            CallError::Event(OutboundError::Vault(error)) => error.into(),
+            CallError::Conflict { code, message } => HttpError::new(StatusCode::CONFLICT, code, message),
             CallError::Invalid { field, message } => HttpError::invalid(
                 "invalid_fields",
                 message.clone(),

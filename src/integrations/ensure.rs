@@ -7,20 +7,24 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::assistant_tools;
 use super::connect::bulkhead;
+use super::in_step::{changed_mark, config_hash};
 use super::signing::{self, LiveSecret};
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
+use crate::db::schedules::{self, ScheduleRow};
 use crate::db::{OrgTx, changes, integrations, jobs, routes};
+use crate::domain::clinic_plan::ClinicPlan;
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
 use crate::providers::vapi::assistant::{
-    self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, ToolPlan, VoiceChoice,
+    self, AssistantPlan, ModelChoice, Ownership, ServerAuth, ServerPlan, VoiceChoice,
 };
 use crate::providers::vapi::{AssistantRecord, VapiClient, VapiCredentials, VapiError};
 use crate::state::Services;
@@ -130,10 +134,11 @@ async fn ensure_each(
 ) -> Result<Option<String>, IntegrationError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let rows = agents::list(&mut tx).await?;
+    let schedule = schedules::find(&mut tx).await?;
     tx.commit().await?;
     let mut account = None;
     for row in rows.iter().filter(|row| row.vapi_state != "deleted") {
-        account = ensure_one(services, org, client, row, &secret.auth).await?.or(account);
+        account = ensure_one(services, org, client, row, &schedule, &secret.auth).await?.or(account);
     }
     Ok(account)
 }
@@ -147,12 +152,22 @@ fn is_about_credential(error: &IntegrationError) -> bool {
 
 /// A client of Vapi with the clinic's own key.
 pub fn client<'a>(services: &'a Services, org: OrgId, credentials: &'a VapiCredentials) -> VapiClient<'a> {
+    client_until(services, org, credentials, Deadline::after(RUN))
+}
+
+/// The same for a shorter piece of work.
+pub(super) fn client_until<'a>(
+    services: &'a Services,
+    org: OrgId,
+    credentials: &'a VapiCredentials,
+    deadline: Deadline,
+) -> VapiClient<'a> {
     VapiClient {
         egress: &services.egress,
         base: &services.bases.vapi,
         key: &credentials.private_key,
         bulkhead: bulkhead(org, ProviderId::Vapi),
-        deadline: Deadline::after(RUN),
+        deadline,
     }
 }
 
@@ -162,9 +177,11 @@ async fn ensure_one(
     org: OrgId,
     client: &VapiClient<'_>,
     row: &AgentRow,
+    schedule: &ScheduleRow,
     auth: &ServerAuth,
 ) -> Result<Option<String>, IntegrationError> {
-    let body = assistant::body(&plan(services, org, row, auth));
+    let body = assistant::body(&plan(services, org, row, schedule, auth));
+    let config = config_hash(services, org, row, schedule);
     let ours = find_ours(services, org, client, row).await?;
     let record = match ours.split_first() {
         None => client.create_assistant(&body).await.map_err(|error| write_error(&error, auth))?,
@@ -192,7 +209,7 @@ async fn ensure_one(
             is_passing: false,
         });
     }
-    agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record)).await?;
+    agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record), &config).await?;
     tx.commit().await?;
     Ok(record.org_id)
 }
@@ -213,16 +230,29 @@ async fn find_ours(
     Ok(ours)
 }
 
-fn plan(services: &Services, org: OrgId, row: &AgentRow, auth: &ServerAuth) -> AssistantPlan {
+/// What the assistant of a row is to be.
+pub(super) fn plan(
+    services: &Services,
+    org: OrgId,
+    row: &AgentRow,
+    schedule: &ScheduleRow,
+    auth: &ServerAuth,
+) -> AssistantPlan {
+    let usual = ClinicPlan::default();
+    let clinic = schedule.plan.as_ref().map_or(&usual, |stored| &stored.0);
     AssistantPlan {
         name: row.name.clone(),
         first_message: row.first_message.clone(),
-        system_prompt: row.system_prompt.clone(),
+        system_prompt: format!(
+            "{}\n\n{}",
+            row.system_prompt,
+            assistant_tools::context(clinic, &schedule.time_zone)
+        ),
         model: ModelChoice { provider: row.model_provider.clone(), model: row.model.clone() },
         voice: VoiceChoice { provider: row.voice_provider.clone(), voice_id: row.voice_id.clone() },
         language: row.language.clone(),
         max_duration_seconds: u32::try_from(row.max_duration_seconds).unwrap_or(600),
-        tools: row.tools.iter().filter_map(|name| tool(name)).collect(),
+        tools: assistant_tools::plans(&row.tools(), clinic),
         server: ServerPlan { url: services.vapi_webhook_url(), auth: auth.clone() },
         ownership: Ownership {
             installation: services.installation.to_string(),
@@ -230,22 +260,6 @@ fn plan(services: &Services, org: OrgId, row: &AgentRow, auth: &ServerAuth) -> A
             role: row.role.clone(),
         },
     }
-}
-
-/// The tools that an agent may be given.
-fn tool(name: &str) -> Option<ToolPlan> {
-    (name == "send_sms").then(|| ToolPlan {
-        name: "send_sms".to_owned(),
-        description: "Sends a text message to the caller, or to a number that the caller names.".to_owned(),
-        parameters: json!({
-            "type": "object",
-            "properties": {
-                "message": { "type": "string", "description": "What the text message says" },
-                "to": { "type": "string", "description": "Number with country code; the caller's own where it is left out" },
-            },
-            "required": ["message"],
-        }),
-    })
 }
 
 /// Lists the phone numbers of the account and claims them, so that calls without an assistant find
@@ -362,5 +376,5 @@ pub(super) fn provider_error(error: &VapiError) -> IntegrationError {
 /// What an assistant was made from and when Vapi last changed it: equal means in step.
 fn synced_hash(body: &Value, record: &AssistantRecord) -> String {
     let digest = Sha256::digest(body.to_string().as_bytes());
-    format!("{}@{}", hex::encode(&digest[..16]), record.updated_at.as_deref().unwrap_or("?"))
+    format!("{}{}", hex::encode(&digest[..16]), changed_mark(record.updated_at.as_deref()))
 }

@@ -5,6 +5,7 @@
 //! takes a [`Caller`] and returns values or an [`IntegrationError`]. No transaction is open while a
 //! provider is asked.
 
+pub mod assistant_tools;
 pub mod bearer;
 pub mod caller;
 pub mod cards;
@@ -16,6 +17,7 @@ pub mod ensure;
 mod error;
 pub mod fields;
 pub mod grant;
+pub mod in_step;
 pub mod onboard;
 pub mod pause;
 pub mod purge;

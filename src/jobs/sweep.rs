@@ -13,7 +13,10 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::calls::open_bookings;
+use crate::db::{
+    self, DbError, OrgTx, appointments, changes, counters, credentials, inbound, messages, notes, sessions,
+};
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
@@ -28,19 +31,21 @@ const CLINICS: i32 = 200;
 pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
     let parked = sweep(&services, Overdue::Messages { seconds: ABANDONED_SECONDS }).await;
     let purged = sweep(&services, Overdue::Credentials { days: services.restore_days }).await;
-    parked.and(purged)
+    let settled = sweep(&services, Overdue::Appointments { seconds: ABANDONED_SECONDS }).await;
+    parked.and(purged).and(settled)
 }
 
 /// Empties what was kept long enough, deletes ended webhook credentials at Vapi, forgets old rows of
 /// the platform.
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
+    let forgotten = sweep(&services, Overdue::Patients).await;
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
     changes::prune(&services.pool).await?;
     tracing::debug!(ended, "expired sessions were removed");
-    emptied.and(deleted)
+    emptied.and(forgotten).and(deleted)
 }
 
 /// Goes through the clinics that have something overdue.
@@ -62,13 +67,21 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
     if let Overdue::Secrets { days } = what {
         return signing::delete_ended(services, org, days).await;
     }
+    if let Overdue::Appointments { .. } = what {
+        // The calendar is asked, so no transaction is open meanwhile.
+        if let Err(error) = open_bookings::settle(services, org).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, %org, "open bookings are looked at again later");
+        }
+        return Ok(());
+    }
     loop {
         let mut tx = OrgTx::service(&services.pool, org).await?;
         let rows = match what {
             Overdue::Payloads => empty(&mut tx, org).await?,
+            Overdue::Patients => forget(&mut tx, org).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
-            Overdue::Secrets { .. } => 0,
+            Overdue::Secrets { .. } | Overdue::Appointments { .. } => 0,
         };
         tx.commit().await?;
         if rows < BATCH {
@@ -82,6 +95,13 @@ async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let texts = messages::empty_old(tx, BATCH as i64).await?;
     tracing::info!(%org, events, texts, "what is older than the clinic's retention was emptied");
     Ok(events.max(texts))
+}
+
+async fn forget(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
+    let patients = appointments::empty_old(tx, BATCH as i64).await?;
+    let notes = notes::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, patients, notes, "patients that are older than the clinic's retention were forgotten");
+    Ok(patients.max(notes))
 }
 
 async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {

@@ -56,7 +56,13 @@ fn slot(hour: u8) -> Slot {
 }
 
 fn booking(id: Uuid, hour: u8) -> Booking {
-    Booking { id, slot: slot(hour), summary: "Alex Example".to_owned(), description: "Cleaning".to_owned() }
+    Booking {
+        id,
+        slot: slot(hour),
+        summary: "Alex Example".to_owned(),
+        description: "Cleaning".to_owned(),
+        instead_of: None,
+    }
 }
 
 fn soon() -> Deadline {

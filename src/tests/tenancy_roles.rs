@@ -14,11 +14,13 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 17] = [
+const MATRIX: [(&str, [&str; 3]); 20] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
+    ("appointments", ["service", "owner, admin, service", "owner, service"]),
     ("audit_heads", [ALL, ALL, ""]),
     ("audit_log", [ALL, "", ""]),
+    ("clinic_schedules", ["owner, admin, service", "owner, admin, service", "owner"]),
     ("data_keys", [ALL, ALL, "owner"]),
     ("inbound_events", ["service", "service", "owner, service"]),
     ("jobs", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
@@ -33,6 +35,7 @@ const MATRIX: [(&str, [&str; 3]); 17] = [
     ("machine_counts", ["service", "service", "owner, service"]),
     ("memberships", ["owner, service", "owner", "owner"]),
     ("messages", ["owner, admin, service", "owner, admin, service", "owner, service"]),
+    ("notes", ["service", "owner, admin, service", "owner, service"]),
     ("oauth_attempts", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_credentials", ["owner, admin", "owner, admin, service", "owner, admin, service"]),

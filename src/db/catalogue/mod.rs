@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 28] = [
+pub const GATE_FUNCTIONS: [&str; 30] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -73,15 +73,18 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
     "touch_integrations",
     "list_audit_heads",
     "list_ended_secrets",
+    "list_open_appointments",
     "list_overdue_credentials",
+    "list_overdue_patients",
     "list_overdue_payloads",
     "list_stuck_messages",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 22] = [
+const GATE_POLICIES: [(&str, &str); 24] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
+    ("appointments", "gate_select"),
     ("audit_heads", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
@@ -96,6 +99,7 @@ const GATE_POLICIES: [(&str, &str); 22] = [
     ("machine_counts", "gate_update"),
     ("memberships", "gate_select"),
     ("messages", "gate_select"),
+    ("notes", "gate_select"),
     ("org_credentials", "gate_select"),
     ("org_integrations", "gate_select"),
     ("org_integrations", "gate_update"),

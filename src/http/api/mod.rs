@@ -72,6 +72,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))
         .routes(routes!(agents::show, agents::save, agents::remove))
+        .routes(routes!(agents::check))
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))

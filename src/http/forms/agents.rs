@@ -39,6 +39,8 @@ pub async fn submit_agent(Path(role): Path<String>, form: Submission) -> Result<
         voice_id: text("voiceId"),
         language: text("language"),
         max_duration_seconds: stored.max_duration_seconds,
+        tools: stored.tools(),
+        fallbacks: stored.fallbacks(),
     };
     match agents::update(&form.state.services, &form.caller, &role, &change).await {
         Ok(row) => {

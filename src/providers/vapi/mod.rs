@@ -14,6 +14,7 @@ use super::{Provider, TestContext, TestReport};
 
 pub mod assistant;
 pub mod client;
+pub mod control;
 pub mod credentials;
 pub mod errors;
 mod records;

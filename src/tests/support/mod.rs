@@ -4,6 +4,7 @@ pub mod app;
 pub mod canaries;
 pub mod cluster;
 pub mod consent;
+pub mod line;
 pub mod pgbouncer;
 pub mod process;
 pub mod repository;

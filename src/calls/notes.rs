@@ -1,0 +1,133 @@
+//! Notes for the team: what agents were told, which call-backs they promised, what a call left open.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::CallError;
+use super::patients::{Patient, note_place};
+use crate::audit::Ended;
+use crate::db::notes::{self, NewNote, NoteRow};
+use crate::db::{OrgTx, fresh_id};
+use crate::domain::OrgId;
+use crate::domain::mask::mask_phone;
+use crate::integrations::{Caller, IntegrationError};
+use crate::state::Services;
+use crate::vault::VaultError;
+use crate::webhooks::outbound::{OutboundEvent, emit};
+
+/// Notes on one page.
+pub const SHOWN: i64 = 100;
+
+/// What a note is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// The caller wants the team to know something.
+    Message,
+    /// The caller was told that the team calls back.
+    CallBack,
+    /// A call has left something open that a person has to end.
+    FollowUp,
+}
+
+impl NoteKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NoteKind::Message => "message",
+            NoteKind::CallBack => "callback",
+            NoteKind::FollowUp => "follow_up",
+        }
+    }
+}
+
+/// Keeps a note. Of what the service itself notes, a call leaves one of each kind at most.
+pub async fn take(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+    kind: NoteKind,
+    patient: &Patient,
+) -> Result<Option<Uuid>, CallError> {
+    let id: Uuid = fresh_id();
+    let sealed = patient.seal(services, &note_place(org, id)).await?;
+    let mask = (!patient.phone.is_empty()).then(|| mask_phone(&patient.phone));
+    let call = Some(call_id).filter(|id| !id.is_empty());
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    if kind == NoteKind::CallBack
+        && let Some(call) = call
+        && notes::has_of_call(&mut tx, call, kind.as_str()).await?
+    {
+        tx.commit().await?;
+        return Ok(None);
+    }
+    let new = NewNote {
+        id,
+        kind: kind.as_str(),
+        call_id: call,
+        caller_mask: mask.as_deref(),
+        sealed_note: sealed.as_bytes(),
+        key_version: sealed.key_version(),
+    };
+    notes::insert(&mut tx, &new).await?;
+    let event = OutboundEvent {
+        kind: "note.taken",
+        data: json!({
+            "noteId": id,
+            "callId": call,
+            "kind": kind.as_str(),
+            "name": patient.name,
+            "phone": patient.phone,
+            "message": patient.text,
+        }),
+        triggered_by: "call".to_owned(),
+        metadata: json!({}),
+    };
+    emit(&mut tx, &services.vault, &event).await?;
+    tx.commit().await?;
+    Ok(Some(id))
+}
+
+/// A note with what it says, where the reader may see that.
+pub struct OpenedNote {
+    pub row: NoteRow,
+    /// None where it was emptied, or where the reader may not see it.
+    pub patient: Option<Patient>,
+}
+
+/// The clinic's notes. What they say is opened for owners and admins only; one that does not open is
+/// shown without it.
+pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<OpenedNote>, CallError> {
+    let mut tx = caller.begin(services).await?;
+    let rows = notes::list(&mut tx, SHOWN).await?;
+    tx.commit().await?;
+    Ok(open(services, caller.org(), rows, caller.scope.role.may_configure()).await)
+}
+
+/// Opens what notes say.
+pub async fn open(services: &Services, org: OrgId, rows: Vec<NoteRow>, may_see: bool) -> Vec<OpenedNote> {
+    let mut notes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let opened = match may_see {
+            true => Patient::open(services, &note_place(org, row.id), row.sealed_note.as_ref()).await,
+            false => Ok(None),
+        };
+        let patient = opened.unwrap_or_else(|error| unreadable(org, row.id, &error));
+        notes.push(OpenedNote { row, patient });
+    }
+    notes
+}
+
+/// One row that does not open is one line without its words, and never a broken page.
+pub(super) fn unreadable(org: OrgId, row: Uuid, error: &VaultError) -> Option<Patient> {
+    tracing::error!(error = error as &dyn std::error::Error, %org, %row, "a patient's data does not open");
+    None
+}
+
+/// Marks a note as seen to.
+pub async fn mark_done(services: &Services, caller: &Caller, id: Uuid) -> Result<(), CallError> {
+    let target = id.to_string();
+    caller.require_configure(services, "note.done", &target).await?;
+    let mut tx = caller.begin(services).await?;
+    notes::mark_done(&mut tx, id, caller.user()).await?;
+    caller.record(&mut tx, services, "note.done", &target, Ended::Success, "").await?;
+    Ok(tx.commit().await.map_err(IntegrationError::from)?)
+}
