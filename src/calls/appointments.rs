@@ -176,8 +176,7 @@ async fn claim(
     for try_number in 0..2 {
         let mut tx = OrgTx::service(&services.pool, org).await?;
         appointments::lock(&mut tx).await?;
-        let in_the_way =
-            appointments::list_claimed(&mut tx, moment(around.0), moment(around.1), old).await?;
+        let in_the_way = appointments::list_claimed(&mut tx, moment(around.0), moment(around.1), old).await?;
         if in_the_way.is_empty() {
             appointments::insert(&mut tx, &new).await?;
             tx.commit().await?;
@@ -185,8 +184,11 @@ async fn claim(
         }
         tx.commit().await?;
         let is_same = |row: &Claimed| {
-            row.status == "booked" && row.call_id.is_some() && row.call_id.as_deref() == new.call_id
-                && row.starts_at == new.starts_at && old.is_none()
+            row.status == "booked"
+                && row.call_id.is_some()
+                && row.call_id.as_deref() == new.call_id
+                && row.starts_at == new.starts_at
+                && old.is_none()
         };
         if in_the_way.iter().any(is_same) {
             return Ok(Claim::WasBooked);

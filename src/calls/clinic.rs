@@ -91,7 +91,14 @@ impl ClinicFacts {
     }
 
     /// What is asked for with a service, between two days.
-    pub fn wish(&self, service: &Service, now: Timestamp, first_day: Date, last_day: Date, most: usize) -> Wish {
+    pub fn wish(
+        &self,
+        service: &Service,
+        now: Timestamp,
+        first_day: Date,
+        last_day: Date,
+        most: usize,
+    ) -> Wish {
         let minutes = |count: u32| SignedDuration::from_mins(i64::from(count));
         Wish {
             duration: minutes(service.minutes),
@@ -209,9 +216,13 @@ mod tests {
         assert_eq!(facts.service(None).unwrap().name, "Cleaning");
         assert_eq!(facts.service(Some("a teeth cleaning")).unwrap().name, "Cleaning");
         assert_eq!(facts.service(Some("root")).unwrap().name, "Root canal");
-        assert_eq!(facts.service(Some("braces")).unwrap_err(), "That is not offered here. There is Cleaning, Root canal.");
+        assert_eq!(
+            facts.service(Some("braces")).unwrap_err(),
+            "That is not offered here. There is Cleaning, Root canal."
+        );
         let [cleaning, root] = [0, 1].map(|at| &facts.plan.services[at]);
-        let name = |found: Result<Option<&Practitioner>, String>| found.map(|it| it.map(|it| it.name.clone()));
+        let name =
+            |found: Result<Option<&Practitioner>, String>| found.map(|it| it.map(|it| it.name.clone()));
         assert_eq!(name(facts.practitioner(cleaning, None)), Ok(None));
         assert_eq!(name(facts.practitioner(cleaning, Some("lee"))), Ok(Some("Dr. Lee".to_owned())));
         assert_eq!(name(facts.practitioner(root, None)), Ok(Some("Dr. Nord".to_owned())));

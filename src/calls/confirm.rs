@@ -38,7 +38,7 @@ pub async fn send(
     text: &str,
     deadline: Deadline,
 ) -> Confirmation {
-    match try_send(services, org, phone, text, deadline).await {
+    match try_send(services, org, call_id, phone, text, deadline).await {
         Ok(true) => Confirmation::Sent,
         Ok(false) | Err(CallError::Invalid { .. }) => Confirmation::NotSent,
         Err(CallError::Undetermined(_)) => Confirmation::Unknown,
@@ -52,6 +52,7 @@ pub async fn send(
 async fn try_send(
     services: &Services,
     org: OrgId,
+    call_id: &str,
     phone: &str,
     text: &str,
     deadline: Deadline,
@@ -69,7 +70,7 @@ async fn try_send(
         (true, true) => Channel::WhatsApp,
         (true, false) => return Ok(false),
     };
-    let new = NewText::parse(phone, text, channel, Purpose::Confirmation, None)?;
+    let new = NewText::parse(phone, text, channel, Purpose::Confirmation, None)?.in_call(call_id);
     messages::send(services, org, new, deadline).await?;
     Ok(true)
 }

@@ -25,6 +25,8 @@ pub struct NewMail {
     pub subject: String,
     pub text: String,
     pub purpose: Purpose,
+    /// The call that it belongs to, by Vapi's id.
+    pub call_id: Option<String>,
 }
 
 /// An address as lists show it: `d***@clinic.example`.
@@ -71,13 +73,14 @@ pub async fn send(
         requested_by: None,
         chosen: "only",
         chosen_note: None,
+        call_id: new.call_id.as_deref(),
+        alert_id: None,
     };
     messages::insert(&mut tx, &row).await?;
     tx.commit().await?;
 
     let base = &services.bases.resend;
-    let client =
-        ResendClient::new(&services.egress, base, &opened.credentials, bulkhead(org, ID), deadline);
+    let client = ResendClient::new(&services.egress, base, &opened.credentials, bulkhead(org, ID), deadline);
     let once = id.to_string();
     let mail = Mail { to: &new.to, subject: &new.subject, text: &new.text, once: &once };
     let answer = client.send(&mail).await;
@@ -96,7 +99,8 @@ pub async fn send(
         },
     };
     // It is out, or it is not: that the result could not be recorded changes nothing of it.
-    if let Err(error) = record(services, org, id, &result).await {
+    let works = answer.is_ok().then_some(ID);
+    if let Err(error) = record(services, org, id, &result, works).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of an e-mail was not recorded");
     }
     match answer {
@@ -107,7 +111,8 @@ pub async fn send(
         Err(error) => {
             let is_passing = error.kind != MailFailure::Refused;
             let code = if is_passing { "provider_unavailable" } else { "provider_refused" };
-            let failed = IntegrationError::Provider { code: Some(code), sentence: error.sentence, is_passing };
+            let failed =
+                IntegrationError::Provider { code: Some(code), sentence: error.sentence, is_passing };
             Err(match error.kind {
                 MailFailure::Undetermined => CallError::Undetermined(failed),
                 _ => CallError::Integration(failed),

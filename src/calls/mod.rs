@@ -9,6 +9,7 @@ pub mod appointments;
 pub mod booking;
 pub mod clinic;
 pub mod confirm;
+pub mod incidents;
 pub mod mail;
 pub mod messages;
 pub mod notes;
@@ -77,7 +78,9 @@ impl CallError {
             CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
             CallError::NoSender { first, second } => format!("{} {}", first.sentence(), second.sentence()),
             CallError::Conflict { message, .. } => (*message).to_owned(),
-            CallError::Db(_) | CallError::Event(_) => "This could not be done right now. Please try again in a moment.".to_owned(),
+            CallError::Db(_) | CallError::Event(_) => {
+                "This could not be done right now. Please try again in a moment.".to_owned()
+            }
         }
     }
 }

@@ -137,4 +137,3 @@ pub(super) async fn follow_up(
     notes::take(services, org, call, NoteKind::FollowUp, &patient).await?;
     Ok(())
 }
-

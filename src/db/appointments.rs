@@ -45,7 +45,8 @@ pub struct AppointmentRow {
     pub updated_at: OffsetDateTime,
 }
 
-const COLUMNS: &str = "id, call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
+const COLUMNS: &str =
+    "id, call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
     must_release, reason, created_at, updated_at";
 
 /// How long a booked row stands for its time beside the calendar, which may take a moment to tell of an
@@ -156,7 +157,10 @@ pub async fn cancel(tx: &mut OrgTx, id: Uuid, reason: &str) -> Result<Option<App
 
 /// Notes that the event of a cancelled appointment is out of the calendar.
 pub async fn mark_released(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
-    sqlx::query("update appointments set must_release = false where id = $1").bind(id).execute(tx.conn()).await?;
+    sqlx::query("update appointments set must_release = false where id = $1")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -232,7 +236,9 @@ pub async fn list(
     let filter = match which {
         Which::Upcoming => "status in ('booked', 'pending') and ends_at >= $1 order by starts_at, id",
         Which::Past => "status in ('booked', 'pending') and ends_at < $1 order by starts_at desc, id",
-        Which::Cancelled => "status = 'cancelled' and $1::timestamptz is not null order by starts_at desc, id",
+        Which::Cancelled => {
+            "status = 'cancelled' and $1::timestamptz is not null order by starts_at desc, id"
+        }
     };
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from appointments where {filter} limit $2"

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod consent;
+pub mod csv;
 pub mod error;
 pub mod extract;
 pub mod flash;

@@ -27,8 +27,7 @@ fn parameters(members: Vec<(&str, Value)>, required: &[&str]) -> Value {
 }
 
 /// How the model writes a time.
-const START: &str =
-    "When it begins, as YYYY-MM-DDTHH:MM by the clinic's clock: one of the times that check_availability has named";
+const START: &str = "When it begins, as YYYY-MM-DDTHH:MM by the clinic's clock: one of the times that check_availability has named";
 
 fn tool_plan(tool: AgentTool, plan: &ClinicPlan) -> ToolPlan {
     let services: Vec<&str> = plan.services.iter().map(|service| service.name.as_str()).collect();
@@ -42,16 +41,25 @@ fn tool_plan(tool: AgentTool, plan: &ClinicPlan) -> ToolPlan {
     }
     let (description, parameters) = match tool {
         AgentTool::CheckAvailability => {
-            about.push(("date", text("The first day that would suit, as YYYY-MM-DD; today where it is left out")));
+            about.push((
+                "date",
+                text("The first day that would suit, as YYYY-MM-DD; today where it is left out"),
+            ));
             about.push(("until", text("The last day that would suit, as YYYY-MM-DD")));
             let parts = ["morning", "afternoon", "evening"];
             about.push(("partOfDay", one_of("Only this part of the day", &parts)));
-            ("Finds free appointments in the clinic's calendar. Use it before you offer a time.", parameters(about, &[]))
+            (
+                "Finds free appointments in the clinic's calendar. Use it before you offer a time.",
+                parameters(about, &[]),
+            )
         }
         AgentTool::BookAppointment => {
             about.push(("start", text(START)));
             about.push(("name", text("The patient's full name")));
-            about.push(("phone", text("The patient's number with country code; the caller's own where it is left out")));
+            about.push((
+                "phone",
+                text("The patient's number with country code; the caller's own where it is left out"),
+            ));
             about.push(("notes", text("What the practice should know, in a few words")));
             (
                 "Books an appointment that check_availability has offered and the caller has agreed to.",
@@ -62,7 +70,10 @@ fn tool_plan(tool: AgentTool, plan: &ClinicPlan) -> ToolPlan {
             about.retain(|(name, _)| *name != "service");
             about.push(("start", text(START)));
             about.push(("current", text("When the appointment to be moved begins now, as YYYY-MM-DDTHH:MM")));
-            about.push(("phone", text("The number that it was booked with; the caller's own where it is left out")));
+            about.push((
+                "phone",
+                text("The number that it was booked with; the caller's own where it is left out"),
+            ));
             ("Moves the caller's appointment to another free time.", parameters(about, &["start"]))
         }
         AgentTool::CancelAppointment => {
@@ -87,7 +98,10 @@ fn tool_plan(tool: AgentTool, plan: &ClinicPlan) -> ToolPlan {
                 ("message", text("What the caller wants, in full sentences")),
                 ("name", text("The caller's name")),
                 ("phone", text("Number with country code; the caller's own where it is left out")),
-                ("callBack", json!({ "type": "boolean", "description": "Whether the caller wants to be called back" })),
+                (
+                    "callBack",
+                    json!({ "type": "boolean", "description": "Whether the caller wants to be called back" }),
+                ),
             ];
             ("Leaves a message for the team.", parameters(members, &["message"]))
         }
@@ -153,6 +167,8 @@ mod tests {
         plan.services[0].name = "{{secret}}".to_owned();
         let context = context(&plan, "Europe/Berlin");
         assert_eq!(context.matches("{{").count(), 1, "{context}");
-        assert!(context.starts_with("It is {{\"now\" | date: \"%A, %Y-%m-%d, %H:%M\", \"Europe/Berlin\"}} by"));
+        assert!(
+            context.starts_with("It is {{\"now\" | date: \"%A, %Y-%m-%d, %H:%M\", \"Europe/Berlin\"}} by")
+        );
     }
 }

@@ -18,6 +18,7 @@ mod error;
 pub mod fields;
 pub mod grant;
 pub mod in_step;
+pub mod incidents;
 pub mod onboard;
 pub mod pause;
 pub mod purge;

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
-use crate::db::overdue::{self, Overdue};
 use crate::calls::open_bookings;
+use crate::db::overdue::{self, Overdue};
 use crate::db::{
     self, DbError, OrgTx, appointments, changes, counters, credentials, inbound, messages, notes, sessions,
 };

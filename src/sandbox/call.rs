@@ -34,8 +34,39 @@ pub struct CallScript {
 #[derive(Clone, Debug)]
 pub struct ToolUse {
     pub name: String,
-    /// A JSON object.
+    /// A JSON object. A text in it may be one of the words of [`FIRST_FREE`] and [`LAST_RESULT`], in
+    /// place of what an earlier step has brought.
     pub arguments: Value,
+}
+
+/// Stands for the first free time that the call was offered: `2026-12-01T09:00`.
+pub const FIRST_FREE: &str = "{{first_free}}";
+/// Stands for what the tool before has said.
+pub const LAST_RESULT: &str = "{{last_result}}";
+
+impl CallScript {
+    /// A whole conversation: asks for times, books the first that is offered, has the details sent, ends.
+    pub fn conversation(customer: &str, patient: &str) -> Self {
+        let tool = |name: &str, arguments: Value| ToolUse { name: name.to_owned(), arguments };
+        let say = |role: &str, text: &str| (role.to_owned(), text.to_owned());
+        Self {
+            customer: customer.to_owned(),
+            tools: vec![
+                tool("check_availability", json!({})),
+                tool("book_appointment", json!({ "start": FIRST_FREE, "name": patient })),
+                tool("send_sms", json!({ "message": LAST_RESULT })),
+            ],
+            transcript: vec![
+                say("bot", "Thank you for calling. How can I help?"),
+                say("user", "I would like to book an appointment as soon as possible."),
+                say("bot", "I have found a time and booked it for you. Shall I text you the details?"),
+                say("user", "Yes please. Thank you, that is perfect."),
+            ],
+            summary: "The caller booked an appointment for the first free time and got the details by text message."
+                .to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for CallScript {
@@ -102,6 +133,8 @@ struct Line {
     call_id: Uuid,
     started_at: String,
     customer: String,
+    /// Where commands for this call are taken.
+    control_url: Option<String>,
 }
 
 pub(super) async fn place(
@@ -112,13 +145,57 @@ pub(super) async fn place(
     let line = pick_up(shared, assistant, script)?;
     let mut steps = Vec::new();
     steps.push(line.send(json!({ "type": "status-update", "status": "in-progress" }), "in-progress").await);
+    let mut heard = Heard::default();
     for tool in &script.tools {
-        steps.push(line.send(tool_calls(&line.assistant, tool), "in-progress").await);
+        let tool = ToolUse { name: tool.name.clone(), arguments: heard.fill(&tool.arguments) };
+        let step = line.send(tool_calls(&line.assistant, &tool), "in-progress").await;
+        heard.listen(&step.answer);
+        steps.push(step);
     }
     let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
     steps.push(line.send(ended, "ended").await);
     steps.push(line.send(report(script, &line.started_at), "ended").await);
     Ok(CallTranscript { call_id: line.call_id, steps })
+}
+
+/// What a call has heard so far, for the steps that go on from there.
+#[derive(Default)]
+struct Heard {
+    last: String,
+    first_free: String,
+}
+
+impl Heard {
+    fn listen(&mut self, answer: &str) {
+        let body: Value = serde_json::from_str(answer).unwrap_or_default();
+        self.last = body["results"][0]["result"].as_str().unwrap_or_default().to_owned();
+        if let Some(time) = first_time(&self.last).filter(|_| self.first_free.is_empty()) {
+            self.first_free = time;
+        }
+    }
+
+    fn fill(&self, arguments: &Value) -> Value {
+        match arguments {
+            Value::String(text) => {
+                Value::String(text.replace(FIRST_FREE, &self.first_free).replace(LAST_RESULT, &self.last))
+            }
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), self.fill(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// The first time in a sentence such as `Tuesday 2026-12-01 at 09:00, 10:30`.
+fn first_time(said: &str) -> Option<String> {
+    let (before, after) = said.split_once(" at ")?;
+    let day = before.get(before.len().checked_sub(10)?..)?;
+    let is_day = day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let time = after.get(..5).filter(|_| is_day)?;
+    Some(format!("{day}T{time}"))
 }
 
 fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, PlaceCallError> {
@@ -144,13 +221,17 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
         .timeout(ANSWER_TIMEOUT)
         .build()
         .map_err(PlaceCallError::Client)?;
+    let call_id = Uuid::new_v4();
+    let base = shared.vapi_url.get();
+    let control_url = base.and_then(|base| base.join(&format!("call/{call_id}/control")).ok());
     Ok(Line {
+        control_url: control_url.map(String::from),
         assistant,
         phone_number,
         plan,
         url,
         http,
-        call_id: Uuid::new_v4(),
+        call_id,
         started_at: now_iso(),
         customer: script.customer.clone(),
     })
@@ -178,6 +259,7 @@ impl Line {
             "customer": customer,
             "createdAt": self.started_at,
             "updatedAt": now_iso(),
+            "monitor": { "controlUrl": self.control_url },
         });
         self.post(kind, json!({ "message": message }).to_string()).await
     }

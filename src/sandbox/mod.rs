@@ -44,7 +44,7 @@ mod vapi;
 mod vonage;
 mod whatsapp;
 
-pub use call::{CallScript, CallStep, CallTranscript, PlaceCallError, ToolUse};
+pub use call::{CallScript, CallStep, CallTranscript, FIRST_FREE, LAST_RESULT, PlaceCallError, ToolUse};
 pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoogle, DemoTwilio, DemoVapi};
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
@@ -56,7 +56,7 @@ pub use n8n::{DEMO_N8N, DemoN8n};
 pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
 pub use retell::{DEMO_RETELL, DemoRetell};
 pub use sns::{AwsAccount, DEMO_AWS};
-pub use state::{AccountStatus, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
+pub use state::{AccountStatus, CallTransfer, PhoneLogEntry, TwilioAccount, TwilioNumber, VapiAccount};
 pub use stripe::{DEMO_STRIPE, DemoStripe};
 pub use vonage::{DEMO_VONAGE, VonageAccount};
 pub use whatsapp::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount, WhatsAppHandle};
@@ -117,6 +117,7 @@ impl Sandbox {
         let mut servers = Vec::new();
         let vapi = serve("Vapi", options.vapi_port, vapi::router(Arc::clone(&shared)), &mut servers);
         let vapi_url = vapi.await?;
+        let _ = shared.vapi_url.set(vapi_url.clone());
         let twilio = serve("Twilio", options.twilio_port, twilio::router(Arc::clone(&shared)), &mut servers);
         let twilio_url = twilio.await?;
         let jwks_requests = Arc::new(AtomicU64::new(0));
@@ -262,6 +263,11 @@ impl VapiHandle<'_> {
             let own = world.vapi.credentials.iter().filter(|stored| stored.org_id == account.org_id);
             own.filter_map(|stored| stored.body["apiKey"].as_str().map(str::to_owned)).collect()
         })
+    }
+
+    /// Calls that were put through, oldest first.
+    pub fn transfers(&self) -> Vec<CallTransfer> {
+        self.0.read(|world| world.vapi.transfers.clone())
     }
 
     /// Deletes an assistant as somebody in Vapi's dashboard would. False if there is none.

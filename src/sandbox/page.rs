@@ -77,13 +77,18 @@ async fn set_faults(State(page): State<Page>, Form(form): Form<FaultForm>) -> Re
 struct CallForm {
     assistant: Uuid,
     customer: String,
+    /// `conversation`, or `tool` for one use of a tool.
+    #[serde(default)]
+    script: String,
     tool: String,
     arguments: String,
 }
 
 async fn place_call(State(page): State<Page>, Form(form): Form<CallForm>) -> Response {
-    let mut script = CallScript { customer: form.customer, ..CallScript::default() };
-    if !form.tool.is_empty() {
+    let mut script = CallScript { customer: form.customer.clone(), ..CallScript::default() };
+    if form.script == "conversation" {
+        script = CallScript::conversation(&form.customer, "Alex Example");
+    } else if !form.tool.is_empty() {
         let Ok(arguments) = serde_json::from_str(&form.arguments) else {
             return not_placed("The arguments are not a JSON object.");
         };
@@ -137,6 +142,9 @@ fn call_form(shared: &Shared) -> String {
              <div class=field><label for=assistant>Assistant</label><select id=assistant name=assistant>{options}</select></div>\
              <div class=fields>\
              <div class=field><label for=customer>Caller</label><input id=customer name=customer value=\"+15550100199\"></div>\
+             <div class=field><label for=script>What happens</label><select id=script name=script>\
+             <option value=conversation>Asks for times, books the first, gets a text</option>\
+             <option value=tool>Uses the one tool below</option></select></div>\
              <div class=field><label for=tool>Tool</label><input id=tool name=tool value=send_sms aria-describedby=tool-help>\
              <small id=tool-help>Leave empty for a call without tools.</small></div></div>\
              <div class=field><label for=arguments>Arguments</label><textarea id=arguments name=arguments rows=3 \

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
+use url::Url;
 use uuid::Uuid;
 
 use super::SandboxError;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     file: Option<PathBuf>,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
+    /// Where the Vapi stand-in listens, for the addresses that its messages name.
+    pub(super) vapi_url: OnceLock<Url>,
 }
 
 /// All accounts and what is in them.
@@ -66,6 +69,16 @@ pub(super) struct VapiWorld {
     pub(super) assistants: Vec<Stored>,
     pub(super) phone_numbers: Vec<Stored>,
     pub(super) credentials: Vec<Stored>,
+    /// Calls that were put through, oldest first.
+    #[serde(default)]
+    pub(super) transfers: Vec<CallTransfer>,
+}
+
+/// A call that was put through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTransfer {
+    pub call_id: Uuid,
+    pub number: String,
 }
 
 /// A Vapi organization.
@@ -250,7 +263,13 @@ impl Shared {
             None => World::default(),
         };
         demo::seed(&mut world);
-        Ok(Self { world: Mutex::new(world), file, faults: Faults::default(), seen: Seen::default() })
+        Ok(Self {
+            world: Mutex::new(world),
+            file,
+            faults: Faults::default(),
+            seen: Seen::default(),
+            vapi_url: OnceLock::new(),
+        })
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {

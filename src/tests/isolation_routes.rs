@@ -138,7 +138,17 @@ async fn an_id_of_another_clinic_is_an_id_that_nobody_has_on_every_route_of_the_
             for (kind, id) in &foreign.ids {
                 for key in ["draft", "credential", "id", "org", "orgId", "organization"] {
                     // These read no body.
-                    let bare = ["verify", "restore", "pause", "resume", "purge", "rotate-secret"];
+                    let bare = [
+                        "verify",
+                        "restore",
+                        "pause",
+                        "resume",
+                        "purge",
+                        "rotate-secret",
+                        "check",
+                        "cancel",
+                        "done",
+                    ];
                     if path.rsplit('/').next().is_some_and(|last| bare.contains(&last)) {
                         continue;
                     }
@@ -251,6 +261,8 @@ async fn no_page_and_no_answer_of_one_clinic_names_anything_of_another() {
         "/dashboard/integrations?panel=twilio",
         "/dashboard/integrations?panel=sms",
         "/dashboard/agents",
+        "/dashboard/appointments",
+        "/dashboard/appointments/export",
         "/dashboard/events",
         "/dashboard/audit",
         "/dashboard/settings",

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod agents_page;
 mod appointments;
+mod appointments_page;
 mod assistants;
 mod audit_heads;
 mod audit_trail;
@@ -13,6 +15,7 @@ mod cli_accounts;
 mod configuration;
 mod connect;
 mod connect_lines;
+mod conversations;
 mod cross_site;
 mod disconnect;
 mod documents;
@@ -26,6 +29,7 @@ mod google_tokens;
 mod guessing;
 mod headers;
 mod inbox;
+mod incidents;
 mod isolation_routes;
 mod killed;
 mod lifecycle;
@@ -62,3 +66,4 @@ mod webhook_bodies;
 mod webhook_replay;
 mod whatsapp;
 mod whatsapp_messages;
+mod work;

@@ -231,11 +231,14 @@ async fn the_description_names_exactly_the_routes_that_there_are() {
     let sources = [
         include_str!("../http/router.rs"),
         include_str!("../http/api/agents.rs"),
+        include_str!("../http/api/appointments.rs"),
         include_str!("../http/api/credentials.rs"),
         include_str!("../http/api/events.rs"),
         include_str!("../http/api/integrations.rs"),
         include_str!("../http/api/keys.rs"),
         include_str!("../http/api/lifecycle.rs"),
+        include_str!("../http/api/notes.rs"),
+        include_str!("../http/api/schedule.rs"),
         include_str!("../http/api/sms.rs"),
         include_str!("../http/api/voices.rs"),
     ];

@@ -2,11 +2,14 @@
 
 use leptos::prelude::*;
 
+use super::agent_tools::{ToolsForm, tools_fold};
+use super::schedule::{ScheduleForm, schedule_section};
 use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::field::{Field, FieldView, LongField};
 use crate::app::components::flash::FlashBox;
 use crate::app::components::page_header::PageHeader;
+use crate::app::components::select::{Select, SelectView};
 use crate::app::components::time::Ago;
 use crate::app::icons::IconName;
 use crate::app::relative::UnixMillis;
@@ -25,6 +28,8 @@ pub struct AgentsView {
     /// Without Vapi the agents can be written, but nobody speaks them.
     pub vapi_connected: bool,
     pub agents: Vec<AgentForm>,
+    /// Hours and services, one set for both.
+    pub schedule: ScheduleForm,
 }
 
 /// One agent as it is stored or was typed.
@@ -40,6 +45,11 @@ pub struct AgentForm {
     pub model_provider: String,
     pub model: String,
     pub language: String,
+    pub tools: ToolsForm,
+    /// Voices to choose from: value (`vapi:Clara`) and name.
+    pub voices: Vec<(String, String)>,
+    /// Whether those of the clinic's ElevenLabs account can be asked for.
+    pub may_load_voices: bool,
     pub at_vapi: AtVapi,
     /// By field name as in the form.
     pub errors: Vec<FieldError>,
@@ -53,11 +63,13 @@ pub struct AtVapi {
     pub text: String,
     pub assistant_id: Option<String>,
     pub synced_at: Option<UnixMillis>,
+    /// When Vapi was last asked how its assistant is.
+    pub checked_at: Option<UnixMillis>,
 }
 
 /// The page.
 pub fn agents_page(view: AgentsView) -> impl IntoView {
-    let AgentsView { org, now, can_configure, may_ask, vapi_connected, agents } = view;
+    let AgentsView { org, now, can_configure, may_ask, vapi_connected, agents, schedule } = view;
     let notice = (!vapi_connected).then(|| {
         let flash = Flash {
             kind: Meaning::Unknown,
@@ -78,6 +90,7 @@ pub fn agents_page(view: AgentsView) -> impl IntoView {
         <div class="two-columns">
             {agents.into_iter().map(|form| agent(form, org, now, can_configure)).collect_view()}
         </div>
+        {schedule_section(schedule, org, can_configure)}
     }
 }
 
@@ -105,6 +118,34 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
         field("model", "Model", form.model, "gpt-4o"),
         field("language", "Language", form.language, "en"),
     ];
+    let spoken = format!("{}:{}", fine_tuning[0].value, fine_tuning[1].value);
+    let is_listed = form.voices.iter().any(|(value, _)| *value == spoken);
+    let voice = SelectView {
+        key: "voice",
+        label: "Choose a voice",
+        none: "The one that is written below".to_owned(),
+        options: form.voices,
+        value: if is_listed { spoken } else { String::new() },
+        help: "Changing the two fields below it by hand goes before this choice.",
+        error: None,
+        disabled: !can_configure,
+        scope: role,
+    };
+    let load = (can_configure && form.may_load_voices).then(|| {
+        view! { <Submit label="Show my ElevenLabs voices" sends=("intent", "voices") /> }
+    });
+    let tools = tools_fold(form.tools, &form.errors, role, can_configure);
+    let check = form.at_vapi.assistant_id.is_some().then(|| {
+        view! {
+            <PostButton
+                org
+                action=format!("{action}/check")
+                label="Compare with Vapi"
+                icon=IconName::Refresh
+                weight=Weight::Quiet
+            />
+        }
+    });
     let is_folded = fine_tuning.iter().all(|field| field.error.is_none());
     let delete = (can_configure && form.at_vapi.assistant_id.is_some()).then(|| {
         view! {
@@ -126,7 +167,7 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
                     <h2 id=format!("{role}-title")>{title}</h2>
                     <p class="soft">{lead}</p>
                 </div>
-                {delete}
+                <div class="agent-actions">{check} {delete}</div>
             </header>
             {at_vapi(form.at_vapi, now)}
             <FormHelp>
@@ -137,10 +178,15 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
                     <LongField field=system_prompt rows=8 max_length=20_000 />
                     <details class="fold" open=!is_folded>
                         <summary>"Voice, model and language"</summary>
-                        <div class="fold-body fields">
-                            {fine_tuning.into_iter().map(|field| view! { <Field field /> }).collect_view()}
+                        <div class="fold-body">
+                            <Select select=voice />
+                            {load}
+                            <div class="fields">
+                                {fine_tuning.into_iter().map(|field| view! { <Field field /> }).collect_view()}
+                            </div>
                         </div>
                     </details>
+                    {tools}
                     <div class="form-actions">{save}</div>
                 </form>
             </FormHelp>
@@ -165,11 +211,20 @@ fn at_vapi(state: AtVapi, now: UnixMillis) -> impl IntoView {
             </span>
         }
     });
+    let checked = state.checked_at.map(|at| {
+        view! {
+            <span class="soft">
+                <span>"Compared "</span>
+                <Ago now at />
+            </span>
+        }
+    });
     view! {
         <div class="agent-state">
             <p>
                 <Badge meaning=state.meaning text=state.text />
                 {synced}
+                {checked}
             </p>
             {id}
         </div>

@@ -1,6 +1,8 @@
 //! One file per page: its view struct and the function that draws it.
 
+pub mod agent_tools;
 pub mod agents;
+pub mod appointments;
 pub mod audit;
 pub mod connect_panel;
 pub mod consent_panel;
@@ -9,7 +11,9 @@ pub mod error;
 pub mod events;
 pub mod integrations;
 pub mod login;
+pub mod notes;
 pub mod overview;
+pub mod schedule;
 pub mod senders;
 pub mod settings;
 pub mod setup;

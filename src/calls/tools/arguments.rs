@@ -176,7 +176,8 @@ mod tests {
         for text in ["2026-12-01", "tomorrow", "Tomorrow "] {
             assert_eq!(parse_when(text, &now()), Some(day), "{text}");
         }
-        for wrong in ["", "soon", "2026-13-01", "2026-12-01 25:00", "9999-12-01", "01.12.2026", "äöü äöü äöü"] {
+        for wrong in ["", "soon", "2026-13-01", "2026-12-01 25:00", "9999-12-01", "01.12.2026", "äöü äöü äöü"]
+        {
             assert_eq!(parse_when(wrong, &now()), None, "{wrong}");
         }
     }

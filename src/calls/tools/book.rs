@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::arguments::When;
 use super::{Context, EFFECT, Ended, RESERVE, fallback};
+use crate::calls::CallError;
 use crate::calls::appointments::{self, Outcome, Wanted};
 use crate::calls::clinic::timestamp;
 use crate::calls::confirm::{self, Confirmation};
 use crate::calls::notes::{self, NoteKind};
 use crate::calls::patients::Patient;
 use crate::calls::slots::Slot;
-use crate::calls::CallError;
 use crate::providers::Deadline;
 
 /// How long the answer waits for the sender of the confirmation. It goes on without the answer.
@@ -41,8 +41,7 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     if patient.name.is_empty() {
         return Ended::failed("I need the patient's name to book an appointment.");
     }
-    let wanted =
-        Wanted { service, practitioner, start, patient, call_id: context.call_id, instead_of: None };
+    let wanted = Wanted { service, practitioner, start, patient, call_id: context.call_id, instead_of: None };
     let outcome =
         appointments::book(context.services, context.org, facts, &wanted, Deadline::after(EFFECT)).await;
     conclude(context, &wanted, outcome).await
@@ -53,8 +52,12 @@ pub(super) fn start(context: &Context<'_>) -> Result<Timestamp, Ended> {
     let now = timestamp(context.services.clock.now());
     match context.call.when(&START, &context.facts.local(now)) {
         Some(When::Moment(at)) => Ok(at),
-        Some(When::Day(day)) => Err(Ended::failed(format!("I need the time on {day} at which it shall begin."))),
-        None => Err(Ended::failed("I need to know the day and the time at which the appointment shall begin.")),
+        Some(When::Day(day)) => {
+            Err(Ended::failed(format!("I need the time on {day} at which it shall begin.")))
+        }
+        None => {
+            Err(Ended::failed("I need to know the day and the time at which the appointment shall begin."))
+        }
     }
 }
 
@@ -94,7 +97,8 @@ pub(super) async fn conclude(
         // The caller was told that a message follows, and none will: a person has to call.
         let mut patient = wanted.patient.clone();
         let at = facts.spoken(wanted.start);
-        patient.text = format!("{} on {at} was wanted and is not booked. {}", wanted.service.name, patient.text);
+        patient.text =
+            format!("{} on {at} was wanted and is not booked. {}", wanted.service.name, patient.text);
         let noted =
             notes::take(context.services, context.org, context.call_id, NoteKind::FollowUp, &patient).await;
         if let Err(error) = noted {

@@ -20,7 +20,9 @@ pub(super) async fn calendar_down(context: &Context<'_>) -> String {
         }
         CalendarFallback::CallBack => call_back(context).await,
         _ if can(AgentTool::TakeMessage) => {
-            format!("{DOWN} Tell me your name, your number and what you need, and I will leave the team a message.")
+            format!(
+                "{DOWN} Tell me your name, your number and what you need, and I will leave the team a message."
+            )
         }
         _ => format!("{DOWN} Please call again later."),
     }

@@ -15,11 +15,14 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     let patient = Patient::of(call.text(&["name", "callerName", "patientName"]), context.phone(), text);
     match notes::take(context.services, context.org, context.call_id, kind, &patient).await {
         // A call leaves one call-back; what is said after it is a message of its own.
-        Ok(None) => match notes::take(context.services, context.org, context.call_id, NoteKind::Message, &patient).await
-        {
-            Ok(_) => Ended::done("The team has your message."),
-            Err(error) => failed(context, &error),
-        },
+        Ok(None) => {
+            match notes::take(context.services, context.org, context.call_id, NoteKind::Message, &patient)
+                .await
+            {
+                Ok(_) => Ended::done("The team has your message."),
+                Err(error) => failed(context, &error),
+            }
+        }
         Ok(Some(_)) if wants_call => Ended::done("The team has your message and will call you back."),
         Ok(Some(_)) => Ended::done("The team has your message."),
         Err(error) => failed(context, &error),

@@ -54,7 +54,10 @@ pub(super) async fn find(context: &Context<'_>, more_keys: &[&str]) -> Result<Ap
         _ => {
             let times: Vec<String> =
                 fitting.iter().map(|row| facts.spoken(timestamp(row.starts_at))).collect();
-            Err(Ended::failed(format!("There is more than one: {}. Ask which one is meant.", times.join("; "))))
+            Err(Ended::failed(format!(
+                "There is more than one: {}. Ask which one is meant.",
+                times.join("; ")
+            )))
         }
     }
 }

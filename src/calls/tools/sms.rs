@@ -17,7 +17,10 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     let text = call.text(&["message", "text", "body"]).unwrap_or_default();
     let parsed = NewText::parse(to.unwrap_or_default(), text, Channel::Sms, Purpose::Tool, None);
     let sent = match parsed {
-        Ok(new) => messages::send(services, org, new, Deadline::after(EFFECT)).await.map(|_| ()),
+        Ok(new) => {
+            let new = new.in_call(context.call_id);
+            messages::send(services, org, new, Deadline::after(EFFECT)).await.map(|_| ())
+        }
         Err(error) => Err(error),
     };
     match sent {
@@ -46,6 +49,7 @@ async fn mail_instead(context: &Context<'_>, to: &str, text: &str) -> String {
         subject: format!("{}: a text message could not be sent", context.facts.name),
         text: format!("During a call, this text message to {to} could not be sent:\n\n{text}\n"),
         purpose: Purpose::Tool,
+        call_id: Some(context.call_id.to_owned()),
     };
     match mail::send(context.services, context.org, &new, Deadline::after(EFFECT)).await {
         Ok(_) => "I can not send text messages at the moment. I have passed this on to the team.".to_owned(),

@@ -33,14 +33,16 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
 
 /// The team hears of somebody who wanted to speak to them.
 async fn not_put_through(context: &Context<'_>) -> Ended {
-    let reason = context.call.text(&["reason", "message"]).unwrap_or("The caller wanted to speak to somebody.");
+    let reason =
+        context.call.text(&["reason", "message"]).unwrap_or("The caller wanted to speak to somebody.");
     let text = format!("A call could not be put through. {reason}");
     let patient = Patient::of(context.call.text(&["name"]), context.phone(), Some(&text));
-    let noted = notes::take(context.services, context.org, context.call_id, NoteKind::CallBack, &patient).await;
+    let noted =
+        notes::take(context.services, context.org, context.call_id, NoteKind::CallBack, &patient).await;
     match noted {
-        Ok(_) if !patient.phone.is_empty() => {
-            Ended::failed("I can not put you through at the moment. I have noted that the team calls you back.")
-        }
+        Ok(_) if !patient.phone.is_empty() => Ended::failed(
+            "I can not put you through at the moment. I have noted that the team calls you back.",
+        ),
         _ => Ended::failed("I can not put you through at the moment. I can take a message for the team."),
     }
 }

@@ -4,11 +4,14 @@
 //! its description together, so the two cannot differ.
 
 pub mod agents;
+pub mod appointments;
 pub mod credentials;
 pub mod events;
 pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
+pub mod notes;
+pub mod schedule;
 pub mod sms;
 pub mod voices;
 
@@ -73,6 +76,11 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::verify_one))
         .routes(routes!(agents::show, agents::save, agents::remove))
         .routes(routes!(agents::check))
+        .routes(routes!(schedule::show, schedule::save))
+        .routes(routes!(appointments::list))
+        .routes(routes!(appointments::cancel))
+        .routes(routes!(notes::list))
+        .routes(routes!(notes::mark_done))
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))

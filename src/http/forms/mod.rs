@@ -6,10 +6,12 @@
 //! sealed drafts.
 
 pub mod agents;
+pub mod appointments;
 pub mod connect;
 mod consent;
 pub mod integrations;
 pub mod people;
+pub mod schedule;
 pub mod settings;
 
 use std::collections::BTreeMap;

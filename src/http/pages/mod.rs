@@ -1,6 +1,7 @@
 //! Handlers of pages: extractor, one transaction, one query per view, HTML.
 
 pub mod agents;
+pub mod appointments;
 pub mod audit;
 pub mod events;
 pub mod integrations;
@@ -24,6 +25,7 @@ use super::forms::{people, see_other};
 use super::middleware::security_headers::Nonce;
 use crate::app::relative::UnixMillis;
 use crate::app::{NavItem, Shell, UserNav, render};
+use crate::audit::Origin;
 use crate::db::{BeginError, ContextRole, OrgTx, Scope, users};
 use crate::domain::card::Meaning;
 use crate::domain::{Role, UserId};
@@ -35,6 +37,8 @@ pub struct Page {
     pub tx: OrgTx,
     pub scope: Scope,
     pub said: Said,
+    /// Where the request came from, for the trail.
+    pub origin: Origin,
     nonce: String,
 }
 
@@ -66,7 +70,7 @@ impl FromRequestParts<AppState> for Page {
             .await
             .map(|nonce| nonce.0.0)
             .unwrap_or_default();
-        Ok(Self { state: state.clone(), tx, scope, said, nonce })
+        Ok(Self { state: state.clone(), tx, scope, said, origin: visitor.origin, nonce })
     }
 }
 
@@ -115,7 +119,7 @@ impl Page {
         active: NavItem,
         page: impl FnOnce() -> V,
     ) -> Result<Html<String>, HttpError> {
-        let Self { state, tx, scope, said, nonce } = self;
+        let Self { state, tx, scope, said, nonce, .. } = self;
         tx.commit().await?;
         let role = match scope.role {
             ContextRole::Person(role) => role,

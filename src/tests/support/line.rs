@@ -1,6 +1,8 @@
 //! A clinic that can be called: Vapi, Twilio and Google Calendar connected, and the wire of its inbound
 //! assistant with a secret that the test knows.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use voxanne::webhooks::signature::{HmacPlan, Scheme};
 
@@ -10,6 +12,9 @@ use super::wire::Wire;
 
 /// The number of whoever calls, unless a test says otherwise.
 pub const CALLER: &str = "+15550100188";
+
+/// How many appointments are booked.
+pub const BOOKED: &str = "select count(*) from appointments where org_id = $1 and status = 'booked'";
 
 /// A clinic and a way to call it.
 pub struct Line {
@@ -41,7 +46,8 @@ impl Line {
 
     /// The same from somebody else.
     pub fn message_from(&self, caller: &str, call: &str, id: &str, tool: &str, arguments: &Value) -> String {
-        let one = json!({ "id": id, "type": "function", "function": { "name": tool, "arguments": arguments } });
+        let one =
+            json!({ "id": id, "type": "function", "function": { "name": tool, "arguments": arguments } });
         let control = format!("{}call/{call}/control", self.wire.url.split("api/webhooks").next().unwrap());
         self.wire.message(
             "tool-calls",
@@ -88,4 +94,26 @@ pub fn first_time(said: &str) -> String {
     let (before, after) = said.split_once(" at ").unwrap_or_else(|| panic!("no time in: {said}"));
     let day = &before[before.len() - 10..];
     format!("{day}T{}", &after[..5])
+}
+
+/// Events of the main calendar that were not cancelled.
+pub fn events(app: &TestApp, line: &Line) -> Vec<Value> {
+    let all = app.sandbox.google().events(&line.google, "primary");
+    all.into_iter().filter(|event| event["status"] != "cancelled").collect()
+}
+
+/// Waits until a number that a superuser reads is as expected.
+pub async fn until(app: &TestApp, line: &Line, query: &'static str, expected: i64) {
+    for _ in 0..1_600 {
+        if app.count(query, line.clinic.org).await == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{query} is {} and not {expected}", app.count(query, line.clinic.org).await);
+}
+
+/// The arguments that book a time for one patient.
+pub fn booking(start: &str) -> Value {
+    json!({ "start": start, "name": "Alex Example", "notes": "Afraid of needles" })
 }

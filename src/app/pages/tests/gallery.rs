@@ -5,6 +5,7 @@ use super::samples::*;
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
 use crate::app::pages::agents::{AgentsView, agents_page};
+use crate::app::pages::appointments::{AppointmentsView, appointments_page};
 use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
@@ -22,6 +23,10 @@ use crate::app::{Flash, NavItem, Shell, render};
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
 use crate::domain::{Outcome, ProviderId};
+
+fn appointments_drawn(view: AppointmentsView) -> String {
+    render(shell("Appointments", NavItem::Appointments), || appointments_page(view))
+}
 
 /// Every page in every shape that matters, with a name for messages and pictures.
 pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
@@ -166,6 +171,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         may_ask: None,
         vapi_connected: false,
         agents: vec![agent("inbound", text), agent("outbound", text)],
+        schedule: schedule(text),
     };
     let audit = AuditView {
         rows: [AuditOutcome::Success, AuditOutcome::Failure, AuditOutcome::Denied]
@@ -238,6 +244,16 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
+        ("appointments", appointments_drawn(appointments(text, true))),
+        ("appointments-member", appointments_drawn(appointments(text, false))),
+        (
+            "appointments-empty",
+            appointments_drawn(AppointmentsView {
+                appointments: Vec::new(),
+                notes: Vec::new(),
+                ..appointments(text, true)
+            }),
+        ),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
         (
             "events-empty",

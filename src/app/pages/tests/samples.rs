@@ -5,12 +5,17 @@ use uuid::Uuid;
 use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::components::report::CapabilityCheck;
+use crate::app::pages::agent_tools::ToolsForm;
 use crate::app::pages::agents::{AgentForm, AtVapi};
+use crate::app::pages::appointments::{AppointmentLine, AppointmentStatus, AppointmentsView, PatientLines};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::events::{EventRow, EventStatus, TraceStage};
 use crate::app::pages::integrations::{IntegrationsView, Panel};
+use crate::app::pages::notes::{NoteKind, NoteLine, NoteText};
+use crate::app::pages::schedule::ScheduleForm;
 use crate::app::wire::{AssistantLine, FieldError, PatternKind, ReportView};
 use crate::app::{Assets, NavItem, Shell, UserNav};
+use crate::domain::agent_tools::AgentTool;
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::outcome::Answer;
 use crate::domain::pattern::Pattern;
@@ -227,11 +232,20 @@ pub(super) fn agent(role: &'static str, text: &str) -> AgentForm {
         model_provider: "openai".to_owned(),
         model: "gpt-4o".to_owned(),
         language: "en".to_owned(),
+        tools: ToolsForm {
+            tools: AgentTool::USUAL.to_vec(),
+            calendar: "call_back".to_owned(),
+            sms_mail: text.to_owned(),
+            transfer_number: "+15550100123".to_owned(),
+        },
+        voices: vec![("vapi:Clara".to_owned(), "Clara".to_owned()), ("11labs:x".to_owned(), text.to_owned())],
+        may_load_voices: true,
         at_vapi: AtVapi {
             meaning: Meaning::Works,
             text: "In step with Vapi".to_owned(),
             assistant_id: Some(Uuid::from_u128(41).to_string()),
             synced_at: Some(NOW - 90_000),
+            checked_at: Some(NOW - 30_000),
         },
         errors: vec![FieldError { field: "name".to_owned(), message: "At most 40 characters.".to_owned() }],
     }
@@ -286,4 +300,69 @@ pub(super) fn twelve_cards() -> Vec<CardView> {
         cards.push(fresh(name, category, "What the clinic gets from it, in one sentence."));
     }
     cards
+}
+
+pub(super) fn schedule(text: &str) -> ScheduleForm {
+    let pairs = [
+        ("open_monday", "09:00-12:00, 13:00-17:00"),
+        ("closures", text),
+        ("service_0_name", text),
+        ("service_0_minutes", "30"),
+        ("person_0_name", "Dr. Nord"),
+        ("noticeMinutes", "60"),
+    ];
+    ScheduleForm {
+        values: pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        errors: vec![FieldError { field: "services".to_owned(), message: text.to_owned() }],
+        time_zone: "Europe/Berlin".to_owned(),
+    }
+}
+
+pub(super) fn appointments(text: &str, can_configure: bool) -> AppointmentsView {
+    let line = |id: u128, status, is_open: bool| AppointmentLine {
+        id: Uuid::from_u128(id).to_string(),
+        when: "Tue 1 Dec 2026, 14:00 to 14:30".to_owned(),
+        service: text.to_owned(),
+        practitioner: Some("Dr. Nord".to_owned()),
+        patient_mask: "A*** +15***23".to_owned(),
+        opened: is_open.then(|| PatientLines {
+            name: text.to_owned(),
+            phone: "+15550100123".to_owned(),
+            notes: text.to_owned(),
+        }),
+        status,
+        reason: (status == AppointmentStatus::Cancelled).then(|| text.to_owned()),
+        call_id: Some("call".to_owned()),
+    };
+    let note = |id: u128, kind, is_done| NoteLine {
+        id: Uuid::from_u128(id).to_string(),
+        kind,
+        caller_mask: Some("+15***23".to_owned()),
+        text: can_configure.then(|| NoteText {
+            name: text.to_owned(),
+            phone: "+15550100123".to_owned(),
+            message: text.to_owned(),
+        }),
+        at: NOW - 60_000,
+        is_done,
+    };
+    AppointmentsView {
+        org: org(),
+        now: NOW,
+        can_configure,
+        may_ask: None,
+        state: "upcoming",
+        time_zone: "Europe/Berlin".to_owned(),
+        appointments: vec![
+            line(51, AppointmentStatus::Booked, can_configure),
+            line(52, AppointmentStatus::Pending, false),
+            line(53, AppointmentStatus::Cancelled, false),
+        ],
+        is_cut: true,
+        notes: vec![
+            note(61, NoteKind::Message, false),
+            note(62, NoteKind::CallBack, false),
+            note(63, NoteKind::FollowUp, true),
+        ],
+    }
 }
