@@ -12,6 +12,7 @@ pub mod counters;
 pub mod credentials;
 pub mod embedded;
 pub mod inbound;
+pub mod incidents;
 pub mod installation;
 pub mod integrations;
 pub mod issuers;
