@@ -33,7 +33,7 @@ async fn a_caller_finds_a_time_books_it_and_gets_a_message() {
 
     let events = events(&app, &line);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0]["summary"], "Appointment: Alex Example");
+    assert_eq!(events[0]["summary"], "Appointment: Robin Patient");
     assert_eq!(events[0]["start"]["dateTime"], format!("{start}:00Z"));
     let log = app.sandbox.phone_log();
     assert_eq!((log.len(), log[0].to.as_str()), (1, CALLER));
@@ -46,7 +46,7 @@ async fn a_caller_finds_a_time_books_it_and_gets_a_message() {
     // The time is not offered any more, and nothing of the patient lies open in the database.
     assert_ne!(line.first_free("call").await, start);
     let dump = app.dump(line.clinic.org).await;
-    for word in ["Alex Example", "needles", CALLER] {
+    for word in ["Robin Patient", "needles", CALLER] {
         assert!(!dump.contains(word), "{word} lies open");
     }
     // The same booking by another tool call of the same call is the same booking.
@@ -231,7 +231,7 @@ async fn patients_are_forgotten_with_the_clinics_retention() {
     let line = Line::open(&app, "Sunrise Dental").await;
     let start = line.first_free("call").await;
     line.use_tool("call", "book", "book_appointment", booking(&start)).await;
-    let note = json!({ "message": "Please call me about my bill.", "name": "Alex Example" });
+    let note = json!({ "message": "Please call me about my bill.", "name": "Robin Patient" });
     assert_eq!(line.use_tool("call", "note", "take_message", note).await, "The team has your message.");
     let sealed = "select (select count(*) from appointments where org_id = $1 and sealed_patient is not null)
                        + (select count(*) from notes where org_id = $1 and sealed_note is not null)";

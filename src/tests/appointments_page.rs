@@ -71,17 +71,17 @@ async fn the_clinic_lists_exports_and_cancels_and_members_see_masks_only() {
 async fn notes_are_listed_for_the_team_and_marked_as_done() {
     let app = TestApp::start().await;
     let line = Line::open(&app, "Sunrise Dental").await;
-    let message = json!({ "message": "Please call <b>me</b>.", "name": "Alex Example", "callBack": true });
+    let message = json!({ "message": "Please call <b>me</b>.", "name": "Robin Patient", "callBack": true });
     let said = line.use_tool("call", "1", "take_message", message).await;
     assert_eq!(said, "The team has your message and will call you back.");
     assert!(line.use_tool("call", "2", "take_message", json!({})).await.starts_with("I need to know what"));
     let page = line.owner.get("/dashboard/appointments").await.body;
-    assert!(page.contains("Please call &lt;b&gt;me&lt;/b&gt;.") && page.contains("Alex Example"), "{page}");
+    assert!(page.contains("Please call &lt;b&gt;me&lt;/b&gt;.") && page.contains("Robin Patient"), "{page}");
     let notes = line.owner.send("GET", "/api/notes", None).await.json();
     assert_eq!(notes["notes"][0]["note"]["phone"], CALLER);
     let id = notes["notes"][0]["id"].as_str().unwrap();
     let member = app.sign_in(&line.clinic.email(Role::Member)).await;
-    assert!(!member.get("/dashboard/appointments").await.body.contains("Alex Example"));
+    assert!(!member.get("/dashboard/appointments").await.body.contains("Robin Patient"));
     assert_eq!(member.send("POST", &format!("/api/notes/{id}/done"), None).await.status, 403);
     assert_eq!(line.owner.send("POST", &format!("/api/notes/{id}/done"), None).await.status, 204);
     assert_eq!(app.recorded(line.clinic.org, "note.done", "success").await, 1);

@@ -23,7 +23,7 @@ async fn a_whole_conversation_finds_a_time_books_it_and_sends_the_details() {
     let line = Line::open(&app, "Sunrise Dental").await;
     let (_, assistant) = app.assistants(&line.clinic)[0];
     let call =
-        app.sandbox.place_call(assistant, &CallScript::conversation(CALLER, "Alex Example")).await.unwrap();
+        app.sandbox.place_call(assistant, &CallScript::conversation(CALLER, "Robin Patient")).await.unwrap();
     let answers: Vec<String> = call.of("tool-calls").into_iter().map(said).collect();
     assert!(answers[0].contains("Free times for Appointment"), "{answers:?}");
     assert!(answers[1].starts_with("The appointment is booked for "), "{answers:?}");
@@ -39,13 +39,13 @@ async fn a_whole_conversation_finds_a_time_books_it_and_sends_the_details() {
     let listed = line.owner.send("GET", "/api/appointments", None).await.json();
     let appointment = &listed["appointments"][0];
     assert_eq!(appointment["callId"], call.call_id.to_string());
-    assert_eq!(appointment["patient"]["name"], "Alex Example");
+    assert_eq!(appointment["patient"]["name"], "Robin Patient");
     let page = line.owner.get("/dashboard/appointments").await.body;
-    assert!(page.contains(&call.call_id.to_string()) && page.contains("A*** +15***88"), "{page}");
-    assert!(!page.contains("Alex Example"), "masked until somebody asks");
+    assert!(page.contains(&call.call_id.to_string()) && page.contains("R*** +15***88"), "{page}");
+    assert!(!page.contains("Robin Patient"), "masked until somebody asks");
     let id = appointment["id"].as_str().unwrap();
     let opened = line.owner.get(&format!("/dashboard/appointments?open={id}")).await.body;
-    assert!(opened.contains("Alex Example"));
+    assert!(opened.contains("Robin Patient"));
     assert_eq!(app.recorded(line.clinic.org, "appointment.opened", "success").await, 1);
 }
 
@@ -82,13 +82,13 @@ async fn whatever_the_calendar_does_a_booking_tool_has_something_true_to_say_wit
         // Each with a clinic of its own: what fails for one opens no breaker for the next.
         let line = Line::open(&app, &format!("Clinic {}", fault.as_str())).await;
         let start = line.first_free("look").await;
-        let book = json!({ "start": start, "name": "Alex Example" });
+        let book = json!({ "start": start, "name": "Robin Patient" });
         assert!(line.use_tool("held", "book", "book_appointment", book.clone()).await.contains("is booked"));
         let other = line.first_free("look").await;
         app.sandbox.faults().set(ProviderId::GoogleCalendar, fault);
         for (at, (tool, arguments)) in [
             ("check_availability", json!({})),
-            ("book_appointment", json!({ "start": other, "name": "Alex Example" })),
+            ("book_appointment", json!({ "start": other, "name": "Robin Patient" })),
             ("reschedule_appointment", json!({ "start": other })),
             ("cancel_appointment", json!({})),
         ]
@@ -160,9 +160,10 @@ async fn where_a_text_message_surely_did_not_go_out_the_team_gets_an_e_mail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_put_through_at_the_address_that_the_call_names() {
     let app = TestApp::start().await;
-    let line = Line::open(&app, "Sunrise Dental").await;
-    let change = json!({ "tools": ["transfer_call", "take_message"], "fallbacks": { "transferNumber": "+15550100444" } });
-    assert_eq!(line.owner.send("PUT", "/api/agents/inbound", Some(change)).await.status, 200);
+    let change = json!({
+        "tools": ["transfer_call", "take_message"], "fallbacks": { "transferNumber": "+15550100444" },
+    });
+    let line = Line::open_with(&app, "Sunrise Dental", change).await;
     let (_, assistant) = app.assistants(&line.clinic)[0];
     let script = CallScript {
         customer: CALLER.to_owned(),
@@ -191,7 +192,7 @@ async fn several_tools_in_one_message_are_all_answered() {
     let start = line.first_free("look").await;
     let calls = json!([
         { "id": "a", "type": "function", "function": { "name": "check_availability", "arguments": "{}" } },
-        { "id": "b", "name": "book_appointment", "arguments": { "start": start, "name": "Alex Example" } },
+        { "id": "b", "name": "book_appointment", "arguments": { "start": start, "name": "Robin Patient" } },
         { "id": "c", "name": "take_message", "parameters": { "message": "I may be late." } },
     ]);
     let body = line.wire.message(

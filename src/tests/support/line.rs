@@ -28,11 +28,19 @@ pub struct Line {
 impl Line {
     /// A clinic with everything connected.
     pub async fn open(app: &TestApp, name: &str) -> Self {
+        Self::open_with(app, name, json!({})).await
+    }
+
+    /// The same with something changed of its inbound agent. It is changed before the wire is tapped, so
+    /// that the stand-in's own calls are signed as they were set up.
+    pub async fn open_with(app: &TestApp, name: &str, inbound: Value) -> Self {
         let (clinic, owner, google) = app.google_clinic(name).await;
         for (provider, body) in [("vapi", clinic.vapi_body()), ("twilio", clinic.twilio_body())] {
             let answer = connect(&owner, provider, body).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
         }
+        let saved = owner.send("PUT", "/api/agents/inbound", Some(inbound)).await;
+        assert_eq!(saved.status, 200, "{}", saved.body);
         let (_, assistant) = app.assistants(&clinic)[0];
         app.sandbox.forget_requests();
         let wire = Wire::tap(app, clinic.org, assistant, Scheme::Hmac(HmacPlan::ours())).await;
@@ -115,5 +123,5 @@ pub async fn until(app: &TestApp, line: &Line, query: &'static str, expected: i6
 
 /// The arguments that book a time for one patient.
 pub fn booking(start: &str) -> Value {
-    json!({ "start": start, "name": "Alex Example", "notes": "Afraid of needles" })
+    json!({ "start": start, "name": "Robin Patient", "notes": "Afraid of needles" })
 }
