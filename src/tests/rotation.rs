@@ -10,6 +10,7 @@ use voxanne::db::sealed_columns::SEALED_COLUMNS;
 use voxanne::domain::{OrgId, Outcome};
 use voxanne::integrations::rotation::{Retired, reseal, retire, rewrap_all};
 use voxanne::integrations::{Caller, verify};
+use voxanne::sandbox::{CallScript, ToolUse};
 use voxanne::state::Services;
 use voxanne::vault::{KeyState, Keyring, Place};
 
@@ -74,7 +75,11 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     app.sandbox.google().add_account("desk@sunrise.example");
     consent(&owner, &clinic, "desk@sunrise.example", &[]).await;
     let assistant = app.assistants(&clinic)[0].1;
-    app.sandbox.place_call(assistant, &voxanne::sandbox::CallScript::default()).await.unwrap();
+    // A call that leaves an appointment and a note.
+    let mut script = CallScript::conversation("+15550100188", "Robin Patient");
+    let note = serde_json::json!({ "message": "Please call me." });
+    script.tools.push(ToolUse { name: "take_message".to_owned(), arguments: note });
+    app.sandbox.place_call(assistant, &script).await.unwrap();
     owner.send("POST", "/api/sms/test", Some(serde_json::json!({ "to": "+15550100123" }))).await;
 
     seal_an_event_out(&app, clinic.org).await;
@@ -93,8 +98,12 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     }
     // All of it still opens: credentials for a call, the webhook's secret, the key of the trail.
     let transcript =
-        app.sandbox.place_call(assistant, &voxanne::sandbox::CallScript::default()).await.unwrap();
+        app.sandbox.place_call(assistant, &CallScript::default()).await.unwrap();
     assert!(transcript.steps.iter().all(|step| step.status == Some(200)), "{transcript:?}");
+    let listed = owner.send("GET", "/api/appointments", None).await.json();
+    assert_eq!(listed["appointments"][0]["patient"]["name"], "Robin Patient", "{listed}");
+    let notes = owner.send("GET", "/api/notes", None).await.json();
+    assert_eq!(notes["notes"][0]["note"]["message"], "Please call me.", "{notes}");
     for provider in ["twilio", "google_calendar"] {
         let path = format!("/api/integrations/{provider}/verify");
         assert_eq!(owner.send("POST", &path, None).await.json()["verified"], true, "{provider}");

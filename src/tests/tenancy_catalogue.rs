@@ -24,17 +24,17 @@ async fn a_login_that_is_not_the_servers_role_is_found() {
 /// What somebody might do by mistake, and a piece of the sentence that must say so. `psql` stands
 /// for a hand at the console, a new migration for the rest.
 const MISTAKES: [(&str, &str); 27] = [
-    ("create table notes (id uuid primary key, text text)", "table notes is not on the list"),
+    ("create table memos (id uuid primary key, text text)", "table memos is not on the list"),
     (
-        "create table notes (org_id uuid not null, id uuid, primary key (org_id, id))",
-        "table notes has row-level security",
+        "create table memos (org_id uuid not null, id uuid, primary key (org_id, id))",
+        "table memos has row-level security",
     ),
     (
-        "create table notes (org_id uuid not null, id uuid primary key); call protect_tenant_table('notes', '{}', '{}', '{}')",
-        "notes_pkey",
+        "create table memos (org_id uuid not null, id uuid primary key); call protect_tenant_table('memos', '{}', '{}', '{}')",
+        "memos_pkey",
     ),
     (
-        "create table notes (org_id uuid not null, id uuid); call protect_tenant_table('notes', '{}', '{}', '{}')",
+        "create table memos (org_id uuid not null, id uuid); call protect_tenant_table('memos', '{}', '{}', '{}')",
         "has no primary key",
     ),
     ("create unique index leak on messages (provider_message_id)", "unique index leak"),
