@@ -176,6 +176,14 @@ impl From<BeginError> for HttpError {
     fn from(error: BeginError) -> Self {
         match error {
             BeginError::NoSession => HttpError::unauthenticated(),
+            BeginError::NotStaff => HttpError::not_found(),
+            BeginError::NoGrant { org_name } => HttpError::new(
+                StatusCode::FORBIDDEN,
+                "reason_needed",
+                format!(
+                    "Say why you need access to {org_name} first: open it with a reason, or send the reason as X-Access-Reason. The clinic sees it in its audit trail."
+                ),
+            ),
             BeginError::NoKey => HttpError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_api_key",

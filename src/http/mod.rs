@@ -13,5 +13,6 @@ pub mod forms;
 pub mod middleware;
 pub mod pages;
 pub mod router;
+pub mod staff;
 pub mod webhooks;
 pub mod webhooks_whatsapp;

@@ -33,7 +33,8 @@ pub(super) fn shell(title: &str, active: NavItem) -> Shell {
         user: Some(UserNav {
             name: "Anna Meyer".to_owned(),
             email: "anna.meyer@praxis-nord.example".to_owned(),
-            role: Role::Owner,
+            role: "owner",
+            is_visiting: false,
             org_id: org(),
             org_name: "Praxis Nord".to_owned(),
             organizations: vec![
