@@ -127,7 +127,7 @@ async fn staff_say_why_they_come_and_the_clinic_reads_it_beside_all_that_they_di
     assert_eq!(
         actions[1..],
         [
-            "integration.connected",
+            "integration.replaced",
             "integration.verified",
             "integration.paused",
             "integration.resumed",
@@ -215,7 +215,7 @@ async fn visiting_staff_see_the_clinics_pages_and_change_accounts_only() {
     assert_eq!(staff.post("/dashboard/settings/profile", &profile).await.status, 403);
     let keys = staff.send("POST", "/api/api-keys", Some(json!({ "name": "x", "role": "admin" }))).await;
     assert_eq!(keys.status, 403, "{}", keys.body);
-    let purge = staff.post("/dashboard/integrations/twilio/purge", &[("org", &org)]).await;
+    let purge = staff.send("POST", "/api/integrations/twilio/purge", None).await;
     assert_eq!(purge.status, 403, "{}", purge.body);
     let sms: Value = staff.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await.json();
     assert_eq!(sms["code"], "forbidden", "{sms}");
