@@ -14,7 +14,7 @@ use crate::app::{Assets, NavItem, Shell, UserNav};
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::outcome::Answer;
 use crate::domain::pattern::Pattern;
-use crate::domain::{CapabilityResult, CredentialId, EventId, OrgId, Outcome, ProviderId, Role};
+use crate::domain::{CapabilityResult, CredentialId, EventId, OrgId, Outcome, ProviderId};
 
 pub(super) const NOW: i64 = 1_770_127_512_000;
 pub(super) fn org() -> OrgId {
