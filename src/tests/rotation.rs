@@ -97,8 +97,7 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
         assert_eq!(versions, [2], "{}", column.table);
     }
     // All of it still opens: credentials for a call, the webhook's secret, the key of the trail.
-    let transcript =
-        app.sandbox.place_call(assistant, &CallScript::default()).await.unwrap();
+    let transcript = app.sandbox.place_call(assistant, &CallScript::default()).await.unwrap();
     assert!(transcript.steps.iter().all(|step| step.status == Some(200)), "{transcript:?}");
     let listed = owner.send("GET", "/api/appointments", None).await.json();
     assert_eq!(listed["appointments"][0]["patient"]["name"], "Robin Patient", "{listed}");

@@ -13,6 +13,7 @@ pub mod integrations;
 pub mod login;
 pub mod notes;
 pub mod overview;
+pub mod platform;
 pub mod schedule;
 pub mod senders;
 pub mod settings;
