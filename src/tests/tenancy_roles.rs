@@ -14,7 +14,6 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-    ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
 const MATRIX: [(&str, [&str; 3]); 29] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
