@@ -131,6 +131,7 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
         disabled: !can_configure,
         scope: role,
     };
+    // Behind the other one, which is what the enter key presses.
     let load = (can_configure && form.may_load_voices).then(|| {
         view! { <Submit label="Show my ElevenLabs voices" sends=("intent", "voices") /> }
     });
@@ -180,14 +181,13 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
                         <summary>"Voice, model and language"</summary>
                         <div class="fold-body">
                             <Select select=voice />
-                            {load}
                             <div class="fields">
                                 {fine_tuning.into_iter().map(|field| view! { <Field field /> }).collect_view()}
                             </div>
                         </div>
                     </details>
                     {tools}
-                    <div class="form-actions">{save}</div>
+                    <div class="form-actions">{save} {load}</div>
                 </form>
             </FormHelp>
         </section>
