@@ -1,13 +1,20 @@
 //! What a call needs: the agents' assistants, the tools that they use, the messages they send, free
-//! appointments and bookings.
+//! appointments and bookings. And what it leaves: its report, a lead, alerts to the clinic's people.
 //!
 //! Everything is done with the clinic's own accounts, or not at all: there is no fall-back to
 //! anybody else's credentials.
 
 pub mod agents;
+pub mod alert_sending;
+pub mod alerts;
 pub mod booking;
+pub mod ended_reasons;
+pub mod history;
 pub mod incidents;
+pub mod lead_score;
 pub mod messages;
+pub mod report;
+pub mod reports;
 pub mod senders;
 pub mod slots;
 pub mod tools;

@@ -4,8 +4,10 @@
 //! that the database has confirmed. Nothing here can decrypt: sealed columns travel as opaque bytes.
 
 pub mod agents;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
+pub mod calls;
 pub mod catalogue;
 pub mod changes;
 pub mod counters;
@@ -18,6 +20,7 @@ pub mod integrations;
 pub mod issuers;
 pub mod jobs;
 pub mod keys;
+pub mod leads;
 pub mod messages;
 pub mod migrate;
 pub mod oauth;

@@ -20,13 +20,17 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const SEALED_COLUMNS: [SealedColumn; 7] = [
+pub const SEALED_COLUMNS: [SealedColumn; 11] = [
     SealedColumn { table: "org_credentials", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "webhook_secrets", column: "sealed", id: "id", provider: "source" },
     SealedColumn { table: "inbound_events", column: "sealed_payload", id: "id", provider: "source" },
     SealedColumn { table: "messages", column: "sealed_content", id: "id", provider: "provider" },
     SealedColumn { table: "oauth_attempts", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "oauth_tokens", column: "sealed", id: "id", provider: "issuer" },
+    SealedColumn { table: "calls", column: "sealed_details", id: "id", provider: "''" },
+    SealedColumn { table: "leads", column: "sealed_contact", id: "id", provider: "''" },
+    SealedColumn { table: "alerts", column: "sealed_content", id: "id", provider: "''" },
+    SealedColumn { table: "alert_settings", column: "sealed_recipients", id: "org_id", provider: "''" },
     SealedColumn { table: "audit_heads", column: "sealed_key", id: "org_id", provider: "''" },
 ];
 

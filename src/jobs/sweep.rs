@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::db::{self, DbError, OrgTx, alerts, calls, changes, counters, credentials, inbound, leads, messages, sessions};
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
@@ -35,6 +35,7 @@ pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
 /// the platform.
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
+    let emptied = sweep(&services, Overdue::Calls).await.and(emptied);
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
@@ -66,6 +67,7 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
         let mut tx = OrgTx::service(&services.pool, org).await?;
         let rows = match what {
             Overdue::Payloads => empty(&mut tx, org).await?,
+            Overdue::Calls => empty_calls(&mut tx, org).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
             Overdue::Secrets { .. } => 0,
@@ -82,6 +84,14 @@ async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let texts = messages::empty_old(tx, BATCH as i64).await?;
     tracing::info!(%org, events, texts, "what is older than the clinic's retention was emptied");
     Ok(events.max(texts))
+}
+
+async fn empty_calls(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
+    let calls = calls::empty_old(tx, BATCH as i64).await?;
+    let leads = leads::empty_old(tx, BATCH as i64).await?;
+    let alerts = alerts::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, calls, leads, alerts, "calls older than the clinic's retention were emptied");
+    Ok(calls.max(leads).max(alerts))
 }
 
 async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {

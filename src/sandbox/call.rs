@@ -27,6 +27,8 @@ pub struct CallScript {
     /// What was said, as (role, text) with the roles `user` and `bot`.
     pub transcript: Vec<(String, String)>,
     pub summary: String,
+    /// What Vapi's analysis extracts: an object, or null.
+    pub structured_data: Value,
     pub ended_reason: String,
 }
 
@@ -50,6 +52,7 @@ impl Default for CallScript {
             ],
             summary: "The caller wants to book a cleaning and asked for the details by text message."
                 .to_owned(),
+            structured_data: Value::Null,
             ended_reason: "customer-ended-call".to_owned(),
         }
     }
@@ -239,6 +242,10 @@ fn tool_calls(assistant: &Stored, tool: &ToolUse) -> Value {
 }
 
 fn report(script: &CallScript, started_at: &str) -> Value {
+    let mut analysis = json!({ "summary": script.summary, "successEvaluation": "true" });
+    if !script.structured_data.is_null() {
+        analysis["structuredData"] = script.structured_data.clone();
+    }
     let messages: Vec<Value> = script
         .transcript
         .iter()
@@ -254,7 +261,7 @@ fn report(script: &CallScript, started_at: &str) -> Value {
         "startedAt": started_at,
         "endedAt": now_iso(),
         "cost": 0.05,
-        "analysis": { "summary": script.summary, "successEvaluation": "true" },
+        "analysis": analysis,
         "artifact": { "messages": messages, "transcript": lines.join("\n") },
     })
 }

@@ -14,15 +14,19 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 18] = [
+const MATRIX: [(&str, [&str; 3]); 22] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
+    ("alert_settings", ["owner, admin", "owner, admin, service", "owner"]),
+    ("alerts", ["service", "service", "owner, service"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
     ("audit_log", [ALL, "", ""]),
+    ("calls", ["service", "service", "owner, service"]),
     ("data_keys", [ALL, ALL, "owner"]),
     ("inbound_events", ["service", "service", "owner, service"]),
     ("incidents", ["service", "owner, admin, service", "owner, service"]),
     ("jobs", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
+    ("leads", ["service", "service", "owner, service"]),
     (
         "leases",
         [

@@ -1,7 +1,10 @@
 //! One file per page: its view struct and the function that draws it.
 
 pub mod agents;
+pub mod alerts;
 pub mod audit;
+pub mod call;
+pub mod calls;
 pub mod connect_panel;
 pub mod consent_panel;
 pub mod disconnect_panel;

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 28] = [
+pub const GATE_FUNCTIONS: [&str; 30] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -58,6 +58,7 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
     "count_organizations",
     "create_organization",
     "is_account_shared",
+    "lease_alerts",
     "lease_inbound",
     "lease_jobs",
     "organizations_of",
@@ -73,16 +74,20 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
     "touch_integrations",
     "list_audit_heads",
     "list_ended_secrets",
+    "list_overdue_calls",
     "list_overdue_credentials",
     "list_overdue_payloads",
     "list_stuck_messages",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 22] = [
+const GATE_POLICIES: [(&str, &str); 26] = [
+    ("alerts", "gate_select"),
+    ("alerts", "gate_update"),
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("audit_heads", "gate_select"),
+    ("calls", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
     ("inbound_events", "gate_insert"),
@@ -91,6 +96,7 @@ const GATE_POLICIES: [(&str, &str); 22] = [
     ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),
+    ("leads", "gate_select"),
     ("machine_counts", "gate_insert"),
     ("machine_counts", "gate_select"),
     ("machine_counts", "gate_update"),

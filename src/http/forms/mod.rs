@@ -6,6 +6,7 @@
 //! sealed drafts.
 
 pub mod agents;
+pub mod calls;
 pub mod connect;
 mod consent;
 pub mod integrations;

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod calls;
 pub mod events;
 pub mod integrations;
 pub mod overview;
