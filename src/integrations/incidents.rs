@@ -138,7 +138,7 @@ async fn tell_owners(
 /// The transaction must not be committed then.
 pub async fn close_in(tx: &mut OrgTx, vault: &Vault, provider: ProviderId) -> Result<(), OutboundError> {
     for closed in incidents::close_of(tx, provider.as_str()).await? {
-        outbound::emit(tx, vault, &recovered(&closed, "worker")).await?;
+        outbound::emit(tx, vault, &recovered(&closed)).await?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ pub fn close_later(services: &Services, org: OrgId, provider: ProviderId) {
 }
 
 /// What endpoints are told when an incident is over.
-pub fn recovered(closed: &IncidentRow, by: &str) -> OutboundEvent {
+fn recovered(closed: &IncidentRow) -> OutboundEvent {
     OutboundEvent {
         kind: "integration.recovered",
         data: json!({
@@ -171,7 +171,7 @@ pub fn recovered(closed: &IncidentRow, by: &str) -> OutboundEvent {
             "cause": closed.kind,
             "times": closed.count,
         }),
-        triggered_by: by.to_owned(),
+        triggered_by: "call".to_owned(),
         metadata: json!({}),
     }
 }

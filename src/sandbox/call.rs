@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::signing;
@@ -14,6 +15,8 @@ use super::state::{Shared, Stored, now_iso};
 
 /// How long the stand-in waits for an answer, as Vapi does unless an assistant says otherwise.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the conversation has taken when it is reported; nobody waits for it.
+const TALK: Duration = Duration::from_secs(90);
 /// How much of an answer is kept for the page.
 const MOST_ANSWER: usize = 64 * 1024;
 
@@ -52,7 +55,7 @@ impl Default for CallScript {
             ],
             summary: "The caller wants to book a cleaning and asked for the details by text message."
                 .to_owned(),
-            structured_data: Value::Null,
+            structured_data: json!({ "patientName": "Alex Example", "interestLevel": "high" }),
             ended_reason: "customer-ended-call".to_owned(),
         }
     }
@@ -154,7 +157,7 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
         url,
         http,
         call_id: Uuid::new_v4(),
-        started_at: now_iso(),
+        started_at: (OffsetDateTime::now_utc() - TALK).format(&Rfc3339).unwrap_or_default(),
         customer: script.customer.clone(),
     })
 }

@@ -30,7 +30,7 @@ pub fn hot_report(wire: &Wire, call: &str, number: Option<&str>) -> String {
         "endedReason": "customer-ended-call", "cost": 0.07, "startedAt": at(95), "endedAt": at(5),
         "analysis": {
             "summary": SUMMARY, "successEvaluation": "true",
-            "structuredData": { "patientName": "Alex Example", "interestLevel": "high" },
+            "structuredData": { "patientName": "Robin Caller", "interestLevel": "high" },
         },
     });
     if let Some(number) = number {
@@ -142,16 +142,16 @@ async fn lists_mask_numbers_and_what_was_said_is_opened_by_owners_and_admins_and
     for browser in [&owner, &member] {
         for path in ["/dashboard/calls".to_owned(), page.clone(), "/api/calls".to_owned(), format!("/api/calls/{id}")] {
             let body = browser.send("GET", &path, None).await.body;
-            assert!(!body.contains(PATIENT) && !body.contains(SUMMARY) && !body.contains("Alex"), "{path}: {body}");
+            assert!(!body.contains(PATIENT) && !body.contains(SUMMARY) && !body.contains("Robin"), "{path}: {body}");
         }
     }
     assert_eq!(app.recorded(clinic.org, "call.opened", "success").await, 0);
     let stored = app.dump(clinic.org).await;
-    assert!(!stored.contains(PATIENT) && !stored.contains("cleaning") && !stored.contains("Alex Example"));
+    assert!(!stored.contains(PATIENT) && !stored.contains("cleaning") && !stored.contains("Robin Caller"));
 
     let opened = owner.get(&format!("{page}?open=details")).await;
     assert_eq!(opened.status, 200);
-    assert!(opened.body.contains(PATIENT) && opened.body.contains(SUMMARY) && opened.body.contains("Alex Example"));
+    assert!(opened.body.contains(PATIENT) && opened.body.contains(SUMMARY) && opened.body.contains("Robin Caller"));
     assert_eq!(app.recorded(clinic.org, "call.opened", "success").await, 1);
     let details = owner.send("GET", "/api/calls/call?include=details", None).await.json();
     assert_eq!((&details["details"]["number"], &details["details"]["structuredData"]["interestLevel"]), (&json!(PATIENT), &json!("high")));
@@ -249,7 +249,7 @@ async fn the_table_to_take_along_has_no_formula_and_is_recorded() {
     assert_eq!(lines.len(), 3, "{}", answer.body);
     assert!(lines[1].starts_with("\"'=HYPERLINK(\"\"http://evil.example\"\")\","), "{}", lines[1]);
     assert!(lines[1].contains("\"'+15***23\"") && lines[1].ends_with(",80,yes"), "{}", lines[1]);
-    assert!(!answer.body.contains(PATIENT) && !answer.body.contains("Alex"));
+    assert!(!answer.body.contains(PATIENT) && !answer.body.contains("Robin"));
     assert_eq!(app.recorded(clinic.org, "calls.exported", "success").await, 1);
     assert_eq!(member.get("/dashboard/calls.csv").await.status, 403);
 }

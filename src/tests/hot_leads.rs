@@ -55,12 +55,12 @@ async fn a_hot_lead_is_told_at_once_with_the_clinics_own_sender_and_once() {
     assert_eq!(log.len(), 1, "{log:?}");
     assert_eq!(log[0].to, STAFF);
     assert_eq!(log[0].from.as_deref(), Some(clinic.twilio.numbers[0].number.as_str()));
-    assert_eq!(log[0].body, "\u{1f525} Hot Lead! Alex Example just expressed high interest in booking.");
+    assert_eq!(log[0].body, "\u{1f525} Hot Lead! Robin Caller just expressed high interest in booking.");
     assert_eq!((app.count(SENT, clinic.org).await, app.count(ALL, clinic.org).await), (1, 1));
     assert_eq!(app.count("select calls::bigint from leads where org_id = $1", clinic.org).await, 2);
     assert_eq!(app.count(ALL, neighbour.org).await, 0);
     let stored = app.dump(clinic.org).await;
-    assert!(!stored.contains(STAFF) && !stored.contains(PATIENT) && !stored.contains("Alex Example"));
+    assert!(!stored.contains(STAFF) && !stored.contains(PATIENT) && !stored.contains("Robin Caller"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn a_caller_without_a_number_is_a_lead_of_each_call_and_a_cold_one_is_told
     work(&app).await;
     let log = app.sandbox.phone_log();
     assert_eq!(log.len(), 3);
-    assert_eq!(log[2].body, format!("Alex Example ({PATIENT}) has 80 points"));
+    assert_eq!(log[2].body, format!("Robin Caller ({PATIENT}) has 80 points"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

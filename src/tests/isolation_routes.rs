@@ -251,6 +251,7 @@ async fn no_page_and_no_answer_of_one_clinic_names_anything_of_another() {
         "/dashboard/integrations?panel=twilio",
         "/dashboard/integrations?panel=sms",
         "/dashboard/agents",
+        "/dashboard/calls",
         "/dashboard/events",
         "/dashboard/audit",
         "/dashboard/settings",

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 30] = [
+pub const GATE_FUNCTIONS: [&str; 32] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -59,6 +59,7 @@ pub const GATE_FUNCTIONS: [&str; 30] = [
     "create_organization",
     "is_account_shared",
     "lease_alerts",
+    "lease_deliveries",
     "lease_inbound",
     "lease_jobs",
     "organizations_of",
@@ -76,12 +77,13 @@ pub const GATE_FUNCTIONS: [&str; 30] = [
     "list_ended_secrets",
     "list_overdue_calls",
     "list_overdue_credentials",
+    "list_overdue_deliveries",
     "list_overdue_payloads",
     "list_stuck_messages",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 26] = [
+const GATE_POLICIES: [(&str, &str); 31] = [
     ("alerts", "gate_select"),
     ("alerts", "gate_update"),
     ("api_keys", "gate_select"),
@@ -90,6 +92,10 @@ const GATE_POLICIES: [(&str, &str); 26] = [
     ("calls", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
+    ("delivery_attempts", "gate_select"),
+    ("delivery_queue", "gate_select"),
+    ("delivery_queue", "gate_update"),
+    ("endpoints", "gate_select"),
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
@@ -107,6 +113,7 @@ const GATE_POLICIES: [(&str, &str); 26] = [
     ("org_integrations", "gate_update"),
     ("organizations", "gate_insert"),
     ("organizations", "gate_select"),
+    ("outbound_events", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 
