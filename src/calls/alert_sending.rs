@@ -37,7 +37,8 @@ const MOST_ATTEMPTS: i32 = 5;
 const KEY_IS_KNOWN: time::Duration = time::Duration::hours(23);
 
 /// Said about an alert whose process died while it was being sent.
-const STOPPED: &str = "The service stopped while this alert was being sent, so nobody knows whether it went out.";
+const STOPPED: &str =
+    "The service stopped while this alert was being sent, so nobody knows whether it went out.";
 
 #[derive(Deserialize)]
 struct Content {
@@ -54,7 +55,10 @@ enum End {
     /// Nobody knows.
     Parked(String),
     /// It may be sent again: it surely was not, or a repetition is known as one.
-    NotYet { why: String, is_unknown: bool },
+    NotYet {
+        why: String,
+        is_unknown: bool,
+    },
 }
 
 /// Sends everything that is due now.

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::CallError;
 use super::messages::hot_lead_text;
 use crate::audit::Ended;
-use crate::db::alerts::{self as rows, NewAlert, NewSettings, SettingsRow};
 use crate::db::OrgTx;
+use crate::db::alerts::{self as rows, NewAlert, NewSettings, SettingsRow};
 use crate::domain::OrgId;
 use crate::domain::mask::{mask_mail, mask_phone};
 use crate::domain::pattern::address_of;
@@ -214,7 +214,8 @@ fn check(wanted: &Wanted) -> Result<Checked, CallError> {
         Some(minutes) => Ok(Some(minutes)),
         None => Err(invalid(field, "Enter a time such as 22:00, or leave both times empty.".to_owned())),
     };
-    let quiet = match (minutes("quietFrom", &wanted.quiet_from)?, minutes("quietUntil", &wanted.quiet_until)?) {
+    let quiet = match (minutes("quietFrom", &wanted.quiet_from)?, minutes("quietUntil", &wanted.quiet_until)?)
+    {
         (None, None) => None,
         (Some(from), Some(until)) if from != until => Some((from, until)),
         (Some(_), Some(_)) => {
@@ -253,7 +254,8 @@ fn end_of_quiet(now: OffsetDateTime, time_zone: &str, (from, until): (i32, i32))
     let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
     let local = Timestamp::from_second(now.unix_timestamp()).ok()?.to_zoned_datetime(zone.clone());
     let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-    let is_quiet = if from < until { (from..until).contains(&minute) } else { minute >= from || minute < until };
+    let is_quiet =
+        if from < until { (from..until).contains(&minute) } else { minute >= from || minute < until };
     if !is_quiet {
         return None;
     }

@@ -32,7 +32,10 @@ fn quiet_hours_are_told_in_the_clinics_time_and_reach_over_midnight() {
 #[test]
 fn the_default_text_has_the_fire_sign_and_the_name() {
     let lead = HotLead { id: Uuid::nil(), name: Some("Alex"), number: Some("+15550100123"), score: 80 };
-    assert_eq!(fill(&default_text(), &lead), "\u{1f525} Hot Lead! Alex just expressed high interest in booking.");
+    assert_eq!(
+        fill(&default_text(), &lead),
+        "\u{1f525} Hot Lead! Alex just expressed high interest in booking."
+    );
     let nobody = HotLead { name: None, number: None, ..lead };
     assert!(fill(&default_text(), &nobody).contains("Hot Lead! A caller just"));
     assert_eq!(fill("{score}: {lead_number} {x} {", &nobody), "80: unknown {x} {");
@@ -78,7 +81,10 @@ fn settings_are_checked_field_by_field() {
 
 #[test]
 fn members_see_masks() {
-    let all = Recipients { numbers: vec!["+15550100123".to_owned()], mails: vec!["anna@clinic.example".to_owned()] };
+    let all = Recipients {
+        numbers: vec!["+15550100123".to_owned()],
+        mails: vec!["anna@clinic.example".to_owned()],
+    };
     let masked = all.masked();
     assert_eq!((masked.numbers[0].as_str(), masked.mails[0].as_str()), ("+15***23", "a***@clinic.example"));
 }

@@ -87,11 +87,15 @@ pub fn outcome(reason: &str, duration_seconds: Option<i32>, tools: &[ToolUse]) -
         }
     }
     match reason {
-        "assistant-forwarded-call" | "assistant-request-returned-forwarding-phone-number" => Outcome::Transferred,
+        "assistant-forwarded-call" | "assistant-request-returned-forwarding-phone-number" => {
+            Outcome::Transferred
+        }
         "voicemail" => Outcome::Voicemail,
         "customer-busy" | "customer-did-not-answer" => Outcome::NoAnswer,
         _ if is_fault(reason) => Outcome::Failed,
-        _ if tools.is_empty() && duration_seconds.is_some_and(|seconds| seconds < AT_ONCE) => Outcome::Abandoned,
+        _ if tools.is_empty() && duration_seconds.is_some_and(|seconds| seconds < AT_ONCE) => {
+            Outcome::Abandoned
+        }
         _ => Outcome::Answered,
     }
 }
@@ -107,9 +111,9 @@ fn is_fault(reason: &str) -> bool {
 pub fn words(reason: &str) -> String {
     let known = match reason {
         "customer-ended-call" => "The caller hung up.",
-        "assistant-ended-call" | "assistant-said-end-call-phrase" | "assistant-ended-call-after-message-spoken" => {
-            "The assistant said goodbye and hung up."
-        }
+        "assistant-ended-call"
+        | "assistant-said-end-call-phrase"
+        | "assistant-ended-call-after-message-spoken" => "The assistant said goodbye and hung up.",
         "assistant-forwarded-call" => "The call was passed on to a person.",
         "silence-timed-out" => "Nobody said anything for a while.",
         "exceeded-max-duration" => "The call reached the longest time that is set for the agent.",
@@ -120,7 +124,9 @@ pub fn words(reason: &str) -> String {
         "twilio-failed-to-connect-call" => "Twilio could not connect the call.",
         "assistant-request-failed" => "This service was asked for an assistant and could not be reached.",
         "assistant-request-returned-error" => "No assistant was ready for the call.",
-        "assistant-not-found" | "assistant-not-valid" => "The assistant of this number is gone or not valid at Vapi.",
+        "assistant-not-found" | "assistant-not-valid" => {
+            "The assistant of this number is gone or not valid at Vapi."
+        }
         "call.start.error-subscription-frozen" => "The account at Vapi is frozen.",
         "call.start.error-subscription-insufficient-credits" => "The account at Vapi has no credit left.",
         "call.start.error-subscription-concurrency-limit-reached" => {

@@ -46,8 +46,11 @@ impl Asked {
     /// # Errors
     /// [`CallError::Invalid`] with the field.
     pub fn filter(&self) -> Result<CallFilter, CallError> {
-        let invalid = |field: &'static str, message: &str| CallError::Invalid { field, message: message.to_owned() };
-        let given = |text: &Option<String>| text.clone().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let invalid =
+            |field: &'static str, message: &str| CallError::Invalid { field, message: message.to_owned() };
+        let given = |text: &Option<String>| {
+            text.clone().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
         let moment = |field, text: &Option<String>, is_last: bool| match given(text) {
             None => Ok(None),
             Some(text) => match parse_moment(&text, is_last) {
@@ -169,7 +172,8 @@ pub async fn export(services: &Services, caller: &Caller, asked: &Asked) -> Resu
         "Call,Started,Ended,Seconds,Direction,Assistant,Caller,Outcome,Ended because,Cost (USD),Lead score,Hot lead\r\n",
     );
     for row in rows {
-        let time = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+        let time =
+            |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
         let cells = [
             row.call_id,
             time(Some(row.started_at)),

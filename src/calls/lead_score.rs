@@ -71,7 +71,11 @@ pub const REASONS: [Reason; 20] = [
     Reason { key: "told_twice", points: 15, text: "Analysis or summary and the tools used say the same" },
     Reason { key: "urgent", points: 15, text: "It is urgent for the caller" },
     Reason { key: "asked_price", points: 10, text: "The caller asked what it costs" },
-    Reason { key: "wants_callback", points: 10, text: "The caller wants to be called back, or left a message" },
+    Reason {
+        key: "wants_callback",
+        points: 10,
+        text: "The caller wants to be called back, or left a message",
+    },
     Reason { key: "long_call", points: 10, text: "The conversation took two minutes or more" },
     Reason { key: "real_call", points: 5, text: "The conversation took 45 seconds or more" },
     Reason { key: "has_name", points: 5, text: "The caller has said a name" },
@@ -81,7 +85,11 @@ pub const REASONS: [Reason; 20] = [
     Reason { key: "cancelled", points: -20, text: "An appointment was cancelled and none was booked" },
     Reason { key: "short_call", points: -20, text: "The call was over within 15 seconds" },
     Reason { key: "not_interested", points: -60, text: "The caller is not interested" },
-    Reason { key: "wrong_number", points: -80, text: "It was a wrong number, or somebody who sells something" },
+    Reason {
+        key: "wrong_number",
+        points: -80,
+        text: "It was a wrong number, or somebody who sells something",
+    },
     Reason { key: "nobody_spoke", points: -80, text: "Nobody spoke: no answer, a voicemail, or a fault" },
 ];
 
@@ -95,7 +103,8 @@ pub fn score(heard: &Heard<'_>) -> Score {
     let is_not_interested = facts.wants == Some(false) || said(NOT_INTERESTED);
     let booked = heard.outcome == Outcome::Booked;
     let looked = used(&["check_availability", "book_appointment"]);
-    let by_words = facts.wants == Some(true) || facts.interest == Interest::High || (said(WANTS) && !is_not_interested);
+    let by_words =
+        facts.wants == Some(true) || facts.interest == Interest::High || (said(WANTS) && !is_not_interested);
 
     let mut keys: Vec<&'static str> = Vec::new();
     // The strongest of what says the same thing.
@@ -123,7 +132,10 @@ pub fn score(heard: &Heard<'_>) -> Score {
         ("short_call", !booked && seconds.is_some_and(|seconds| seconds < 15)),
         ("not_interested", !booked && is_not_interested),
         ("wrong_number", !booked && is_refusal),
-        ("nobody_spoke", matches!(heard.outcome, Outcome::NoAnswer | Outcome::Voicemail | Outcome::Failed) && !looked),
+        (
+            "nobody_spoke",
+            matches!(heard.outcome, Outcome::NoAnswer | Outcome::Voicemail | Outcome::Failed) && !looked,
+        ),
     ];
     keys.extend(other.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| key));
     let reasons: Vec<Reason> = REASONS.into_iter().filter(|reason| keys.contains(&reason.key)).collect();
@@ -162,24 +174,35 @@ impl Facts {
     fn take(&mut self, value: &Value, depth: usize) {
         let Some(members) = value.as_object().filter(|_| depth < 3) else { return };
         for (name, member) in members {
-            let key: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+            let key: String =
+                name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
             match key.as_str() {
-                "interest" | "interestlevel" | "leadquality" | "bookinginterest" | "intentlevel" | "leadscore" => {
+                "interest" | "interestlevel" | "leadquality" | "bookinginterest" | "intentlevel"
+                | "leadscore" => {
                     self.interest = level(member).unwrap_or(self.interest);
                 }
-                "wantsappointment" | "wantstobook" | "bookingintent" | "bookingrequested" | "appointmentrequested"
-                | "hotlead" | "islead" | "ishotlead" | "interested" => {
-                    match level(member) {
-                        Some(level) => self.interest = level,
-                        None => self.wants = yes(member).or(self.wants),
-                    }
-                }
+                "wantsappointment"
+                | "wantstobook"
+                | "bookingintent"
+                | "bookingrequested"
+                | "appointmentrequested"
+                | "hotlead"
+                | "islead"
+                | "ishotlead"
+                | "interested" => match level(member) {
+                    Some(level) => self.interest = level,
+                    None => self.wants = yes(member).or(self.wants),
+                },
                 "urgent" | "isurgent" | "urgency" | "emergency" => {
                     self.is_urgent |= yes(member) == Some(true) || level(member) == Some(Interest::High);
                 }
-                "wantscallback" | "callbackrequested" | "callback" => self.wants_callback |= yes(member) == Some(true),
+                "wantscallback" | "callbackrequested" | "callback" => {
+                    self.wants_callback |= yes(member) == Some(true)
+                }
                 "newpatient" | "isnewpatient" | "newcustomer" => self.is_new |= yes(member) == Some(true),
-                "spam" | "isspam" | "wrongnumber" | "solicitation" => self.is_wrong |= yes(member) == Some(true),
+                "spam" | "isspam" | "wrongnumber" | "solicitation" => {
+                    self.is_wrong |= yes(member) == Some(true)
+                }
                 _ => self.take(member, depth + 1),
             }
         }
@@ -198,7 +221,13 @@ fn level(value: &Value) -> Option<Interest> {
         // Out of 1, of 10 or of 100: whichever it is, by its size.
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| (0.0..=100.0).contains(number))?;
-            let share = if number <= 1.0 { number } else if number <= 10.0 { number / 10.0 } else { number / 100.0 };
+            let share = if number <= 1.0 {
+                number
+            } else if number <= 10.0 {
+                number / 10.0
+            } else {
+                number / 100.0
+            };
             Some(if share >= 0.7 {
                 Interest::High
             } else if share >= 0.4 {
@@ -225,32 +254,93 @@ fn yes(value: &Value) -> Option<bool> {
 
 // What summaries say, in the languages that agents are most often set to.
 const WANTS: &[&str] = &[
-    "wants to book", "want to book", "would like to book", "wants to schedule", "would like to schedule",
-    "wants an appointment", "would like an appointment", "requested an appointment", "asked for an appointment",
-    "asked to book", "interested in booking", "looking to book", "wanted to book", "wanted to schedule",
-    "scheduled an appointment", "booked an appointment", "möchte einen termin", "wollte einen termin",
-    "termin vereinbaren", "quiere una cita", "pidió una cita", "reservar una cita", "souhaite un rendez-vous",
+    "wants to book",
+    "want to book",
+    "would like to book",
+    "wants to schedule",
+    "would like to schedule",
+    "wants an appointment",
+    "would like an appointment",
+    "requested an appointment",
+    "asked for an appointment",
+    "asked to book",
+    "interested in booking",
+    "looking to book",
+    "wanted to book",
+    "wanted to schedule",
+    "scheduled an appointment",
+    "booked an appointment",
+    "möchte einen termin",
+    "wollte einen termin",
+    "termin vereinbaren",
+    "quiere una cita",
+    "pidió una cita",
+    "reservar una cita",
+    "souhaite un rendez-vous",
     "prendre rendez-vous",
 ];
 const NOT_INTERESTED: &[&str] = &[
-    "not interested", "no interest", "does not want to book", "did not want to book", "doesn't want to book",
-    "declined to book", "kein interesse", "no está interesad", "pas intéressé",
+    "not interested",
+    "no interest",
+    "does not want to book",
+    "did not want to book",
+    "doesn't want to book",
+    "declined to book",
+    "kein interesse",
+    "no está interesad",
+    "pas intéressé",
 ];
 const URGENT: &[&str] = &[
-    "urgent", "emergency", "as soon as possible", "in pain", "severe pain", "toothache", "dringend", "notfall",
-    "schmerzen", "urgente", "dolor", "douleur",
+    "urgent",
+    "emergency",
+    "as soon as possible",
+    "in pain",
+    "severe pain",
+    "toothache",
+    "dringend",
+    "notfall",
+    "schmerzen",
+    "urgente",
+    "dolor",
+    "douleur",
 ];
 const PRICE: &[&str] = &[
-    "how much", "price", "pricing", "cost of", "the cost", "insurance cover", "payment plan", "was es kostet", "preis",
-    "precio", "cuánto cuesta", "le prix", "combien",
+    "how much",
+    "price",
+    "pricing",
+    "cost of",
+    "the cost",
+    "insurance cover",
+    "payment plan",
+    "was es kostet",
+    "preis",
+    "precio",
+    "cuánto cuesta",
+    "le prix",
+    "combien",
 ];
 const CALLBACK: &[&str] = &[
-    "call back", "callback", "call her back", "call him back", "call them back", "rückruf", "zurückrufen",
-    "devolver la llamada", "rappeler",
+    "call back",
+    "callback",
+    "call her back",
+    "call him back",
+    "call them back",
+    "rückruf",
+    "zurückrufen",
+    "devolver la llamada",
+    "rappeler",
 ];
 const WRONG: &[&str] = &[
-    "wrong number", "misdial", "sales call", "telemarket", "solicitation", "robocall", "spam", "falsch verbunden",
-    "número equivocado", "faux numéro",
+    "wrong number",
+    "misdial",
+    "sales call",
+    "telemarket",
+    "solicitation",
+    "robocall",
+    "spam",
+    "falsch verbunden",
+    "número equivocado",
+    "faux numéro",
 ];
 
 #[cfg(test)]

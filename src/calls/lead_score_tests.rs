@@ -5,7 +5,15 @@ use serde_json::json;
 use super::*;
 
 fn heard<'a>(structured: &'a Value, summary: &'a str, outcome: Outcome, tools: &'a [ToolUse]) -> Heard<'a> {
-    Heard { structured, summary, outcome, duration_seconds: Some(90), tools, has_name: true, has_number: true }
+    Heard {
+        structured,
+        summary,
+        outcome,
+        duration_seconds: Some(90),
+        tools,
+        has_name: true,
+        has_number: true,
+    }
 }
 
 fn tool(name: &str, status: &str) -> ToolUse {
@@ -19,14 +27,23 @@ fn keys(score: &Score) -> Vec<&'static str> {
 #[test]
 fn a_booking_is_hot_whatever_else_is_known() {
     let booked = [tool("book_appointment", "done")];
-    let score = score(&Heard { duration_seconds: Some(8), has_name: false, ..heard(&Value::Null, "", Outcome::Booked, &booked) });
+    let score = score(&Heard {
+        duration_seconds: Some(8),
+        has_name: false,
+        ..heard(&Value::Null, "", Outcome::Booked, &booked)
+    });
     assert_eq!((score.points, keys(&score)), (75, vec!["booked", "has_number"]));
 }
 
 #[test]
 fn high_interest_and_a_wish_in_words_are_enough_for_hot() {
     let structured = json!({ "interestLevel": "high", "patientName": "Alex" });
-    let score = score(&heard(&structured, "The caller would like to book a cleaning and asked about the price.", Outcome::Answered, &[]));
+    let score = score(&heard(
+        &structured,
+        "The caller would like to book a cleaning and asked about the price.",
+        Outcome::Answered,
+        &[],
+    ));
     assert_eq!(keys(&score), ["high_interest", "asked_price", "real_call", "has_name", "has_number"]);
     assert_eq!(score.points, 80);
 }
@@ -70,12 +87,25 @@ fn the_usual_names_and_scales_of_extracted_data_are_read() {
         json!({ "leadScore": 0.9 }),
         json!({ "lead": { "bookingIntent": "high" } }),
     ] {
-        assert!(keys(&score(&heard(&structured, "", Outcome::Answered, &[]))).contains(&"high_interest"), "{structured}");
+        assert!(
+            keys(&score(&heard(&structured, "", Outcome::Answered, &[]))).contains(&"high_interest"),
+            "{structured}"
+        );
     }
-    for structured in [json!({ "wants_to_book": "yes" }), json!({ "hotLead": true }), json!({ "is_lead": true })] {
-        assert!(keys(&score(&heard(&structured, "", Outcome::Answered, &[]))).contains(&"wants_appointment"), "{structured}");
+    for structured in
+        [json!({ "wants_to_book": "yes" }), json!({ "hotLead": true }), json!({ "is_lead": true })]
+    {
+        assert!(
+            keys(&score(&heard(&structured, "", Outcome::Answered, &[]))).contains(&"wants_appointment"),
+            "{structured}"
+        );
     }
-    let german = score(&heard(&Value::Null, "Die Anruferin möchte einen Termin, sie hat Schmerzen.", Outcome::Answered, &[]));
+    let german = score(&heard(
+        &Value::Null,
+        "Die Anruferin möchte einen Termin, sie hat Schmerzen.",
+        Outcome::Answered,
+        &[],
+    ));
     assert!(keys(&german).contains(&"wants_appointment") && keys(&german).contains(&"urgent"));
 }
 
@@ -85,7 +115,9 @@ fn hostile_data_neither_panics_nor_leaves_the_bounds() {
     for _ in 0..60 {
         deep = json!({ "a": deep });
     }
-    for structured in [deep, json!([1, 2]), json!("x"), json!({ "leadScore": 1e300, "urgent": [], "interested": {} })] {
+    for structured in
+        [deep, json!([1, 2]), json!("x"), json!({ "leadScore": 1e300, "urgent": [], "interested": {} })]
+    {
         let points = score(&heard(&structured, &"book ".repeat(5000), Outcome::Answered, &[])).points;
         assert!((0..=100).contains(&points));
     }

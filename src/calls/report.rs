@@ -132,7 +132,8 @@ fn structured(analysis: &Value, outputs: &Value) -> Value {
 
 /// The caller's name, under whichever of the usual names, two levels deep.
 fn name_in(structured: &Value) -> Option<String> {
-    let plain = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let plain =
+        |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let find = |members: &Map<String, Value>, wanted: &[&str]| {
         wanted.iter().find_map(|name| {
             let (_, value) = members.iter().find(|(key, _)| plain(key) == *name)?;
@@ -164,7 +165,10 @@ pub fn tidy_name(text: &str) -> Option<String> {
     let words: Vec<&str> = kept.split_whitespace().collect();
     let name: String = words.join(" ").chars().take(MOST_NAME).collect();
     let is_name = name.chars().any(char::is_alphabetic)
-        && !matches!(name.to_lowercase().as_str(), "unknown" | "null" | "none" | "n a" | "not provided" | "anonymous");
+        && !matches!(
+            name.to_lowercase().as_str(),
+            "unknown" | "null" | "none" | "n a" | "not provided" | "anonymous"
+        );
     is_name.then(|| name.trim().to_owned())
 }
 
@@ -201,25 +205,38 @@ mod tests {
             "analysis": { "summary": "Wants\na cleaning.\u{7}", "successEvaluation": true,
                           "structuredData": { "patientName": " Alex  Example ", "interestLevel": "high" } },
         }));
-        assert_eq!((told.direction, told.duration_seconds, told.cost), (Some("inbound"), Some(200), Some(0.07)));
-        assert_eq!((told.number.as_deref(), told.name.as_deref()), (Some("+15550100123"), Some("Alex Example")));
+        assert_eq!(
+            (told.direction, told.duration_seconds, told.cost),
+            (Some("inbound"), Some(200), Some(0.07))
+        );
+        assert_eq!(
+            (told.number.as_deref(), told.name.as_deref()),
+            (Some("+15550100123"), Some("Alex Example"))
+        );
         assert_eq!((told.summary.as_str(), told.evaluation.as_deref()), ("Wants\na cleaning.", Some("true")));
         assert_eq!(told.structured["interestLevel"], "high");
     }
 
     #[test]
     fn structured_outputs_stand_in_for_extracted_data() {
-        let outputs = json!({ "id-1": { "name": "lead", "result": { "firstName": "Ada", "lastName": "Lovelace" } } });
-        let told = read(json!({ "artifact": { "structuredOutputs": outputs }, "analysis": { "structuredData": {} } }));
+        let outputs =
+            json!({ "id-1": { "name": "lead", "result": { "firstName": "Ada", "lastName": "Lovelace" } } });
+        let told = read(
+            json!({ "artifact": { "structuredOutputs": outputs }, "analysis": { "structuredData": {} } }),
+        );
         assert_eq!(told.name.as_deref(), Some("Ada Lovelace"));
     }
 
     #[test]
     fn times_of_another_year_and_nonsense_are_left_out() {
-        let told = read(json!({ "startedAt": "2020-01-01T00:00:00Z", "endedAt": 7, "cost": -1, "durationSeconds": 1e12,
-                                "customer": { "number": "sip:x@y" }, "analysis": [], "call": 7 }));
+        let told = read(
+            json!({ "startedAt": "2020-01-01T00:00:00Z", "endedAt": 7, "cost": -1, "durationSeconds": 1e12,
+                                "customer": { "number": "sip:x@y" }, "analysis": [], "call": 7 }),
+        );
         assert_eq!(told, Told { structured: Value::Null, ..Told::default() });
-        for message in [json!(null), json!([]), json!("x"), json!({ "call": { "assistantId": {} }, "artifact": [] })] {
+        for message in
+            [json!(null), json!([]), json!("x"), json!({ "call": { "assistantId": {} }, "artifact": [] })]
+        {
             let _ = read(message);
         }
     }

@@ -40,7 +40,9 @@ pub const fn contact_place(org: OrgId, lead: Uuid) -> Place<'static> {
 pub async fn work_off_status(services: &Services, mut work: Work) -> Result<(), WorkError> {
     let Some(Begun { mut tx, payload, received_at }) = work.begin(services).await? else { return Ok(()) };
     let message = &payload["message"];
-    let Some(call_id) = work.call_id.clone().filter(|_| message.is_object()) else { return work.finish(tx).await };
+    let Some(call_id) = work.call_id.clone().filter(|_| message.is_object()) else {
+        return work.finish(tx).await;
+    };
     let told = Told::read(message, received_at);
     let is_ended = message["status"] == "ended";
     let held = calls::hold(&mut tx, &call_id, Uuid::now_v7(), told.started_at.unwrap_or(received_at)).await?;
@@ -81,9 +83,13 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
         Some(number) => Some(caller_key(services, work.org, number).await?),
         None => None,
     };
-    let Some(Begun { mut tx, payload, received_at }) = work.lock(services, payload).await? else { return Ok(()) };
+    let Some(Begun { mut tx, payload, received_at }) = work.lock(services, payload).await? else {
+        return Ok(());
+    };
     let message = &payload["message"];
-    let Some(call_id) = work.call_id.clone().filter(|_| message.is_object()) else { return work.finish(tx).await };
+    let Some(call_id) = work.call_id.clone().filter(|_| message.is_object()) else {
+        return work.finish(tx).await;
+    };
     let told = Told::read(message, received_at);
     let held = calls::hold(&mut tx, &call_id, Uuid::now_v7(), told.started_at.unwrap_or(received_at)).await?;
     if held.is_reported {
@@ -118,7 +124,8 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
         has_name: told.name.is_some(),
         has_number: told.number.is_some(),
     });
-    let subject = Subject { call_id: &call_id, held: &held, told: &told, mask: mask.as_deref(), key: caller_key };
+    let subject =
+        Subject { call_id: &call_id, held: &held, told: &told, mask: mask.as_deref(), key: caller_key };
     let alerts = note_lead(services, &mut tx, &work, &subject, &score, received_at).await?;
     work.stage("scored");
     work.finish(tx).await?;

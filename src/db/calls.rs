@@ -115,14 +115,16 @@ pub async fn note_score(
     reasons: &Value,
     is_hot: bool,
 ) -> Result<(), DbError> {
-    sqlx::query("update calls set lead_id = $2, lead_score = $3, lead_reasons = $4, is_hot = $5 where id = $1")
-        .bind(id)
-        .bind(lead)
-        .bind(score)
-        .bind(Json(reasons))
-        .bind(is_hot)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "update calls set lead_id = $2, lead_score = $3, lead_reasons = $4, is_hot = $5 where id = $1",
+    )
+    .bind(id)
+    .bind(lead)
+    .bind(score)
+    .bind(Json(reasons))
+    .bind(is_hot)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -185,7 +185,9 @@ pub async fn settle(services: &Services, caller: &Caller, id: &str) -> Result<St
     caller.require_configure(services, "incident.settled", &id.to_string()).await?;
     let mut tx = caller.begin(services).await?;
     let closed = incidents::settle(&mut tx, id, caller.user()).await?.ok_or(DbError::NotFound)?;
-    caller.record(&mut tx, services, "incident.settled", &closed.target, Ended::Success, &closed.kind).await?;
+    caller
+        .record(&mut tx, services, "incident.settled", &closed.target, Ended::Success, &closed.kind)
+        .await?;
     tx.commit().await?;
     Ok(name_of(&closed))
 }

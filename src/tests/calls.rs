@@ -45,7 +45,8 @@ pub async fn take(wire: &Wire, body: &str) {
 }
 
 fn status(wire: &Wire, call: &str, status: &str) -> String {
-    let more = json!({ "status": status, "endedReason": "customer-ended-call", "customer": { "number": PATIENT } });
+    let more =
+        json!({ "status": status, "endedReason": "customer-ended-call", "customer": { "number": PATIENT } });
     wire.message("status-update", call, &more)
 }
 
@@ -79,8 +80,14 @@ async fn a_call_is_one_row_in_whatever_order_its_messages_come() {
             (&json!("ended"), &json!("inbound"), &json!("inbound"), &json!("answered")),
             "{one}"
         );
-        assert_eq!((&one["durationSeconds"], &one["cost"], &one["caller"]), (&json!(90), &json!(0.07), &json!("+15***23")));
-        assert_eq!((&one["leadScore"], &one["isHot"], &one["hasSummary"]), (&json!(80), &json!(true), &json!(true)));
+        assert_eq!(
+            (&one["durationSeconds"], &one["cost"], &one["caller"]),
+            (&json!(90), &json!(0.07), &json!("+15***23"))
+        );
+        assert_eq!(
+            (&one["leadScore"], &one["isHot"], &one["hasSummary"]),
+            (&json!(80), &json!(true), &json!(true))
+        );
         assert_eq!(one["endedReasonText"], "The caller hung up.");
     }
 }
@@ -140,9 +147,14 @@ async fn lists_mask_numbers_and_what_was_said_is_opened_by_owners_and_admins_and
     let page = format!("/dashboard/calls/{id}");
 
     for browser in [&owner, &member] {
-        for path in ["/dashboard/calls".to_owned(), page.clone(), "/api/calls".to_owned(), format!("/api/calls/{id}")] {
+        for path in
+            ["/dashboard/calls".to_owned(), page.clone(), "/api/calls".to_owned(), format!("/api/calls/{id}")]
+        {
             let body = browser.send("GET", &path, None).await.body;
-            assert!(!body.contains(PATIENT) && !body.contains(SUMMARY) && !body.contains("Robin"), "{path}: {body}");
+            assert!(
+                !body.contains(PATIENT) && !body.contains(SUMMARY) && !body.contains("Robin"),
+                "{path}: {body}"
+            );
         }
     }
     assert_eq!(app.recorded(clinic.org, "call.opened", "success").await, 0);
@@ -151,10 +163,17 @@ async fn lists_mask_numbers_and_what_was_said_is_opened_by_owners_and_admins_and
 
     let opened = owner.get(&format!("{page}?open=details")).await;
     assert_eq!(opened.status, 200);
-    assert!(opened.body.contains(PATIENT) && opened.body.contains(SUMMARY) && opened.body.contains("Robin Caller"));
+    assert!(
+        opened.body.contains(PATIENT)
+            && opened.body.contains(SUMMARY)
+            && opened.body.contains("Robin Caller")
+    );
     assert_eq!(app.recorded(clinic.org, "call.opened", "success").await, 1);
     let details = owner.send("GET", "/api/calls/call?include=details", None).await.json();
-    assert_eq!((&details["details"]["number"], &details["details"]["structuredData"]["interestLevel"]), (&json!(PATIENT), &json!("high")));
+    assert_eq!(
+        (&details["details"]["number"], &details["details"]["structuredData"]["interestLevel"]),
+        (&json!(PATIENT), &json!("high"))
+    );
     assert_eq!(app.recorded(clinic.org, "call.opened", "success").await, 2);
 
     let refused = member.get(&format!("{page}?open=details")).await;
@@ -183,7 +202,9 @@ async fn a_calls_page_tells_its_tools_messages_and_score() {
         one["leadReasons"].as_array().unwrap().iter().map(|reason| reason["key"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["high_interest", "asked_price", "real_call", "has_name", "has_number"]);
     let page = owner.get(&format!("/dashboard/calls/{}", one["id"].as_str().unwrap())).await.body;
-    for shown in ["Tool send_sms", "Lead score: 80 of 100", "Hot lead", "The caller hung up.", "1 min 30 s", "$0.07"] {
+    for shown in
+        ["Tool send_sms", "Lead score: 80 of 100", "Hot lead", "The caller hung up.", "1 min 30 s", "$0.07"]
+    {
         assert!(page.contains(shown), "{shown}");
     }
 }
@@ -197,7 +218,11 @@ async fn calls_are_found_by_day_outcome_and_lead_page_by_page() {
     let voicemail = json!({ "endedReason": "voicemail" });
     take(&wire, &wire.message("end-of-call-report", "voicemail", &voicemail)).await;
     work_off_inbox(app.services.clone()).await.unwrap();
-    app.meddle("update calls set started_at = now() - interval '3 days' where org_id = $1 and call_id = 'plain'", clinic.org).await;
+    app.meddle(
+        "update calls set started_at = now() - interval '3 days' where org_id = $1 and call_id = 'plain'",
+        clinic.org,
+    )
+    .await;
     let found = async |query: &str| -> Vec<String> {
         let calls = list(&owner, query).await;
         calls.iter().map(|call| call["callId"].as_str().unwrap().to_owned()).collect()
@@ -206,7 +231,9 @@ async fn calls_are_found_by_day_outcome_and_lead_page_by_page() {
     assert_eq!(found("?hot=true").await, ["hot"]);
     assert_eq!(found("?outcome=voicemail").await, ["voicemail"]);
     let today = time::OffsetDateTime::now_utc().date();
-    assert!(!found(&format!("?from={}", today - time::Duration::days(1))).await.contains(&"plain".to_owned()));
+    assert!(
+        !found(&format!("?from={}", today - time::Duration::days(1))).await.contains(&"plain".to_owned())
+    );
     assert_eq!(found(&format!("?until={}", today - time::Duration::days(2))).await, ["plain"]);
     let wrong = owner.send("GET", "/api/calls?outcome=lost", None).await;
     assert_eq!((wrong.status, wrong.json()["errors"][0]["field"].as_str()), (422, Some("outcome")));
@@ -222,7 +249,9 @@ async fn calls_are_found_by_day_outcome_and_lead_page_by_page() {
     let mut next = String::new();
     loop {
         let page = owner.send("GET", &format!("/api/calls?before={next}"), None).await.json();
-        seen.extend(page["calls"].as_array().unwrap().iter().map(|call| call["callId"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["calls"].as_array().unwrap().iter().map(|call| call["callId"].as_str().unwrap().to_owned()),
+        );
         match page["next"].as_str() {
             Some(id) => next = id.to_owned(),
             None => break,
@@ -267,7 +296,11 @@ async fn another_clinic_sees_nothing_of_a_call() {
         .await
         .unwrap();
     assert!(list(&stranger, "").await.is_empty());
-    for path in [format!("/api/calls/{id}"), "/api/calls/call".to_owned(), format!("/dashboard/calls/{id}?open=details")] {
+    for path in [
+        format!("/api/calls/{id}"),
+        "/api/calls/call".to_owned(),
+        format!("/dashboard/calls/{id}?open=details"),
+    ] {
         assert_eq!(stranger.send("GET", &path, None).await.status, 404, "{path}");
     }
     assert!(!stranger.get("/dashboard/calls.csv").await.body.contains("call,"));
@@ -275,8 +308,10 @@ async fn another_clinic_sees_nothing_of_a_call() {
     take(&other, &hot_report(&other, "call", Some(PATIENT))).await;
     work_off_inbox(app.services.clone()).await.unwrap();
     assert_eq!(list(&stranger, "").await.len(), 1);
-    let keys: Vec<Vec<u8>> =
-        sqlx::query_scalar("select distinct caller_key from leads").fetch_all(&app.db.superuser).await.unwrap();
+    let keys: Vec<Vec<u8>> = sqlx::query_scalar("select distinct caller_key from leads")
+        .fetch_all(&app.db.superuser)
+        .await
+        .unwrap();
     assert_eq!(keys.len(), 2, "equal numbers can not be seen to be equal");
 }
 
@@ -285,21 +320,33 @@ async fn what_was_said_is_emptied_with_the_clinics_retention_and_counts_stay() {
     let app = TestApp::start().await;
     let (clinic, owner, wire) = clinic(&app, "Sunrise Dental").await;
     for call in ["old", "young"] {
-        take(&wire, &hot_report(&wire, call, Some(if call == "old" { PATIENT } else { "+15550100124" }))).await;
+        take(&wire, &hot_report(&wire, call, Some(if call == "old" { PATIENT } else { "+15550100124" })))
+            .await;
     }
     work_off_inbox(app.services.clone()).await.unwrap();
     sweep_hourly(app.services.clone()).await.unwrap();
     let full = "select count(*) from calls where org_id = $1 and sealed_details is not null";
     assert_eq!(app.count(full, clinic.org).await, 2);
-    app.meddle("update calls set started_at = now() - interval '31 days' where org_id = $1 and call_id = 'old'", clinic.org).await;
+    app.meddle(
+        "update calls set started_at = now() - interval '31 days' where org_id = $1 and call_id = 'old'",
+        clinic.org,
+    )
+    .await;
     app.meddle("update leads set last_call_at = now() - interval '31 days' where org_id = $1 and first_call_id = 'old'", clinic.org).await;
     let other = app.beside().await;
     let (one, two) = tokio::join!(sweep_hourly(app.services.clone()), sweep_hourly(other.services.clone()));
     one.and(two).unwrap();
     assert_eq!(app.count(full, clinic.org).await, 1);
-    assert_eq!(app.count("select count(*) from leads where org_id = $1 and sealed_contact is not null", clinic.org).await, 1);
+    assert_eq!(
+        app.count("select count(*) from leads where org_id = $1 and sealed_contact is not null", clinic.org)
+            .await,
+        1
+    );
     let one = owner.send("GET", "/api/calls/old?include=details", None).await.json();
-    assert_eq!((&one["leadScore"], &one["details"], &one["hasSummary"]), (&json!(80), &Value::Null, &json!(false)));
+    assert_eq!(
+        (&one["leadScore"], &one["details"], &one["hasSummary"]),
+        (&json!(80), &Value::Null, &json!(false))
+    );
     let page = owner.get("/dashboard/calls/old").await.body;
     assert!(page.contains("Older than this clinic keeps"));
 }

@@ -78,7 +78,10 @@ async fn a_caller_without_a_number_is_a_lead_of_each_call_and_a_cold_one_is_told
     set(&owner, json!({ "threshold": 100 })).await;
     take(&wire, &hot_report(&wire, "three", None)).await;
     work(&app).await;
-    assert_eq!(app.count("select count(*) from leads where org_id = $1 and hot_at is null", clinic.org).await, 1);
+    assert_eq!(
+        app.count("select count(*) from leads where org_id = $1 and hot_at is null", clinic.org).await,
+        1
+    );
     assert_eq!(app.sandbox.phone_log().len(), 2);
     // It reaches it later: it becomes hot then, once.
     set(&owner, json!({ "threshold": 60, "text": "{lead_name} ({lead_number}) has {score} points" })).await;
@@ -145,7 +148,11 @@ async fn what_goes_wrong_with_an_alert_changes_nothing_about_the_call() {
     let incidents = "select count(*) from incidents where org_id = $1 and kind = 'not_connected'";
     assert_eq!(app.count(incidents, clinic.org).await, 1);
     let done = "select count(*) from inbound_events where org_id = $1 and status = 'processed' and kind = 'end-of-call-report'";
-    assert_eq!(app.count(done, clinic.org).await, 3, "each report was worked off whatever became of its alert");
+    assert_eq!(
+        app.count(done, clinic.org).await,
+        3,
+        "each report was worked off whatever became of its alert"
+    );
     let page = owner.get("/dashboard").await.body;
     assert!(page.contains("In the way of your calls") && page.contains("Twilio is not connected"), "{page}");
     let call = owner.send("GET", "/api/calls/without", None).await.json();
@@ -213,12 +220,18 @@ async fn settings_are_the_owners_and_admins_and_members_see_masks() {
     let wrong = post(form("seventy", "+15550100778")).await;
     assert_eq!(wrong.status, 303);
     let page = owner.get(wrong.location()).await.body;
-    assert!(page.contains("Enter points from 1 to 100.") && page.contains("+15550100778"), "what was typed stays");
+    assert!(
+        page.contains("Enter points from 1 to 100.") && page.contains("+15550100778"),
+        "what was typed stays"
+    );
     let saved = post(form("55", "+15550100778\n+15550100779")).await;
     assert!(owner.get(saved.location()).await.body.contains("Hot lead alerts are saved"));
     let settings = owner.send("GET", "/api/alerts", None).await.json();
     assert_eq!(settings["numbers"], json!(["+15550100778", "+15550100779"]));
-    assert_eq!((&settings["threshold"], &settings["quietFrom"], &settings["text"]), (&json!(55), &json!("22:00"), &json!("Call {lead_name}")));
+    assert_eq!(
+        (&settings["threshold"], &settings["quietFrom"], &settings["text"]),
+        (&json!(55), &json!("22:00"), &json!("Call {lead_name}"))
+    );
     let wrong = owner.send("PUT", "/api/alerts", Some(json!({ "numbers": ["555"] }))).await;
     assert_eq!((wrong.status, wrong.json()["errors"][0]["field"].as_str()), (422, Some("numbers")));
     assert_eq!(app.recorded(clinic.org, "alerts.changed", "success").await, 2);
@@ -240,7 +253,11 @@ async fn an_alert_whose_process_died_is_sent_where_nothing_went_out_and_parked_w
     work(&app).await;
     assert_eq!((app.sandbox.phone_log().len(), app.count(SENT, clinic.org).await), (1, 1));
     // Died while the message was being sent.
-    app.meddle("update messages set status = 'sending' where org_id = $1 and alert_id is not null", clinic.org).await;
+    app.meddle(
+        "update messages set status = 'sending' where org_id = $1 and alert_id is not null",
+        clinic.org,
+    )
+    .await;
     app.meddle(died, clinic.org).await;
     work(&app).await;
     assert_eq!((app.sandbox.phone_log().len(), app.count(PARKED, clinic.org).await), (1, 1));
@@ -270,6 +287,9 @@ async fn an_incident_is_settled_by_owners_and_admins_of_its_clinic_only() {
     assert_eq!(member.post(&path, &[("org", &org)]).await.status, 403);
     let settled = owner.post(&path, &[("org", &org)]).await;
     assert!(owner.get(settled.location()).await.body.contains("The incident of Twilio is settled"));
-    assert_eq!(app.count("select count(*) from incidents where org_id = $1 and closed_at is null", clinic.org).await, 0);
+    assert_eq!(
+        app.count("select count(*) from incidents where org_id = $1 and closed_at is null", clinic.org).await,
+        0
+    );
     assert_eq!(app.recorded(clinic.org, "incident.settled", "success").await, 1);
 }

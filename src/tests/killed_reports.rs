@@ -45,7 +45,8 @@ async fn count(connection: &mut PgConnection, query: &'static str) -> i64 {
 
 /// How far the work is: events ended, and alerts that are no longer waiting.
 async fn progress(connection: &mut PgConnection) -> i64 {
-    let events = "select count(*) from inbound_events where status = 'processed' and kind = 'end-of-call-report'";
+    let events =
+        "select count(*) from inbound_events where status = 'processed' and kind = 'end-of-call-report'";
     let alerts = "select count(*) from alerts where status <> 'waiting'";
     count(connection, events).await + count(connection, alerts).await
 }
@@ -115,7 +116,9 @@ async fn reports_survive_a_process_that_is_killed_again_and_again() {
         let before = progress(&mut connection).await;
         let mut worker = Worker::start(&data);
         let began = Instant::now();
-        while progress(&mut connection).await < before + 1 + kills % 3 && count(&mut connection, OPEN).await > 0 {
+        while progress(&mut connection).await < before + 1 + kills % 3
+            && count(&mut connection, OPEN).await > 0
+        {
             assert!(began.elapsed() < PATIENCE, "the worker does nothing");
         }
         worker.kill();

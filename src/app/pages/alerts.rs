@@ -28,7 +28,12 @@ pub struct AlertsForm {
 }
 
 /// The section.
-pub fn alerts_section(form: AlertsForm, org: OrgId, can_configure: bool, may_ask: Option<String>) -> impl IntoView {
+pub fn alerts_section(
+    form: AlertsForm,
+    org: OrgId,
+    can_configure: bool,
+    may_ask: Option<String>,
+) -> impl IntoView {
     let now = match (form.is_on, form.numbers.is_empty() && form.mails.is_empty()) {
         (false, _) => "Nobody is told.",
         (true, true) => "Nobody is named, so nobody is told.",
@@ -71,9 +76,30 @@ fn body(form: AlertsForm, org: OrgId, can_configure: bool, may_ask: Option<Strin
     let quiet = "In the clinic's time zone. Leave both empty where no hour is quiet.";
     let from = field("quietFrom", "Quiet from", &form.quiet_from, "22:00", quiet, false);
     let until = field("quietUntil", "Quiet until", &form.quiet_until, "07:00", "", false);
-    let text = area("text", "Text", form.text.clone(), "{lead_name}, {lead_number} and {score} are filled in.", error_of("text"), can_configure);
-    let numbers = area("numbers", "Numbers", form.numbers.clone(), "One on a line, with country code. They get a text message from your own sender.", error_of("numbers"), can_configure);
-    let mails = area("mails", "E-mail addresses", form.mails.clone(), "One on a line. They get an e-mail through your Resend account.", error_of("mails"), can_configure);
+    let text = area(
+        "text",
+        "Text",
+        form.text.clone(),
+        "{lead_name}, {lead_number} and {score} are filled in.",
+        error_of("text"),
+        can_configure,
+    );
+    let numbers = area(
+        "numbers",
+        "Numbers",
+        form.numbers.clone(),
+        "One on a line, with country code. They get a text message from your own sender.",
+        error_of("numbers"),
+        can_configure,
+    );
+    let mails = area(
+        "mails",
+        "E-mail addresses",
+        form.mails.clone(),
+        "One on a line. They get an e-mail through your Resend account.",
+        error_of("mails"),
+        can_configure,
+    );
     let warning = form.lacks_mailer.then(|| {
         view! {
             <p class="card-notice">

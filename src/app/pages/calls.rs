@@ -99,7 +99,10 @@ pub fn calls_page(view: CallsView) -> impl IntoView {
         let (title, text) = if is_filtered {
             ("No call is like this", "Choose other days or another outcome.")
         } else {
-            ("No calls yet", "As soon as an agent takes a call it stands here, and its report a moment after it ended.")
+            (
+                "No calls yet",
+                "As soon as an agent takes a call it stands here, and its report a moment after it ended.",
+            )
         };
         view! { <Empty icon=IconName::Phone title text /> }.into_any()
     } else {

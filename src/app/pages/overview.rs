@@ -54,7 +54,8 @@ pub struct NextStep {
 
 /// The page.
 pub fn overview_page(view: OverviewView) -> impl IntoView {
-    let OverviewView { now, org, can_configure, org_name, readiness, incidents, next_steps, mut cards } = view;
+    let OverviewView { now, org, can_configure, org_name, readiness, incidents, next_steps, mut cards } =
+        view;
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));

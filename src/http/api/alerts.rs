@@ -27,8 +27,7 @@ pub struct AlertsOut {
 
 impl AlertsOut {
     fn of(settings: Settings, may_see: bool) -> Self {
-        let recipients =
-            if may_see { settings.recipients.clone() } else { settings.recipients.masked() };
+        let recipients = if may_see { settings.recipients.clone() } else { settings.recipients.masked() };
         Self {
             is_on: settings.is_on,
             threshold: settings.threshold,

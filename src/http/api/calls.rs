@@ -101,10 +101,7 @@ pub struct CallsOut {
 /// Lists calls.
 #[utoipa::path(get, path = "/api/calls", tag = "calls", params(CallsQuery),
     responses((status = 200, body = CallsOut), (status = 422, body = Problem)))]
-pub async fn list(
-    admitted: Admitted,
-    Query(query): Query<CallsQuery>,
-) -> Result<Json<CallsOut>, HttpError> {
+pub async fn list(admitted: Admitted, Query(query): Query<CallsQuery>) -> Result<Json<CallsOut>, HttpError> {
     let CallsQuery { from, until, outcome, hot, before } = query;
     let mut tx = admitted.caller.begin(&admitted.state.services).await?;
     let listed = history::list(&mut tx, &Asked { from, until, outcome, hot, before }, SHOWN).await?;

@@ -106,7 +106,11 @@ pub async fn show_one(
         assistant: row.role.clone(),
         ended_at: row.ended_at.map(millis),
         moments: moments.into_iter().map(moment).collect(),
-        lead: lead.map(|lead| LeadView { score: lead.score, calls: lead.calls, hot_at: lead.hot_at.map(millis) }),
+        lead: lead.map(|lead| LeadView {
+            score: lead.score,
+            calls: lead.calls,
+            hot_at: lead.hot_at.map(millis),
+        }),
         reasons: reasons
             .filter_map(|reason| {
                 let points = i32::try_from(reason["points"].as_i64()?).ok()?;
@@ -209,7 +213,9 @@ fn moment(moment: Moment) -> MomentLine {
         "parked" => "Nobody knows".to_owned(),
         word => {
             let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+            letters
+                .next()
+                .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
         }
     };
     MomentLine {

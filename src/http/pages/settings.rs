@@ -52,9 +52,8 @@ async fn alerts_form(page: &mut Page, cards: &[Card]) -> Result<AlertsForm, Http
     let recipients =
         if page.can_configure() { settings.recipients.clone() } else { settings.recipients.masked() };
     let is_ours = page.said.form == "alerts";
-    let typed = |key: &str, stored: String| {
-        page.said.values.get(key).filter(|_| is_ours).cloned().unwrap_or(stored)
-    };
+    let typed =
+        |key: &str, stored: String| page.said.values.get(key).filter(|_| is_ours).cloned().unwrap_or(stored);
     let time = |minutes: Option<i32>| minutes.map(alerts::show_minutes).unwrap_or_default();
     let has_mailer = cards.iter().any(|card| {
         card.spec.id == ProviderId::Resend

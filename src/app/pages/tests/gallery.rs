@@ -6,9 +6,9 @@ use super::samples::*;
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
 use crate::app::pages::agents::{AgentsView, agents_page};
+use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
 use crate::app::pages::call::{Said, call_page};
 use crate::app::pages::calls::{CallsView, calls_page};
-use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::error::{ErrorPage, error_page};
@@ -253,8 +253,16 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("calls", render(shell("Calls", NavItem::Calls), || calls_page(calls(text)))),
-        ("calls-empty", render(shell("Calls", NavItem::Calls), || calls_page(CallsView { calls: Vec::new(), ..calls(text) }))),
-        ("call", render(shell("Call", NavItem::Calls), || call_page(call(text, Said::Open(Box::new(said(text))))))),
+        (
+            "calls-empty",
+            render(shell("Calls", NavItem::Calls), || {
+                calls_page(CallsView { calls: Vec::new(), ..calls(text) })
+            }),
+        ),
+        (
+            "call",
+            render(shell("Call", NavItem::Calls), || call_page(call(text, Said::Open(Box::new(said(text)))))),
+        ),
         ("call-closed", render(shell("Call", NavItem::Calls), || call_page(call(text, Said::Closed)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
