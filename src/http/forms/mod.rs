@@ -11,6 +11,7 @@ pub mod connect;
 mod consent;
 pub mod integrations;
 pub mod people;
+pub mod platform;
 pub mod settings;
 
 use std::collections::BTreeMap;
