@@ -114,6 +114,7 @@ pub async fn services(parts: Parts) -> Result<Arc<Services>, AssembleError> {
         restore_days,
         google,
         flights: Flights::default(),
+        alerts_due: Default::default(),
         myself: Weak::clone(myself),
         pool,
     });

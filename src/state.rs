@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
+use tokio::sync::Notify;
 use url::Url;
 use uuid::Uuid;
 
@@ -46,6 +47,8 @@ pub struct Services {
     /// The platform's OAuth client at Google; without it each clinic brings its own.
     pub google: Option<OAuthClient>,
     pub flights: Flights,
+    /// Told when an alert was written down that may be due.
+    pub alerts_due: Notify,
     /// For work that goes on when nobody waits for it any more.
     pub myself: Weak<Services>,
 }

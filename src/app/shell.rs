@@ -52,6 +52,7 @@ pub enum NavItem {
     Integrations,
     Agents,
     Appointments,
+    Calls,
     Events,
     Audit,
     Settings,
@@ -60,11 +61,12 @@ pub enum NavItem {
 impl NavItem {
     /// How many entries stay in the row on a phone; `header.css` counts the same.
     const ALWAYS_IN_THE_ROW: usize = 3;
-    const SHOWN: [(NavItem, &'static str, &'static str); 7] = [
+    const SHOWN: [(NavItem, &'static str, &'static str); 8] = [
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
         (NavItem::Agents, "Agents", "/dashboard/agents"),
         (NavItem::Appointments, "Appointments", "/dashboard/appointments"),
+        (NavItem::Calls, "Calls", "/dashboard/calls"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),
         (NavItem::Settings, "Settings", "/dashboard/settings"),

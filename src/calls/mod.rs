@@ -1,5 +1,5 @@
 //! What a call needs: the agents' assistants, the tools that they use, the messages they send, free
-//! appointments and bookings.
+//! appointments and bookings. And what it leaves: its report, a lead, alerts to the clinic's people.
 //!
 //! Everything is done with the clinic's own accounts, or not at all: there is no fall-back to
 //! anybody else's credentials.
@@ -16,6 +16,13 @@ pub mod notes;
 pub mod open_bookings;
 pub mod patients;
 pub mod schedule;
+pub mod alert_sending;
+pub mod alerts;
+pub mod ended_reasons;
+pub mod history;
+pub mod lead_score;
+pub mod report;
+pub mod reports;
 pub mod senders;
 pub mod slots;
 pub mod tools;

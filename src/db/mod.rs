@@ -4,9 +4,11 @@
 //! that the database has confirmed. Nothing here can decrypt: sealed columns travel as opaque bytes.
 
 pub mod agents;
+pub mod alerts;
 pub mod api_keys;
 pub mod appointments;
 pub mod audit;
+pub mod calls;
 pub mod catalogue;
 pub mod changes;
 pub mod counters;
@@ -20,6 +22,7 @@ pub mod integrations;
 pub mod issuers;
 pub mod jobs;
 pub mod keys;
+pub mod leads;
 pub mod messages;
 pub mod migrate;
 pub mod notes;

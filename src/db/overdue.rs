@@ -16,6 +16,8 @@ pub enum Overdue {
     /// Bookings of unknown outcome, and cancelled ones whose event is still in the calendar, that nobody
     /// has looked at for this many seconds.
     Appointments { seconds: i32 },
+    /// What was said in calls, who called, and whom that was told, older than the clinic's retention.
+    Calls,
     /// Drafts that have expired, and versions that were out of use for this many days.
     Credentials { days: i32 },
     /// Messages that have been `sending` for this many seconds.
@@ -26,10 +28,11 @@ pub enum Overdue {
 
 /// Clinics with something overdue, in the order of their ids, after a given one.
 pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Result<Vec<OrgId>, DbError> {
-    // Most take a span; a clinic's retention is its own.
+    // Where there is no span, the clinic's own retention says it.
     let (sql, span) = match what {
         Overdue::Payloads => ("select * from list_overdue_payloads($1, $2) where $3::integer is null", None),
         Overdue::Patients => ("select * from list_overdue_patients($1, $2) where $3::integer is null", None),
+        Overdue::Calls => ("select * from list_overdue_calls($1, $2) where $3::integer is null", None),
         Overdue::Appointments { seconds } => {
             ("select * from list_open_appointments($3, $1, $2)", Some(seconds))
         }

@@ -20,7 +20,7 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const SEALED_COLUMNS: [SealedColumn; 13] = [
+pub const SEALED_COLUMNS: [SealedColumn; 17] = [
     SealedColumn { table: "org_credentials", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "webhook_secrets", column: "sealed", id: "id", provider: "source" },
     SealedColumn { table: "inbound_events", column: "sealed_payload", id: "id", provider: "source" },
@@ -29,6 +29,10 @@ pub const SEALED_COLUMNS: [SealedColumn; 13] = [
     SealedColumn { table: "oauth_tokens", column: "sealed", id: "id", provider: "issuer" },
     SealedColumn { table: "appointments", column: "sealed_patient", id: "id", provider: "''" },
     SealedColumn { table: "notes", column: "sealed_note", id: "id", provider: "''" },
+    SealedColumn { table: "calls", column: "sealed_details", id: "id", provider: "''" },
+    SealedColumn { table: "leads", column: "sealed_contact", id: "id", provider: "''" },
+    SealedColumn { table: "alerts", column: "sealed_content", id: "id", provider: "''" },
+    SealedColumn { table: "alert_settings", column: "sealed_recipients", id: "org_id", provider: "''" },
     SealedColumn { table: "endpoints", column: "sealed_auth", id: "id", provider: "''" },
     SealedColumn { table: "endpoint_secrets", column: "sealed", id: "id", provider: "''" },
     SealedColumn { table: "outbound_events", column: "sealed_payload", id: "id", provider: "''" },

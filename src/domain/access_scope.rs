@@ -7,9 +7,11 @@
 /// The nouns: what follows `/api/` in the addresses of the interface.
 pub const NOUNS: &[&str] = &[
     "agents",
+    "alerts",
     "api-keys",
     "appointments",
     "audit",
+    "calls",
     "credentials",
     "events",
     "integrations",

@@ -41,6 +41,14 @@ pub fn mask_phone(number: &str) -> String {
     format!("{head}{MASK}{tail}")
 }
 
+/// An e-mail address with its name hidden: `a***@clinic.example`.
+pub fn mask_mail(mail: &str) -> String {
+    match mail.split_once('@') {
+        Some((name, domain)) => format!("{}{MASK}@{domain}", name.chars().next().unwrap_or('*')),
+        None => MASK.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

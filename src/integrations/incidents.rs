@@ -1,20 +1,24 @@
 //! Incidents: a provider that a call needed and did not get, told once for as long as it lasts.
 //!
 //! Many calls may meet the same cause; the clinic gets one incident, one event out when it begins and
-//! one when it is over. Noting one is never a reason for anything to fail. What of a call's errors is
+//! one when it is over, and its owners an e-mail where it can send any. Noting one is never a reason for anything to fail. What of a call's errors is
 //! the account's fault is decided in `calls::incidents`.
 
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::Ended;
+use crate::db::alerts::{self, NewAlert};
 use crate::db::incidents::{self, IncidentRow, Seen};
 use crate::db::{DbError, OrgTx};
+use crate::domain::mask::mask_mail;
 use crate::domain::{OrgId, ProviderId};
 use crate::state::Services;
-use crate::vault::Vault;
+use crate::vault::{Place, Vault};
 use crate::webhooks::outbound::{self, OutboundError, OutboundEvent};
 
 use super::error::provider_name;
+use super::{Caller, IntegrationError};
 
 /// Why a provider was of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +66,8 @@ async fn try_note(services: &Services, org: OrgId, trouble: &Trouble) -> Result<
     let (id, cause) = (Uuid::now_v7(), cause.as_str());
     let seen = Seen { id, kind: cause, target: provider.as_str(), sentence };
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    if incidents::note(&mut tx, &seen).await? {
+    let is_new = incidents::note(&mut tx, &seen).await?;
+    if is_new {
         let event = OutboundEvent {
             kind: "integration.needs_attention",
             data: json!({
@@ -75,9 +80,56 @@ async fn try_note(services: &Services, org: OrgId, trouble: &Trouble) -> Result<
             metadata: json!({}),
         };
         outbound::emit(&mut tx, &services.vault, &event).await?;
+        tell_owners(services, &mut tx, org, id, trouble).await?;
         tracing::warn!(%org, provider = provider.as_str(), cause, "a provider stands in the way of a clinic's calls");
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    if is_new {
+        services.alerts_due.notify_one();
+    }
+    Ok(())
+}
+
+/// The place that an alert's recipient and words are bound to.
+pub const fn alert_place(org: OrgId, alert: Uuid) -> Place<'static> {
+    Place { org: Some(org), table: "alerts", column: "sealed_content", provider: "", row: alert }
+}
+
+/// Writes down an e-mail to each owner, where the clinic has connected what sends them.
+async fn tell_owners(
+    services: &Services,
+    tx: &mut OrgTx,
+    org: OrgId,
+    incident: Uuid,
+    trouble: &Trouble,
+) -> Result<(), OutboundError> {
+    const MAILER: ProviderId = ProviderId::Resend;
+    if trouble.provider == MAILER {
+        return Ok(());
+    }
+    let name = provider_name(trouble.provider);
+    let page = format!("{}/dashboard", services.public_url.as_str().trim_end_matches('/'));
+    for mail in alerts::list_owners_to_mail(tx, MAILER.as_str()).await? {
+        let id = Uuid::now_v7();
+        let content = json!({
+            "to": mail,
+            "subject": format!("{name} stands in the way of your calls"),
+            "text": format!("{}\n\nThe overview shows it for as long as it lasts: {page}", trouble.sentence),
+        });
+        let sealed = services.vault.seal(&alert_place(org, id), content.to_string().as_bytes()).await?;
+        let alert = NewAlert {
+            id,
+            kind: "incident",
+            subject: incident,
+            channel: "email",
+            recipient_mask: &mask_mail(&mail),
+            sealed_content: sealed.as_bytes(),
+            key_version: sealed.key_version(),
+            due_at: services.clock.now(),
+        };
+        alerts::insert(tx, &alert).await?;
+    }
+    Ok(())
 }
 
 /// Closes what is open of a provider that has just been of use, in the caller's transaction.
@@ -86,7 +138,7 @@ async fn try_note(services: &Services, org: OrgId, trouble: &Trouble) -> Result<
 /// The transaction must not be committed then.
 pub async fn close_in(tx: &mut OrgTx, vault: &Vault, provider: ProviderId) -> Result<(), OutboundError> {
     for closed in incidents::close_of(tx, provider.as_str()).await? {
-        outbound::emit(tx, vault, &recovered(&closed, "worker")).await?;
+        outbound::emit(tx, vault, &recovered(&closed)).await?;
     }
     Ok(())
 }
@@ -110,7 +162,7 @@ pub fn close_later(services: &Services, org: OrgId, provider: ProviderId) {
 }
 
 /// What endpoints are told when an incident is over.
-pub fn recovered(closed: &IncidentRow, by: &str) -> OutboundEvent {
+fn recovered(closed: &IncidentRow) -> OutboundEvent {
     OutboundEvent {
         kind: "integration.recovered",
         data: json!({
@@ -119,9 +171,25 @@ pub fn recovered(closed: &IncidentRow, by: &str) -> OutboundEvent {
             "cause": closed.kind,
             "times": closed.count,
         }),
-        triggered_by: by.to_owned(),
+        triggered_by: "call".to_owned(),
         metadata: json!({}),
     }
+}
+
+/// Settles an incident by hand; gives the name of its provider.
+///
+/// # Errors
+/// Not found where it is not open.
+pub async fn settle(services: &Services, caller: &Caller, id: &str) -> Result<String, IntegrationError> {
+    let id = Uuid::try_parse(id).map_err(|_| DbError::NotFound)?;
+    caller.require_configure(services, "incident.settled", &id.to_string()).await?;
+    let mut tx = caller.begin(services).await?;
+    let closed = incidents::settle(&mut tx, id, caller.user()).await?.ok_or(DbError::NotFound)?;
+    caller
+        .record(&mut tx, services, "incident.settled", &closed.target, Ended::Success, &closed.kind)
+        .await?;
+    tx.commit().await?;
+    Ok(name_of(&closed))
 }
 
 /// The open incidents of the transaction's clinic, newest first.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::ABANDONED_SECONDS;
+use crate::calls::reports;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
 use crate::state::Services;
@@ -32,6 +33,8 @@ const MOST_ATTEMPTS: i32 = 8;
 async fn handle(services: &Services, work: Work) -> Result<(), WorkError> {
     match (work.source.as_str(), work.kind.as_str()) {
         ("vapi", "tool-calls" | "assistant-request") => end_abandoned(services, work).await,
+        ("vapi", "status-update") => reports::work_off_status(services, work).await,
+        ("vapi", "end-of-call-report") => reports::work_off_report(services, work).await,
         _ => end_unknown(services, work).await,
     }
 }

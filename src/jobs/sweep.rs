@@ -15,7 +15,8 @@ use crate::audit::{self, Ended, Entry, Origin};
 use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
-    self, DbError, OrgTx, appointments, changes, counters, credentials, inbound, messages, notes, sessions,
+    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, leads, messages, notes,
+    sessions,
 };
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
@@ -40,6 +41,7 @@ pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
     let forgotten = sweep(&services, Overdue::Patients).await;
+    let emptied = sweep(&services, Overdue::Calls).await.and(emptied);
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
@@ -79,6 +81,7 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
         let rows = match what {
             Overdue::Payloads => empty(&mut tx, org).await?,
             Overdue::Patients => forget(&mut tx, org).await?,
+            Overdue::Calls => empty_calls(&mut tx, org).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
             Overdue::Secrets { .. } | Overdue::Appointments { .. } => 0,
@@ -102,6 +105,14 @@ async fn forget(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let notes = notes::empty_old(tx, BATCH as i64).await?;
     tracing::info!(%org, patients, notes, "patients that are older than the clinic's retention were forgotten");
     Ok(patients.max(notes))
+}
+
+async fn empty_calls(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
+    let calls = calls::empty_old(tx, BATCH as i64).await?;
+    let leads = leads::empty_old(tx, BATCH as i64).await?;
+    let alerts = alerts::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, calls, leads, alerts, "calls older than the clinic's retention were emptied");
+    Ok(calls.max(leads).max(alerts))
 }
 
 async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {

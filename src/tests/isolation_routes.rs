@@ -266,6 +266,7 @@ async fn no_page_and_no_answer_of_one_clinic_names_anything_of_another() {
         "/dashboard/agents",
         "/dashboard/appointments",
         "/dashboard/appointments/export",
+        "/dashboard/calls",
         "/dashboard/events",
         "/dashboard/audit",
         "/dashboard/settings",

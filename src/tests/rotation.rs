@@ -75,11 +75,14 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     app.sandbox.google().add_account("desk@sunrise.example");
     consent(&owner, &clinic, "desk@sunrise.example", &[]).await;
     let assistant = app.assistants(&clinic)[0].1;
+    let whom = serde_json::json!({ "numbers": ["+15550100777"] });
+    assert_eq!(owner.send("PUT", "/api/alerts", Some(whom)).await.status, 200);
     // A call that leaves an appointment and a note.
     let mut script = CallScript::conversation("+15550100188", "Robin Patient");
     let note = serde_json::json!({ "message": "Please call me." });
     script.tools.push(ToolUse { name: "take_message".to_owned(), arguments: note });
     app.sandbox.place_call(assistant, &script).await.unwrap();
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
     owner.send("POST", "/api/sms/test", Some(serde_json::json!({ "to": "+15550100123" }))).await;
 
     seal_an_event_out(&app, clinic.org).await;

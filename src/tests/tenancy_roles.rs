@@ -14,13 +14,16 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 29] = [
+const MATRIX: [(&str, [&str; 3]); 33] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
+    ("alert_settings", ["owner, admin", "owner, admin, service", "owner"]),
+    ("alerts", ["service", "service", "owner, service"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("appointments", ["service", "owner, admin, service", "owner, service"]),
     ("audit_heads", [ALL, ALL, ""]),
     ("audit_log", [ALL, "", ""]),
     ("clinic_schedules", ["owner, admin, service", "owner, admin, service", "owner"]),
+    ("calls", ["service", "service", "owner, service"]),
     ("data_keys", [ALL, ALL, "owner"]),
     ("deliveries", [ALL, "owner, admin, service, platform", "owner, service"]),
     ("delivery_attempts", ["service", "service", "owner, service"]),
@@ -41,6 +44,7 @@ const MATRIX: [(&str, [&str; 3]); 29] = [
             "owner, admin, service, platform",
         ],
     ),
+    ("leads", ["service", "service", "owner, service"]),
     (
         "leases",
         [

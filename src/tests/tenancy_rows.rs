@@ -305,6 +305,7 @@ pub fn value(dice: &mut Dice, column: &Column) -> String {
                 dice.below(60)
             )
         }
+        "numeric(12,5)" => format!("{}.{:05}", dice.below(1_000), dice.below(100_000)),
         "json" | "jsonb" => format!("{{\"n\": {}}}", dice.below(1_000_000)),
         "text[]" => format!("{{t{}}}", dice.below(1_000)),
         other => panic!("column {} has type {other}: teach this function to make one", column.name),

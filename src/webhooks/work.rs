@@ -77,7 +77,17 @@ impl Work {
     /// # Errors
     /// The database's, and the vault's where the payload does not open.
     pub async fn begin(&mut self, services: &Services) -> Result<Option<Begun>, WorkError> {
-        let Some(payload) = self.open(services).await? else { return Ok(None) };
+        match self.open(services).await? {
+            Some(payload) => self.lock(services, payload).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Begins the transaction of the work, with what was opened before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock(&self, services: &Services, payload: Value) -> Result<Option<Begun>, WorkError> {
         let mut tx = OrgTx::service(&services.pool, self.org).await?;
         match inbound::lock(&mut tx, self.event).await? {
             Some(received_at) => Ok(Some(Begun { tx, payload, received_at })),

@@ -3,7 +3,10 @@
 pub mod agent_tools;
 pub mod agents;
 pub mod appointments;
+pub mod alerts;
 pub mod audit;
+pub mod call;
+pub mod calls;
 pub mod connect_panel;
 pub mod consent_panel;
 pub mod disconnect_panel;

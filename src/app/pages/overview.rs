@@ -4,11 +4,13 @@ use leptos::prelude::*;
 
 use super::integrations::connected;
 use crate::app::components::badge::{StateBadge, meaning_class, meaning_icon};
-use crate::app::components::button::{ButtonLink, Weight};
+use crate::app::components::button::{ButtonLink, PostButton, Weight};
 use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::components::page_header::PageHeader;
+use crate::app::components::time::Ago;
 use crate::app::icons::{Icon, IconName};
 use crate::app::relative::UnixMillis;
+use crate::domain::OrgId;
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::readiness::Readiness;
 
@@ -16,12 +18,29 @@ use crate::domain::readiness::Readiness;
 #[derive(Clone, Debug)]
 pub struct OverviewView {
     pub now: UnixMillis,
+    pub org: OrgId,
+    pub can_configure: bool,
     pub org_name: String,
     /// How a whole call goes, in one sentence and part by part.
     pub readiness: Readiness,
+    /// What stands in the way of calls now, newest first.
+    pub incidents: Vec<IncidentLine>,
     /// In order of importance; empty when there is nothing to do.
     pub next_steps: Vec<NextStep>,
     pub cards: Vec<CardView>,
+}
+
+/// A provider that calls needed and did not get.
+#[derive(Clone, Debug)]
+pub struct IncidentLine {
+    pub id: String,
+    pub provider_name: String,
+    /// What happened and what to do.
+    pub sentence: String,
+    pub href: String,
+    pub opened_at: UnixMillis,
+    pub last_seen_at: UnixMillis,
+    pub count: i64,
 }
 
 /// One thing to do, and where.
@@ -35,7 +54,8 @@ pub struct NextStep {
 
 /// The page.
 pub fn overview_page(view: OverviewView) -> impl IntoView {
-    let OverviewView { now, org_name, readiness, next_steps, mut cards } = view;
+    let OverviewView { now, org, can_configure, org_name, readiness, incidents, next_steps, mut cards } =
+        view;
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
@@ -72,6 +92,7 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 {mend}
             </div>
         </section>
+        {incident_list(incidents, org, can_configure, now)}
         {steps(next_steps)}
         <section class="section" aria-labelledby="providers-title">
             <header>
@@ -92,6 +113,57 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
             })}
         </section>
     }
+}
+
+fn incident_list(
+    incidents: Vec<IncidentLine>,
+    org: OrgId,
+    can_configure: bool,
+    now: UnixMillis,
+) -> Option<impl IntoView> {
+    (!incidents.is_empty()).then(|| {
+        let items = incidents
+            .into_iter()
+            .map(|incident| {
+                let times = if incident.count == 1 {
+                    "Met once, ".to_owned()
+                } else {
+                    format!("Met {} times, last ", incident.count)
+                };
+                let settle = can_configure.then(|| {
+                    let action = format!("/dashboard/incidents/{}/close", incident.id);
+                    view! { <PostButton org action label="Settled" weight=Weight::Quiet /> }
+                });
+                view! {
+                    <li>
+                        <div class="row-text">
+                            <a class="row-title" href=incident.href>
+                                {incident.provider_name}
+                                <Icon name=IconName::ArrowRight />
+                            </a>
+                            <p class="row-error">{incident.sentence}</p>
+                            <p class="proof">
+                                {times}
+                                <Ago now at=incident.last_seen_at />
+                                "; began "
+                                <Ago now at=incident.opened_at />
+                            </p>
+                        </div>
+                        {settle}
+                    </li>
+                }
+            })
+            .collect_view();
+        view! {
+            <section class="section" aria-labelledby="incidents-title">
+                <header>
+                    <h2 id="incidents-title">"In the way of your calls"</h2>
+                    <p>"Each is told once and goes away by itself when the account works again."</p>
+                </header>
+                <ul class="surface rows incidents">{items}</ul>
+            </section>
+        }
+    })
 }
 
 fn steps(steps: Vec<NextStep>) -> Option<impl IntoView> {

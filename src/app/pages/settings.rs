@@ -1,7 +1,9 @@
-//! The clinic's profile, who sends its text messages, and every credential that it has stored.
+//! The clinic's profile, who sends its text messages, who is told of hot leads, and every credential
+//! that it has stored.
 
 use leptos::prelude::*;
 
+use super::alerts::{AlertsForm, alerts_section};
 use super::senders::{SendersForm, senders_section};
 use crate::app::components::badge::StateBadge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
@@ -26,6 +28,7 @@ pub struct SettingsView {
     pub may_ask: Option<String>,
     pub profile: ProfileForm,
     pub senders: SendersForm,
+    pub alerts: AlertsForm,
     pub credentials: Vec<CredentialRow>,
 }
 
@@ -94,9 +97,10 @@ pub fn settings_page(view: SettingsView) -> impl IntoView {
                 <h2 id="profile-title">"Clinic profile"</h2>
                 <p>"The time zone decides which day and hour an agent speaks of."</p>
             </header>
-            {profile(view.profile, view.org, view.can_configure, view.may_ask)}
+            {profile(view.profile, view.org, view.can_configure, view.may_ask.clone())}
         </section>
         {senders_section(view.senders, view.org, view.can_configure)}
+        {alerts_section(view.alerts, view.org, view.can_configure, view.may_ask)}
         <section class="section" aria-labelledby="credentials-title">
             <header>
                 <h2 id="credentials-title">"Credentials"</h2>

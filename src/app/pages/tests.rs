@@ -1,5 +1,6 @@
 //! Draws every page with sample data and holds what is true for all of them.
 
+mod call_samples;
 mod gallery;
 mod samples;
 
@@ -144,7 +145,7 @@ fn restore_is_offered_only_where_nothing_is_connected() {
 #[test]
 fn a_cell_says_its_column_where_rows_become_blocks() {
     let pages = all_pages("Dr. Nord");
-    for page in ["settings", "events", "audit"] {
+    for page in ["settings", "events", "audit", "calls", "call"] {
         let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();
         let document = Html::parse_document(html);
         let texts = |selector: &str| {

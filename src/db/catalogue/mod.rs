@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 34] = [
+pub const GATE_FUNCTIONS: [&str; 36] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -59,6 +59,7 @@ pub const GATE_FUNCTIONS: [&str; 34] = [
     "count_organizations",
     "create_organization",
     "is_account_shared",
+    "lease_alerts",
     "lease_deliveries",
     "lease_inbound",
     "lease_jobs",
@@ -77,6 +78,7 @@ pub const GATE_FUNCTIONS: [&str; 34] = [
     "list_clinics_for_staff",
     "list_ended_secrets",
     "list_open_appointments",
+    "list_overdue_calls",
     "list_overdue_credentials",
     "list_overdue_patients",
     "list_overdue_deliveries",
@@ -85,11 +87,14 @@ pub const GATE_FUNCTIONS: [&str; 34] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 30] = [
+const GATE_POLICIES: [(&str, &str); 34] = [
+    ("alerts", "gate_select"),
+    ("alerts", "gate_update"),
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("appointments", "gate_select"),
     ("audit_heads", "gate_select"),
+    ("calls", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
     ("delivery_attempts", "gate_select"),
@@ -102,6 +107,7 @@ const GATE_POLICIES: [(&str, &str); 30] = [
     ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),
+    ("leads", "gate_select"),
     ("machine_counts", "gate_insert"),
     ("machine_counts", "gate_select"),
     ("machine_counts", "gate_update"),

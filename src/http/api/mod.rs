@@ -5,6 +5,8 @@
 
 pub mod agents;
 pub mod appointments;
+pub mod alerts;
+pub mod calls;
 pub mod credentials;
 pub mod events;
 pub mod integrations;
@@ -85,6 +87,9 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show))
+        .routes(routes!(alerts::show, alerts::save))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))

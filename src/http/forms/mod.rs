@@ -7,6 +7,7 @@
 
 pub mod agents;
 pub mod appointments;
+pub mod calls;
 pub mod connect;
 mod consent;
 pub mod integrations;

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod appointments;
 pub mod audit;
+pub mod calls;
 pub mod events;
 pub mod integrations;
 pub mod overview;

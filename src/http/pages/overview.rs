@@ -2,17 +2,19 @@
 
 use axum::response::Html;
 
-use super::{Page, views};
+use super::{Page, millis, views};
 use crate::app::NavItem;
-use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::calls::senders::Choice;
 use crate::db::agents::{self, AgentRow};
+use crate::db::incidents::IncidentRow;
 use crate::db::{routes, senders};
 use crate::domain::card::CardState;
 use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
 use crate::domain::{Answer, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
+use crate::integrations::incidents;
 use crate::providers::sms;
 
 /// The page.
@@ -26,9 +28,13 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let org = page.scope.org;
     let can_configure = page.can_configure();
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
+    let open = incidents::list_open(&mut page.tx).await?;
     let view = OverviewView {
         now: page.now(),
+        org,
+        can_configure,
         org_name: page.scope.org_name.clone(),
+        incidents: open.iter().map(incident).collect(),
         readiness: readiness(&cards, &agents, &choice, phone_numbers),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
         cards: cards
@@ -37,6 +43,18 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
             .collect(),
     };
     page.draw("Overview", NavItem::Overview, || overview_page(view)).await
+}
+
+fn incident(row: &IncidentRow) -> IncidentLine {
+    IncidentLine {
+        id: row.id.to_string(),
+        provider_name: incidents::name_of(row),
+        sentence: row.sentence.clone(),
+        href: format!("/dashboard/integrations#{}", row.target),
+        opened_at: millis(row.opened_at),
+        last_seen_at: millis(row.last_seen_at),
+        count: row.count,
+    }
 }
 
 /// The capability of a calendar that takes appointments.

@@ -1,12 +1,15 @@
-//! `/dashboard/settings`: the clinic's profile, who sends its messages, and a table of every credential.
+//! `/dashboard/settings`: the clinic's profile, who sends its messages, who is told of hot leads, and a
+//! table of every credential.
 
 use axum::response::Html;
 
 use super::{Page, millis, views};
 use crate::app::NavItem;
+use crate::app::pages::alerts::AlertsForm;
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::calls::senders::{self as names, Choice};
+use crate::calls::{CallError, alerts};
 use crate::db::{organizations, senders};
 use crate::domain::{CredentialId, ProviderId};
 use crate::http::error::HttpError;
@@ -29,6 +32,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     };
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let senders = senders_form(&page, &choice);
+    let alerts = alerts_form(&mut page, &cards).await?;
     let view = SettingsView {
         org: page.scope.org,
         now: page.now(),
@@ -36,9 +40,38 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         may_ask,
         profile,
         senders,
+        alerts,
         credentials: cards.iter().filter_map(credential).collect(),
     };
     page.draw("Settings", NavItem::Settings, || settings_page(view)).await
+}
+
+async fn alerts_form(page: &mut Page, cards: &[Card]) -> Result<AlertsForm, HttpError> {
+    let services = page.state.services.clone();
+    let settings = alerts::load(&services, &mut page.tx, page.scope.org).await.map_err(CallError::from)?;
+    let recipients =
+        if page.can_configure() { settings.recipients.clone() } else { settings.recipients.masked() };
+    let is_ours = page.said.form == "alerts";
+    let typed =
+        |key: &str, stored: String| page.said.values.get(key).filter(|_| is_ours).cloned().unwrap_or(stored);
+    let time = |minutes: Option<i32>| minutes.map(alerts::show_minutes).unwrap_or_default();
+    let has_mailer = cards.iter().any(|card| {
+        card.spec.id == ProviderId::Resend
+            && card.row.as_ref().is_some_and(|row| row.active_credential_id.is_some())
+    });
+    let stored = if settings.is_on { "yes" } else { "" };
+    Ok(AlertsForm {
+        is_on: typed("isOn", stored.to_owned()) == "yes",
+        threshold: typed("threshold", settings.threshold.to_string()),
+        text: typed("text", settings.text),
+        numbers: typed("numbers", recipients.numbers.join("\n")),
+        mails: typed("mails", recipients.mails.join("\n")),
+        quiet_from: typed("quietFrom", time(settings.quiet.map(|(from, _)| from))),
+        quiet_until: typed("quietUntil", time(settings.quiet.map(|(_, until)| until))),
+        time_zone: settings.time_zone,
+        lacks_mailer: !settings.recipients.mails.is_empty() && !has_mailer,
+        errors: if is_ours { page.said.errors.clone() } else { Vec::new() },
+    })
 }
 
 fn senders_form(page: &Page, choice: &Choice) -> SendersForm {

@@ -1,5 +1,6 @@
 //! Every page drawn with sample views, in every shape that matters.
 
+use super::call_samples::*;
 use super::samples::*;
 
 use crate::app::components::card::{CardView, HintRow, Proof};
@@ -7,13 +8,15 @@ use crate::app::components::field::FieldView;
 use crate::app::pages::agents::{AgentsView, agents_page};
 use crate::app::pages::appointments::{AppointmentsView, appointments_page};
 use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
+use crate::app::pages::call::{Said, call_page};
+use crate::app::pages::calls::{CallsView, calls_page};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::error::{ErrorPage, error_page};
 use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
-use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
@@ -121,6 +124,17 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             calendar: None,
             senders: &[Service { name: "Twilio", word: "twilio", state: CardState::Error, is_able: true }],
         }),
+        org: org(),
+        can_configure: true,
+        incidents: vec![IncidentLine {
+            id: "0197a2c4".to_owned(),
+            provider_name: "Twilio".to_owned(),
+            sentence: text.to_owned(),
+            href: "/dashboard/integrations#twilio".to_owned(),
+            opened_at: NOW,
+            last_seen_at: NOW,
+            count: 3,
+        }],
         next_steps: vec![NextStep {
             text: "Reconnect Twilio with a current Auth Token.".to_owned(),
             label: "Reconnect Twilio".to_owned(),
@@ -146,6 +160,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             fallback: "vonage".to_owned(),
             errors: Vec::new(),
         },
+        alerts: alerts_form(text),
         credentials: cards()
             .into_iter()
             .map(|card| CredentialRow {
@@ -243,6 +258,18 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("sms", panel(Panel::Sms(Box::new(sms)))),
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
+        ("calls", render(shell("Calls", NavItem::Calls), || calls_page(calls(text)))),
+        (
+            "calls-empty",
+            render(shell("Calls", NavItem::Calls), || {
+                calls_page(CallsView { calls: Vec::new(), ..calls(text) })
+            }),
+        ),
+        (
+            "call",
+            render(shell("Call", NavItem::Calls), || call_page(call(text, Said::Open(Box::new(said(text)))))),
+        ),
+        ("call-closed", render(shell("Call", NavItem::Calls), || call_page(call(text, Said::Closed)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
         ("appointments", appointments_drawn(appointments(text, true))),
         ("appointments-member", appointments_drawn(appointments(text, false))),
