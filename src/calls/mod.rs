@@ -7,15 +7,20 @@
 pub mod agents;
 pub mod booking;
 pub mod incidents;
+pub mod incoming;
+mod message_rows;
 pub mod messages;
+pub mod opt_outs;
 pub mod senders;
 pub mod slots;
+pub mod statuses;
 pub mod tools;
 pub mod whatsapp;
 
 use crate::db::DbError;
 use crate::integrations::IntegrationError;
 use crate::providers::sms::{SendError, SendFailure};
+use crate::webhooks::outbound::OutboundError;
 
 /// Why something around a call did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,15 @@ pub enum CallError {
     NoSender { first: Box<CallError>, second: Box<CallError> },
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<OutboundError> for CallError {
+    fn from(error: OutboundError) -> Self {
+        match error {
+            OutboundError::Db(error) => error.into(),
+            OutboundError::Vault(error) => IntegrationError::from(error).into(),
+        }
+    }
 }
 
 impl CallError {

@@ -14,4 +14,5 @@ pub mod middleware;
 pub mod pages;
 pub mod router;
 pub mod webhooks;
+pub mod webhooks_twilio;
 pub mod webhooks_whatsapp;

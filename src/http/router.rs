@@ -28,7 +28,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, webhooks, webhooks_whatsapp};
+use super::{api, consent, forms, webhooks, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -85,6 +85,15 @@ pub fn router(state: AppState) -> Router {
             get(webhooks_whatsapp::answer_challenge)
                 .post(webhooks_whatsapp::receive)
                 .fallback(webhooks_whatsapp::only_get_and_post),
+        );
+    let webhooks = webhooks
+        .route(
+            "/api/webhooks/twilio/{route}/inbound",
+            post(webhooks_twilio::receive_inbound).fallback(webhooks::only_post),
+        )
+        .route(
+            "/api/webhooks/twilio/{route}/status",
+            post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
     let webhooks = webhook_layer::around(webhooks, &state, webhooks::BODY_LIMIT);
 

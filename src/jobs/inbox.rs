@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::ABANDONED_SECONDS;
+use crate::calls::incoming;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
 use crate::state::Services;
@@ -32,6 +33,8 @@ const MOST_ATTEMPTS: i32 = 8;
 async fn handle(services: &Services, work: Work) -> Result<(), WorkError> {
     match (work.source.as_str(), work.kind.as_str()) {
         ("vapi", "tool-calls" | "assistant-request") => end_abandoned(services, work).await,
+        ("twilio" | "whatsapp", "message") => incoming::work_message(services, work).await,
+        ("twilio", "status") => incoming::work_status(services, work).await,
         _ => end_unknown(services, work).await,
     }
 }
@@ -113,7 +116,7 @@ async fn one(services: Arc<Services>, work: Work) {
 
 /// What a stranger could name must not become a time series of its own.
 fn known(kind: &str) -> &'static str {
-    ["tool-calls", "assistant-request", "status-update", "end-of-call-report"]
+    ["tool-calls", "assistant-request", "status-update", "end-of-call-report", "message", "status"]
         .into_iter()
         .find(|known| *known == kind)
         .unwrap_or("other")

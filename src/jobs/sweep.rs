@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, inbound_messages, messages, sessions};
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
@@ -80,8 +80,9 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
 async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let events = inbound::empty_old(tx, BATCH as i64).await?;
     let texts = messages::empty_old(tx, BATCH as i64).await?;
-    tracing::info!(%org, events, texts, "what is older than the clinic's retention was emptied");
-    Ok(events.max(texts))
+    let answers = inbound_messages::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, events, texts, answers, "what is older than the clinic's retention was emptied");
+    Ok(events.max(texts).max(answers))
 }
 
 async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {

@@ -25,6 +25,8 @@ use super::vonage::VonageAccount;
 pub(super) struct Shared {
     world: Mutex<World>,
     file: Option<PathBuf>,
+    /// Whether messages go their way by themselves, and their senders hear of it.
+    pub(super) reports: bool,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
 }
@@ -242,7 +244,7 @@ pub(super) fn now_iso() -> String {
 
 impl Shared {
     /// Starts from the file where there is one, else from nothing; adds the demo accounts.
-    pub(super) fn load(file: Option<PathBuf>) -> Result<Self, SandboxError> {
+    pub(super) fn load(file: Option<PathBuf>, reports: bool) -> Result<Self, SandboxError> {
         let mut world = match &file {
             Some(path) => {
                 read(path).map_err(|source| SandboxError::StateFile { path: path.clone(), source })?
@@ -250,7 +252,7 @@ impl Shared {
             None => World::default(),
         };
         demo::seed(&mut world);
-        Ok(Self { world: Mutex::new(world), file, faults: Faults::default(), seen: Seen::default() })
+        Ok(Self { world: Mutex::new(world), file, reports, faults: Faults::default(), seen: Seen::default() })
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {

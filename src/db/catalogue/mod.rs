@@ -79,7 +79,7 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 22] = [
+const GATE_POLICIES: [(&str, &str); 23] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("audit_heads", "gate_select"),
@@ -88,6 +88,7 @@ const GATE_POLICIES: [(&str, &str); 22] = [
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
+    ("inbound_messages", "gate_select"),
     ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),
