@@ -48,6 +48,7 @@ pub enum NavItem {
     Overview,
     Integrations,
     Agents,
+    Messages,
     Events,
     Audit,
     Settings,
@@ -56,10 +57,11 @@ pub enum NavItem {
 impl NavItem {
     /// How many entries stay in the row on a phone; `header.css` counts the same.
     const ALWAYS_IN_THE_ROW: usize = 3;
-    const SHOWN: [(NavItem, &'static str, &'static str); 6] = [
+    const SHOWN: [(NavItem, &'static str, &'static str); 7] = [
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
         (NavItem::Agents, "Agents", "/dashboard/agents"),
+        (NavItem::Messages, "Messages", "/dashboard/messages"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),
         (NavItem::Settings, "Settings", "/dashboard/settings"),

@@ -130,7 +130,11 @@ async fn tell(tx: &mut OrgTx, services: &Services, work: &Work, new: &Incoming) 
 }
 
 fn read(source: &str, payload: &Value) -> Option<Incoming> {
-    if source == ProviderId::Twilio.as_str() { of_twilio(&payload["form"]) } else { of_whatsapp(&payload["message"]) }
+    if source == ProviderId::Twilio.as_str() {
+        of_twilio(&payload["form"])
+    } else {
+        of_whatsapp(&payload["message"])
+    }
 }
 
 fn of_twilio(form: &Value) -> Option<Incoming> {
@@ -160,8 +164,13 @@ fn of_whatsapp(message: &Value) -> Option<Incoming> {
         &message["interactive"]["list_reply"]["title"],
     ];
     let words = words.into_iter().find_map(Value::as_str);
-    let kind: String =
-        message["type"].as_str().unwrap_or("other").chars().filter(char::is_ascii_alphanumeric).take(30).collect();
+    let kind: String = message["type"]
+        .as_str()
+        .unwrap_or("other")
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(30)
+        .collect();
     Some(Incoming {
         channel: "whatsapp",
         from: spelled(&from),
@@ -197,7 +206,10 @@ mod tests {
         let read = of_twilio(&form).unwrap();
         assert_eq!((read.channel, read.keyword), ("whatsapp", Some(Keyword::Stop)));
         let picture = of_twilio(&json!({ "From": "12345", "Body": "", "NumMedia": "1" })).unwrap();
-        assert_eq!((picture.from.as_str(), picture.text.as_str()), ("12345", "Sent a picture or another file."));
+        assert_eq!(
+            (picture.from.as_str(), picture.text.as_str()),
+            ("12345", "Sent a picture or another file.")
+        );
 
         let text = json!({ "from": "15550100199", "type": "text", "text": { "body": "START" } });
         assert_eq!(of_whatsapp(&text).unwrap().keyword, Some(Keyword::Start));

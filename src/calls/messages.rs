@@ -6,8 +6,8 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::senders::{Choice, Reason};
 use super::message_rows::{insert_unless_out, record};
+use super::senders::{Choice, Reason};
 use super::statuses::report_address;
 use super::{CallError, incidents, opt_outs, whatsapp};
 use crate::db::messages::{NewMessage, SendResult};

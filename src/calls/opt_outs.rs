@@ -19,7 +19,8 @@ use super::CallError;
 /// The code of a message that was not sent because its recipient does not want any.
 pub const OPTED_OUT: &str = "recipient_opted_out";
 /// What is said about it.
-pub const SENTENCE: &str = "This number has answered STOP, so nothing is sent to it. Ask the patient to answer START.";
+pub const SENTENCE: &str =
+    "This number has answered STOP, so nothing is sent to it. Ask the patient to answer START.";
 
 /// What somebody says with a single word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +115,8 @@ pub async fn set(services: &Services, caller: &Caller, number: &str, is_out: boo
     caller.require_configure(services, action, "messages").await?;
     let number = PhoneNumber::parse(number)
         .map_err(|error| CallError::Invalid { field: "number", message: format!("{}.", error.sentence()) })?;
-    let hash = hash_of(&services.vault, caller.org(), number.as_str()).await.map_err(IntegrationError::from)?;
+    let hash =
+        hash_of(&services.vault, caller.org(), number.as_str()).await.map_err(IntegrationError::from)?;
     let mask = mask_phone(number.as_str());
     let mut tx = caller.begin(services).await?;
     if is_out {
@@ -140,12 +142,17 @@ mod tests {
 
     #[test]
     fn a_word_counts_where_it_stands_alone_in_any_case() {
-        for text in ["STOP", "stop", " Stop. ", "\"STOP\"", "StopAll", "unsubscribe", "Cancel", "END", "quit!"] {
+        for text in
+            ["STOP", "stop", " Stop. ", "\"STOP\"", "StopAll", "unsubscribe", "Cancel", "END", "quit!"]
+        {
             assert_eq!(Keyword::of(text), Some(Keyword::Stop), "{text}");
         }
         assert_eq!(Keyword::of("stopp"), Some(Keyword::Stop));
         assert_eq!(Keyword::of("Abmelden"), Some(Keyword::Stop));
-        assert_eq!((Keyword::of("start"), Keyword::of("UNSTOP")), (Some(Keyword::Start), Some(Keyword::Start)));
+        assert_eq!(
+            (Keyword::of("start"), Keyword::of("UNSTOP")),
+            (Some(Keyword::Start), Some(Keyword::Start))
+        );
         assert_eq!(Keyword::of("help"), Some(Keyword::Help));
         for text in ["", "...", "Please stop by at nine", "stop it", "Don't cancel my appointment", "ende"] {
             assert_eq!(Keyword::of(text), None, "{text}");

@@ -201,6 +201,17 @@ pub struct MessageRow {
     pub created_at: OffsetDateTime,
 }
 
+/// The newest messages of the clinic.
+pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<MessageRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, provider, channel, purpose, recipient_mask, status, provider_message_id, error, created_at
+           from messages order by id desc limit $1",
+    )
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// The newest test message, if nobody knows whether it went out.
 pub async fn find_unknown_test(tx: &mut OrgTx) -> Result<Option<MessageRow>, DbError> {
     Ok(sqlx::query_as(

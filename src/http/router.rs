@@ -65,6 +65,8 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/agents", get(pages::agents::show))
         .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))
         .route("/dashboard/agents/{role}/delete", post(forms::agents::submit_delete))
+        .route("/dashboard/messages", get(pages::messages::show))
+        .route("/dashboard/messages/opt-outs", post(forms::messages::submit_opt_out))
         .route("/dashboard/events", get(pages::events::show))
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, inbound_messages, messages, sessions};
+use crate::db::{
+    self, DbError, OrgTx, changes, counters, credentials, inbound, inbound_messages, messages, sessions,
+};
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;

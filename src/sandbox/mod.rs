@@ -295,6 +295,15 @@ impl TwilioHandle<'_> {
         self.0.change(|world| world.twilio.accounts.push(account));
     }
 
+    /// SID and secret of an account's first API key; empty where there is none.
+    pub fn key_of(&self, sid: &str) -> (String, String) {
+        self.0.read(|world| {
+            let account = world.twilio.accounts.iter().find(|account| account.sid == sid);
+            let key = account.and_then(|account| account.keys.first());
+            key.map(|key| (key.sid.clone(), key.secret.clone())).unwrap_or_default()
+        })
+    }
+
     /// Tells what became of a message to the address that was given with it; the status of the answer.
     pub async fn report(&self, sid: &str, status: &str, code: Option<u32>) -> Option<u16> {
         twilio::reports::report(self.0, sid, status, code).await

@@ -119,7 +119,8 @@ async fn send_text(State(page): State<Page>, Form(form): Form<TextForm>) -> Resp
 fn text_form(shared: &Shared) -> String {
     let (options, address) = shared.read(|world| {
         let options = world.twilio.accounts.iter().rev().fold(String::new(), |mut options, account| {
-            let _ = write!(options, "<option value={}>{}</option>", escape(&account.sid), escape(&account.name));
+            let _ =
+                write!(options, "<option value={}>{}</option>", escape(&account.sid), escape(&account.name));
             options
         });
         // Reports of messages go to the address beside the one for patients' messages.

@@ -14,7 +14,7 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 25] = [
+const MATRIX: [(&str, [&str; 3]); 27] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
@@ -30,6 +30,7 @@ const MATRIX: [(&str, [&str; 3]); 25] = [
     ),
     ("endpoints", ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, platform"]),
     ("inbound_events", ["service", "service", "owner, service"]),
+    ("inbound_messages", ["service", "service", "owner, service"]),
     ("incidents", ["service", "owner, admin, service", "owner, service"]),
     ("jobs", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
     (
@@ -45,6 +46,7 @@ const MATRIX: [(&str, [&str; 3]); 25] = [
     ("messages", ["owner, admin, service", "owner, admin, service", "owner, service"]),
     ("oauth_attempts", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
+    ("opt_outs", ["owner, admin, service", "owner, admin, service", "owner, service"]),
     ("org_credentials", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_integrations", ["owner, admin", "owner, admin, service, platform", "owner"]),
     ("outbound_events", [ALL, "service", "owner, service"]),

@@ -74,7 +74,10 @@ mod tests {
         let form = Form::parse(b"Body=Hello+World%21&From=%2B15550100123&Empty=&Body2=a%3Db").unwrap();
         assert_eq!(form.find("Body"), Some("Hello World!"));
         assert_eq!(form.find("From"), Some("+15550100123"));
-        assert_eq!((form.find("Empty"), form.find("Body2"), form.find("Nothing")), (Some(""), Some("a=b"), None));
+        assert_eq!(
+            (form.find("Empty"), form.find("Body2"), form.find("Nothing")),
+            (Some(""), Some("a=b"), None)
+        );
         assert_eq!(Form::parse(b"").unwrap().fields(), []);
         let twice = Form::parse(b"a=1&a=2").unwrap();
         assert_eq!((twice.find("a"), twice.fields().len()), (None, 2));
@@ -82,7 +85,8 @@ mod tests {
 
     #[test]
     fn what_could_be_read_in_two_ways_is_not_read() {
-        for body in ["a", "a=1&", "&a=1", "=1", "a=%", "a=%4", "a=%zz", "a=%ff", "a=%00", "a=1&&b=2", "a=\0"] {
+        for body in ["a", "a=1&", "&a=1", "=1", "a=%", "a=%4", "a=%zz", "a=%ff", "a=%00", "a=1&&b=2", "a=\0"]
+        {
             assert_eq!(Form::parse(body.as_bytes()), Err(NoForm), "{body:?}");
         }
         assert!(Form::parse("a=1&".repeat(300).trim_end_matches('&').as_bytes()).is_err());

@@ -44,7 +44,8 @@ pub async fn authenticate(vault: &Vault, posted: &Posted<'_>) -> Result<Signed, 
         Some(org) => find_token(vault, org).await?,
         None => None,
     };
-    let text = |name: &str| posted.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text =
+        |name: &str| posted.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = text(CONTENT_TYPE.as_str()).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let signature = text("x-twilio-signature");
     // The same work for an address that nobody has.
@@ -74,7 +75,9 @@ async fn find_token(vault: &Vault, org: OrgId) -> Result<Option<SecretText>, Inb
             TwilioAuth::ApiKey { .. } => None,
         }),
         Err(
-            VaultError::NotConnected { .. } | VaultError::MissingField { .. } | VaultError::InvalidField { .. },
+            VaultError::NotConnected { .. }
+            | VaultError::MissingField { .. }
+            | VaultError::InvalidField { .. },
         ) => Ok(None),
         Err(error) => Err(error.into()),
     }

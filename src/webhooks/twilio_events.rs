@@ -139,13 +139,17 @@ mod tests {
         let own = Uuid::from_u128(7);
         let text = "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30003&To=whatsapp%3A%2B15550100199";
         let news = read_status(&form(text), &format!("a=1&message={own}")).unwrap();
-        assert_eq!(news.summary, json!({ "status": "undelivered", "recipient": "+15***99", "code": "30003" }));
+        assert_eq!(
+            news.summary,
+            json!({ "status": "undelivered", "recipient": "+15***99", "code": "30003" })
+        );
         let status = status_of(&news.payload).unwrap();
         assert_eq!((status.status, status.error_code), ("failed", Some(30003)));
         assert_eq!((status.reference.as_str(), status.own), ("SM1", Some(MessageId(own))));
         let of = |word: &str| {
             let text = format!("SmsSid=SM1&SmsStatus={word}&ErrorCode=1");
-            status_of(&read_status(&form(&text), "").unwrap().payload).map(|news| (news.status, news.error_code))
+            status_of(&read_status(&form(&text), "").unwrap().payload)
+                .map(|news| (news.status, news.error_code))
         };
         assert_eq!((of("sending"), of("sent")), (Some(("queued", None)), Some(("sent", None))));
         assert_eq!((of("read"), of("delivered")), (Some(("read", None)), Some(("delivered", None))));

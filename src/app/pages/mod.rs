@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod integrations;
 pub mod login;
+pub mod messages;
 pub mod overview;
 pub mod senders;
 pub mod settings;

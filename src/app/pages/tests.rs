@@ -2,6 +2,7 @@
 
 mod gallery;
 mod samples;
+mod telephone;
 
 use scraper::{Html, Selector};
 

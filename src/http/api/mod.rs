@@ -9,6 +9,7 @@ pub mod events;
 pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
+pub mod messages;
 pub mod sms;
 pub mod voices;
 
@@ -75,6 +76,8 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::set_opt_out))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))

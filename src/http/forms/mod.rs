@@ -9,6 +9,7 @@ pub mod agents;
 pub mod connect;
 mod consent;
 pub mod integrations;
+pub mod messages;
 pub mod people;
 pub mod settings;
 

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod audit;
 pub mod events;
 pub mod integrations;
+pub mod messages;
 pub mod overview;
 pub mod settings;
 pub mod sign_in;

@@ -35,7 +35,11 @@ pub fn body_of(fields: &[(String, String)]) -> String {
 }
 
 /// The form that tells what became of a message.
-pub(in crate::sandbox) fn status_form(message: &PhoneLogEntry, status: &str, code: Option<u32>) -> FormFields {
+pub(in crate::sandbox) fn status_form(
+    message: &PhoneLogEntry,
+    status: &str,
+    code: Option<u32>,
+) -> FormFields {
     let mut fields = vec![
         ("AccountSid", message.account_sid.clone()),
         ("ApiVersion", "2010-04-01".to_owned()),
@@ -74,7 +78,11 @@ fn owned(fields: Vec<(&str, String)>) -> FormFields {
 }
 
 /// Posts a form to an address; the status of the answer, none where there was none.
-pub(in crate::sandbox) async fn post(auth_token: &str, url: &str, fields: &[(String, String)]) -> Option<u16> {
+pub(in crate::sandbox) async fn post(
+    auth_token: &str,
+    url: &str,
+    fields: &[(String, String)],
+) -> Option<u16> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -90,7 +98,12 @@ pub(in crate::sandbox) async fn post(auth_token: &str, url: &str, fields: &[(Str
 }
 
 /// Tells what became of a message, where it named an address.
-pub(in crate::sandbox) async fn report(shared: &Shared, sid: &str, status: &str, code: Option<u32>) -> Option<u16> {
+pub(in crate::sandbox) async fn report(
+    shared: &Shared,
+    sid: &str,
+    status: &str,
+    code: Option<u32>,
+) -> Option<u16> {
     let (message, token) = shared.read(|world| {
         let message = world.twilio.messages.iter().find(|message| message.sid == sid)?.clone();
         let account = world.twilio.accounts.iter().find(|account| account.sid == message.account_sid)?;

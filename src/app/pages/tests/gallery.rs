@@ -1,6 +1,7 @@
 //! Every page drawn with sample views, in every shape that matters.
 
 use super::samples::*;
+use super::telephone::{messages, no_messages};
 
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
@@ -12,6 +13,7 @@ use crate::app::pages::error::{ErrorPage, error_page};
 use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
+use crate::app::pages::messages::messages_page;
 use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
@@ -238,6 +240,8 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
+        ("messages", render(shell("Messages", NavItem::Messages), || messages_page(messages(text)))),
+        ("messages-empty", render(shell("Messages", NavItem::Messages), || messages_page(no_messages()))),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
         (
             "events-empty",
