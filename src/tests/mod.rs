@@ -21,6 +21,7 @@ mod embedded;
 mod flushing;
 mod google;
 mod google_booking;
+mod google_sheets;
 mod google_tokens;
 mod guessing;
 mod headers;
