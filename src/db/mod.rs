@@ -27,6 +27,7 @@ pub mod opt_outs;
 pub mod organizations;
 pub mod outbound;
 pub mod overdue;
+pub mod platform;
 pub mod pool;
 mod pooler;
 pub mod routes;

@@ -34,6 +34,7 @@ mod messages;
 mod opt_outs;
 mod other_account;
 mod phone_numbers;
+mod platform;
 mod pooler;
 mod readiness;
 mod rest;

@@ -11,6 +11,7 @@ pub mod integrations;
 pub mod login;
 pub mod messages;
 pub mod overview;
+pub mod platform;
 pub mod senders;
 pub mod settings;
 pub mod setup;
