@@ -51,6 +51,7 @@ pub enum NavItem {
     Overview,
     Integrations,
     Agents,
+    Phone,
     Messages,
     Events,
     Audit,
@@ -60,10 +61,11 @@ pub enum NavItem {
 impl NavItem {
     /// How many entries stay in the row on a phone; `header.css` counts the same.
     const ALWAYS_IN_THE_ROW: usize = 3;
-    const SHOWN: [(NavItem, &'static str, &'static str); 7] = [
+    const SHOWN: [(NavItem, &'static str, &'static str); 8] = [
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
         (NavItem::Agents, "Agents", "/dashboard/agents"),
+        (NavItem::Phone, "Phone", "/dashboard/phone"),
         (NavItem::Messages, "Messages", "/dashboard/messages"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),

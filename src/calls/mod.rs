@@ -10,7 +10,9 @@ pub mod incidents;
 pub mod incoming;
 mod message_rows;
 pub mod messages;
+pub mod numbers;
 pub mod opt_outs;
+pub mod outbound;
 pub mod senders;
 pub mod slots;
 pub mod statuses;
@@ -36,6 +38,9 @@ pub enum CallError {
     /// Neither of a clinic's two senders could send; both surely did not.
     #[error("neither sender could send")]
     NoSender { first: Box<CallError>, second: Box<CallError> },
+    /// A clinic may do this only so often.
+    #[error("the clinic's limit is reached")]
+    Limited { sentence: String, seconds: u32 },
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -69,6 +74,7 @@ impl CallError {
     pub fn sentence(&self) -> String {
         match self {
             CallError::Invalid { message, .. } => message.clone(),
+            CallError::Limited { sentence, .. } => sentence.clone(),
             CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
             CallError::NoSender { first, second } => format!("{} {}", first.sentence(), second.sentence()),
             CallError::Db(_) => "This could not be done right now. Please try again in a moment.".to_owned(),

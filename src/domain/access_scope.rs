@@ -5,8 +5,19 @@
 //! the role may.
 
 /// The nouns: what follows `/api/` in the addresses of the interface.
-pub const NOUNS: &[&str] =
-    &["agents", "api-keys", "audit", "credentials", "events", "integrations", "messages", "sms", "voices"];
+pub const NOUNS: &[&str] = &[
+    "agents",
+    "api-keys",
+    "audit",
+    "calls",
+    "credentials",
+    "events",
+    "integrations",
+    "messages",
+    "phone-numbers",
+    "sms",
+    "voices",
+];
 
 /// What one request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

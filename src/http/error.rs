@@ -310,6 +310,10 @@ impl From<CallError> for HttpError {
                 let sentence = format!("{} {}", first.sentence(), second.sentence());
                 HttpError { sentence, ..(*first).into() }
             }
+            CallError::Limited { sentence, seconds } => HttpError {
+                retry_after: Some(seconds),
+                ..HttpError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence)
+            },
             CallError::Db(error) => error.into(),
             CallError::Invalid { field, message } => HttpError::invalid(
                 "invalid_fields",

@@ -14,7 +14,8 @@ use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
-    self, DbError, OrgTx, changes, counters, credentials, inbound, inbound_messages, messages, sessions,
+    self, DbError, OrgTx, changes, counters, credentials, inbound, inbound_messages, messages,
+    outbound_calls, sessions,
 };
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
@@ -83,8 +84,9 @@ async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let events = inbound::empty_old(tx, BATCH as i64).await?;
     let texts = messages::empty_old(tx, BATCH as i64).await?;
     let answers = inbound_messages::empty_old(tx, BATCH as i64).await?;
-    tracing::info!(%org, events, texts, answers, "what is older than the clinic's retention was emptied");
-    Ok(events.max(texts).max(answers))
+    let calls = outbound_calls::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, events, texts, answers, calls, "what is older than the clinic's retention was emptied");
+    Ok(events.max(texts).max(answers).max(calls))
 }
 
 async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, IntegrationError> {
@@ -101,6 +103,11 @@ async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, In
 }
 
 async fn park(services: &Services, tx: &mut OrgTx, seconds: i32) -> Result<u64, IntegrationError> {
+    let calls = outbound_calls::park_abandoned(tx, seconds).await?;
+    if calls > 0 {
+        let details = format!("{calls} with unknown outcome");
+        record(services, tx, "call.parked", "outbound calls".to_owned(), details).await?;
+    }
     let parked = messages::park_abandoned(tx, seconds).await?;
     if parked > 0 {
         record(
@@ -124,7 +131,7 @@ async fn record(
     target: String,
     details: String,
 ) -> Result<(), IntegrationError> {
-    let ended = if action == "message.parked" { Ended::Failure } else { Ended::Success };
+    let ended = if action.ends_with(".parked") { Ended::Failure } else { Ended::Success };
     let entry = Entry { actor: "service".to_owned(), action, target, ended, details };
     Ok(audit::append(tx, &services.vault, &services.clock, &Origin::default(), entry).await?)
 }

@@ -260,6 +260,25 @@ impl VapiHandle<'_> {
         })
     }
 
+    /// The phone numbers of the organization of that private key, oldest first, secrets included, as Vapi
+    /// shows them.
+    pub fn phone_numbers(&self, private_key: &str) -> Vec<serde_json::Value> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.phone_numbers.iter().filter(|stored| stored.org_id == account.org_id);
+            own.map(state::Stored::shown).collect()
+        })
+    }
+
+    /// The calls that the organization of that private key has asked for, oldest first.
+    pub fn calls(&self, private_key: &str) -> Vec<serde_json::Value> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.calls.iter().filter(|stored| stored.org_id == account.org_id);
+            own.map(state::Stored::shown).collect()
+        })
+    }
+
     /// The ElevenLabs keys that the organization of that private key was given, oldest first.
     pub fn voice_keys(&self, private_key: &str) -> Vec<String> {
         self.0.read(|world| {

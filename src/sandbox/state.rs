@@ -68,6 +68,8 @@ pub(super) struct VapiWorld {
     pub(super) assistants: Vec<Stored>,
     pub(super) phone_numbers: Vec<Stored>,
     pub(super) credentials: Vec<Stored>,
+    #[serde(default)]
+    pub(super) calls: Vec<Stored>,
 }
 
 /// A Vapi organization.

@@ -47,6 +47,7 @@ mod sms_senders;
 mod start_up;
 mod support;
 mod switching;
+mod telephone;
 mod tenancy_catalogue;
 mod tenancy_matrix;
 mod tenancy_model;

@@ -14,7 +14,7 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 28] = [
+const MATRIX: [(&str, [&str; 3]); 30] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
@@ -61,6 +61,8 @@ const MATRIX: [(&str, [&str; 3]); 28] = [
     ("org_integrations", ["owner, admin, platform", "owner, admin, service, platform", "owner"]),
     ("outbound_events", [ALL, "service", "owner, service"]),
     ("support_grants", ["platform", "owner, platform", "owner, service"]),
+    ("outbound_calls", ["owner, admin, service", "owner, admin, service", "owner, service"]),
+    ("phone_numbers", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
     ("tool_calls", ["service", "service", "owner, service"]),
     ("webhook_secrets", ["owner, admin, service", "owner, admin, service, platform", "owner, service"]),
 ];

@@ -11,6 +11,8 @@ pub mod integrations;
 pub mod login;
 pub mod messages;
 pub mod overview;
+pub mod phone;
+pub mod phone_forms;
 pub mod platform;
 pub mod senders;
 pub mod settings;

@@ -83,7 +83,7 @@ pub const GATE_FUNCTIONS: [&str; 32] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 29] = [
+const GATE_POLICIES: [(&str, &str); 30] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("audit_heads", "gate_select"),
@@ -112,6 +112,7 @@ const GATE_POLICIES: [(&str, &str); 29] = [
     ("organizations", "gate_select"),
     ("outbound_events", "gate_select"),
     ("support_grants", "gate_select"),
+    ("outbound_calls", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 

@@ -10,6 +10,7 @@ pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
 pub mod messages;
+pub mod phone;
 pub mod platform;
 pub mod sms;
 pub mod voices;
@@ -77,6 +78,11 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
+        .routes(routes!(phone::list_numbers))
+        .routes(routes!(phone::refresh))
+        .routes(routes!(phone::import))
+        .routes(routes!(phone::bind))
+        .routes(routes!(phone::list_placed, phone::place))
         .routes(routes!(messages::list))
         .routes(routes!(messages::set_opt_out))
         .routes(routes!(events::list))

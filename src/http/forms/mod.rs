@@ -11,6 +11,7 @@ mod consent;
 pub mod integrations;
 pub mod messages;
 pub mod people;
+pub mod phone;
 pub mod platform;
 pub mod settings;
 

@@ -6,6 +6,7 @@ pub mod events;
 pub mod integrations;
 pub mod messages;
 pub mod overview;
+pub mod phone;
 pub mod platform;
 pub mod settings;
 pub mod sign_in;

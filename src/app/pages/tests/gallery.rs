@@ -1,7 +1,7 @@
 //! Every page drawn with sample views, in every shape that matters.
 
 use super::samples::*;
-use super::telephone::{messages, no_messages};
+use super::telephone::{messages, no_messages, phone};
 
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
@@ -15,6 +15,7 @@ use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page
 use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::messages::messages_page;
 use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::app::pages::phone::{PhoneView, phone_page};
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
@@ -240,6 +241,19 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("settings", render(shell("Settings", NavItem::Settings), || settings_page(settings(true)))),
         ("settings-member", render(shell("Settings", NavItem::Settings), || settings_page(settings(false)))),
         ("agents", render(shell("Agents", NavItem::Agents), || agents_page(agents))),
+        ("phone", render(shell("Phone", NavItem::Phone), || phone_page(phone(text)))),
+        (
+            "phone-empty",
+            render(shell("Phone", NavItem::Phone), || {
+                phone_page(PhoneView { numbers: Vec::new(), calls: Vec::new(), ..phone("") })
+            }),
+        ),
+        (
+            "phone-none",
+            render(shell("Phone", NavItem::Phone), || {
+                phone_page(PhoneView { vapi_connected: false, ..phone("") })
+            }),
+        ),
         ("messages", render(shell("Messages", NavItem::Messages), || messages_page(messages(text)))),
         ("messages-empty", render(shell("Messages", NavItem::Messages), || messages_page(no_messages()))),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
