@@ -24,7 +24,7 @@ use crate::providers::google::{GoogleError, OAuthClient};
 use crate::vault::{Vault, VaultError};
 use crate::webhooks::inbox::Inbox;
 use crate::webhooks::resolver::Resolver;
-use crate::webhooks::whatsapp;
+use crate::webhooks::{twilio, whatsapp};
 
 /// The parts that use cases, webhooks and workers are made of.
 pub struct Services {
@@ -78,9 +78,17 @@ impl Services {
 
     /// The address that Meta posts a clinic's WhatsApp messages to.
     pub async fn whatsapp_webhook_url(&self, org: OrgId) -> Result<String, VaultError> {
-        let route = whatsapp::route_of(&self.vault, org).await?;
+        let route = whatsapp::ADDRESS.route_of(&self.vault, org).await?;
         let base = self.public_url.as_str().trim_end_matches('/');
         Ok(format!("{base}/api/webhooks/whatsapp/{route}"))
+    }
+
+    /// The address below which Twilio posts a clinic's messages (`/inbound`) and what became of its own
+    /// (`/status`).
+    pub async fn twilio_webhook_url(&self, org: OrgId) -> Result<String, VaultError> {
+        let route = twilio::ADDRESS.route_of(&self.vault, org).await?;
+        let base = self.public_url.as_str().trim_end_matches('/');
+        Ok(format!("{base}/api/webhooks/twilio/{route}"))
     }
 
     /// The address that Vapi posts its messages to.

@@ -53,6 +53,8 @@ pub enum NavItem {
     Agents,
     Appointments,
     Calls,
+    Phone,
+    Messages,
     Events,
     Audit,
     Settings,
@@ -61,12 +63,14 @@ pub enum NavItem {
 impl NavItem {
     /// How many entries stay in the row on a phone; `header.css` counts the same.
     const ALWAYS_IN_THE_ROW: usize = 3;
-    const SHOWN: [(NavItem, &'static str, &'static str); 8] = [
+    const SHOWN: [(NavItem, &'static str, &'static str); 10] = [
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
         (NavItem::Agents, "Agents", "/dashboard/agents"),
         (NavItem::Appointments, "Appointments", "/dashboard/appointments"),
         (NavItem::Calls, "Calls", "/dashboard/calls"),
+        (NavItem::Phone, "Phone", "/dashboard/phone"),
+        (NavItem::Messages, "Messages", "/dashboard/messages"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),
         (NavItem::Settings, "Settings", "/dashboard/settings"),

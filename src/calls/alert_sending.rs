@@ -161,6 +161,7 @@ fn is_passing(error: &CallError) -> bool {
         CallError::Invalid { .. }
         | CallError::Undetermined(_)
         | CallError::Conflict { .. }
+        | CallError::Limited { .. }
         | CallError::Event(_) => false,
     }
 }

@@ -6,7 +6,8 @@
 use serde_json::json;
 
 use super::CallError;
-use super::messages::{Purpose, record};
+use super::message_rows::record;
+use super::messages::Purpose;
 use crate::db::messages::{self, NewMessage, SendResult};
 use crate::db::{OrgTx, fresh_id};
 use crate::domain::{MessageId, OrgId, ProviderId};
@@ -61,6 +62,8 @@ pub async fn send(
     };
     let content = json!({ "to": new.to, "subject": new.subject, "text": new.text }).to_string();
     let sealed = services.vault.seal(&place, content.as_bytes()).await?;
+    let recipient_hash =
+        services.vault.fingerprint("mail address", new.to.to_ascii_lowercase().as_bytes()).await?;
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let row = NewMessage {
         id,
@@ -68,6 +71,7 @@ pub async fn send(
         channel: "email",
         purpose: new.purpose.as_str(),
         recipient_mask: &mask_address(&new.to),
+        recipient_hash: &recipient_hash,
         sealed_content: sealed.as_bytes(),
         key_version: sealed.key_version(),
         requested_by: None,
@@ -100,7 +104,7 @@ pub async fn send(
     };
     // It is out, or it is not: that the result could not be recorded changes nothing of it.
     let works = answer.is_ok().then_some(ID);
-    if let Err(error) = record(services, org, id, &result, works).await {
+    if let Err(error) = record(services, org, id, &result, works, true).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of an e-mail was not recorded");
     }
     match answer {

@@ -6,9 +6,11 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::message_rows::{insert_unless_out, record};
 use super::senders::{Choice, Reason};
-use super::{CallError, incidents, whatsapp};
-use crate::db::messages::{self, NewMessage, SendResult};
+use super::statuses::report_address;
+use super::{CallError, incidents, opt_outs, whatsapp};
+use crate::db::messages::{NewMessage, SendResult};
 use crate::db::{self, DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
@@ -21,7 +23,6 @@ use crate::providers::twilio::{Channel, TwilioClient, TwilioCredentials, send_me
 use crate::providers::{Explanation, catalogue};
 use crate::state::Services;
 use crate::vault::{Credential, Place, SecretFields};
-use crate::webhooks::outbound::OutboundError;
 
 /// The longest text that is taken, in characters: what every sender takes and splits into segments.
 pub const MAX_TEXT: usize = 1600;
@@ -161,9 +162,11 @@ pub async fn send(
         Channel::WhatsApp => vec![(ProviderId::Twilio, Reason::Only)],
     };
     let mut first: Option<CallError> = None;
-    for (provider, reason) in order {
+    let last = order.len();
+    for (at, (provider, reason)) in order.into_iter().enumerate() {
         let note = first.as_ref().map(CallError::sentence);
-        match send_by(services, org, &new, provider, reason, note, deadline).await {
+        let with = Try { provider, reason, note, is_last: at + 1 == last };
+        match send_by(services, org, &new, with, deadline).await {
             Ok(sent) => return Ok(sent),
             Err(Failed { error, allows_another }) => {
                 let error = match first.take() {
@@ -184,16 +187,24 @@ pub async fn send(
     Err(first.unwrap_or_else(|| CallError::Db(DbError::NotFound)))
 }
 
+/// Who is tried, and why.
+struct Try {
+    provider: ProviderId,
+    reason: Reason,
+    note: Option<String>,
+    /// Nobody is tried after it.
+    is_last: bool,
+}
+
 /// One try with one sender: the row, the call, the result on the row.
 async fn send_by(
     services: &Services,
     org: OrgId,
     new: &NewText,
-    provider: ProviderId,
-    reason: Reason,
-    note: Option<String>,
+    with: Try,
     deadline: Deadline,
 ) -> Result<Sent, Failed> {
+    let Try { provider, reason, note, is_last } = with;
     let opened = match services.vault.open_active(org, provider).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -213,28 +224,26 @@ async fn send_by(
     let place = place(org, id, provider);
     let sealed = services.vault.seal(&place, content.as_bytes()).await.map_err(IntegrationError::from)?;
 
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    messages::insert(
-        &mut tx,
-        &NewMessage {
-            id,
-            provider: provider.as_str(),
-            channel: if new.channel == Channel::Sms { "sms" } else { "whatsapp" },
-            purpose: new.purpose.as_str(),
-            recipient_mask: &mask_phone(new.to.as_str()),
-            sealed_content: sealed.as_bytes(),
-            key_version: sealed.key_version(),
-            requested_by: new.by,
-            chosen: reason.as_str(),
-            chosen_note: note.as_deref(),
-            call_id: new.call_id.as_deref(),
-            alert_id: new.alert_id,
-        },
-    )
-    .await?;
-    tx.commit().await?;
+    let recipient_hash =
+        opt_outs::hash_of(&services.vault, org, new.to.as_str()).await.map_err(IntegrationError::from)?;
+    let row = NewMessage {
+        id,
+        provider: provider.as_str(),
+        channel: if new.channel == Channel::Sms { "sms" } else { "whatsapp" },
+        purpose: new.purpose.as_str(),
+        recipient_mask: &mask_phone(new.to.as_str()),
+        recipient_hash: &recipient_hash,
+        sealed_content: sealed.as_bytes(),
+        key_version: sealed.key_version(),
+        requested_by: new.by,
+        chosen: reason.as_str(),
+        chosen_note: note.as_deref(),
+        call_id: new.call_id.as_deref(),
+        alert_id: new.alert_id,
+    };
+    insert_unless_out(services, org, &row).await?;
 
-    let answer = ask(services, org, new, provider, &opened.credentials, deadline).await;
+    let answer = ask(services, org, new, id, provider, &opened.credentials, deadline).await;
     let result = match &answer {
         Ok(sent) => SendResult {
             status: "queued",
@@ -252,7 +261,9 @@ async fn send_by(
     // The message is out, or it is not: that the result could not be recorded changes nothing of it.
     // The row stays `sending` and is parked by a worker.
     let works = answer.is_ok().then_some(provider);
-    if let Err(error) = record(services, org, id, &result, works).await {
+    // Where another sender takes over, nothing has failed yet.
+    let is_final = is_last || answer.as_ref().is_err_and(|failure| !failure.allows_another());
+    if let Err(error) = record(services, org, id, &result, works, is_final).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
     }
 
@@ -277,12 +288,14 @@ async fn ask(
     services: &Services,
     org: OrgId,
     new: &NewText,
+    id: MessageId,
     provider: ProviderId,
     fields: &SecretFields,
     deadline: Deadline,
 ) -> Result<SentMessage, SendError> {
     let found = catalogue::find(provider);
     let bulkhead = bulkhead(org, provider);
+    let report_to = report_address(services, org, id, provider).await;
     if new.channel == Channel::WhatsApp {
         let credentials =
             TwilioCredentials::from_fields(fields).map_err(|error| SendError::incomplete(found, &error))?;
@@ -293,9 +306,15 @@ async fn ask(
             bulkhead,
             deadline,
         };
-        return send_message(&client, &new.to, &new.text, new.channel, None).await;
+        return send_message(&client, &new.to, &new.text, new.channel, report_to.as_deref()).await;
     }
-    let context = SendContext { egress: &services.egress, bases: &services.bases, bulkhead, deadline };
+    let context = SendContext {
+        egress: &services.egress,
+        bases: &services.bases,
+        bulkhead,
+        deadline,
+        report_to: report_to.as_deref(),
+    };
     match found.sms() {
         Some(sender) => sender.send_text(&context, fields, &new.to, &new.text).await,
         None => {
@@ -304,21 +323,4 @@ async fn ask(
             Err(SendError::of(SendFailure::Refused, None, &explanation))
         }
     }
-}
-
-/// Writes the result of a send on its row. `works` names the provider that has taken it: what stood in
-/// its way is over.
-pub(super) async fn record(
-    services: &Services,
-    org: OrgId,
-    id: MessageId,
-    result: &SendResult<'_>,
-    works: Option<ProviderId>,
-) -> Result<(), OutboundError> {
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    messages::finish(&mut tx, id, result).await?;
-    if let Some(provider) = works {
-        incidents::close_in(&mut tx, &services.vault, provider).await?;
-    }
-    Ok(tx.commit().await?)
 }

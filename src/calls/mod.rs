@@ -5,26 +5,32 @@
 //! anybody else's credentials.
 
 pub mod agents;
+pub mod alert_sending;
+pub mod alerts;
 pub mod appointments;
 pub mod booking;
 pub mod clinic;
 pub mod confirm;
-pub mod incidents;
-pub mod mail;
-pub mod messages;
-pub mod notes;
-pub mod open_bookings;
-pub mod patients;
-pub mod schedule;
-pub mod alert_sending;
-pub mod alerts;
 pub mod ended_reasons;
 pub mod history;
+pub mod incidents;
+pub mod incoming;
 pub mod lead_score;
+pub mod mail;
+mod message_rows;
+pub mod messages;
+pub mod notes;
+pub mod numbers;
+pub mod open_bookings;
+pub mod opt_outs;
+pub mod outbound;
+pub mod patients;
 pub mod report;
 pub mod reports;
+pub mod schedule;
 pub mod senders;
 pub mod slots;
+pub mod statuses;
 pub mod tools;
 pub mod whatsapp;
 
@@ -52,6 +58,9 @@ pub enum CallError {
     Conflict { code: &'static str, message: &'static str },
     #[error("an event could not be written down")]
     Event(#[from] OutboundError),
+    /// A clinic may do this only so often.
+    #[error("the clinic's limit is reached")]
+    Limited { sentence: String, seconds: u32 },
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -82,6 +91,7 @@ impl CallError {
     pub fn sentence(&self) -> String {
         match self {
             CallError::Invalid { message, .. } => message.clone(),
+            CallError::Limited { sentence, .. } => sentence.clone(),
             CallError::Integration(error) | CallError::Undetermined(error) => error.sentence(),
             CallError::NoSender { first, second } => format!("{} {}", first.sentence(), second.sentence()),
             CallError::Conflict { message, .. } => (*message).to_owned(),

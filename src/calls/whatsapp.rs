@@ -1,16 +1,17 @@
-//! WhatsApp messages with the clinic's own number at Meta, and what Meta says about them later.
+//! WhatsApp messages with the clinic's own number at Meta.
 //!
 //! The same order as in `messages`: the row first, then the call, then the result. Where nobody knows
 //! whether a message went out it is parked, until one of its statuses tells: Meta gives our own id
-//! back with each. A message through Twilio's WhatsApp sender is `messages`' affair.
+//! back with each (`statuses`). A message through Twilio's WhatsApp sender is `messages`' affair.
 
 use serde_json::json;
 
-use super::messages::{NewText, Purpose, Sent, record};
+use super::message_rows::{insert_unless_out, record};
+use super::messages::{NewText, Purpose, Sent};
 use super::senders::Reason;
-use super::{CallError, incidents};
-use crate::db::messages::{self, NewMessage, SendResult, StatusNews, reference_of};
-use crate::db::{DbError, OrgTx, fresh_id};
+use super::{CallError, incidents, opt_outs};
+use crate::db::fresh_id;
+use crate::db::messages::{NewMessage, SendResult, reference_of};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::{MessageId, OrgId, ProviderId, UserId};
@@ -18,7 +19,7 @@ use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
 use crate::providers::sms::SendFailure;
-use crate::providers::whatsapp::{Content, WhatsAppClient, WhatsAppCredentials, explain, send_message};
+use crate::providers::whatsapp::{Content, WhatsAppClient, WhatsAppCredentials, send_message};
 use crate::state::Services;
 use crate::vault::{Opened, Place, VaultError};
 
@@ -86,12 +87,15 @@ async fn send_with(
     };
     let sealed = services.vault.seal(&place(org, id), content.to_string().as_bytes()).await;
     let sealed = sealed.map_err(IntegrationError::from)?;
+    let recipient_hash =
+        opt_outs::hash_of(&services.vault, org, new.to.as_str()).await.map_err(IntegrationError::from)?;
     let row = NewMessage {
         id,
         provider: ProviderId::WhatsApp.as_str(),
         channel: "whatsapp",
         purpose: new.purpose.as_str(),
         recipient_mask: &mask_phone(new.to.as_str()),
+        recipient_hash: &recipient_hash,
         sealed_content: sealed.as_bytes(),
         key_version: sealed.key_version(),
         requested_by: new.by,
@@ -100,9 +104,7 @@ async fn send_with(
         call_id: new.call_id,
         alert_id: None,
     };
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    messages::insert(&mut tx, &row).await?;
-    tx.commit().await?;
+    insert_unless_out(services, org, &row).await?;
 
     let client = WhatsAppClient {
         egress: &services.egress,
@@ -130,7 +132,7 @@ async fn send_with(
     };
     // As for every message: what is out is out, recorded or not. A status of Meta brings it up later.
     let works = answer.is_ok().then_some(ProviderId::WhatsApp);
-    if let Err(error) = record(services, org, id, &result, works).await {
+    if let Err(error) = record(services, org, id, &result, works, true).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
     }
     match answer {
@@ -154,20 +156,4 @@ async fn send_with(
             Err(CallError::of_send(&failure))
         }
     }
-}
-
-/// Notes what Meta says about messages of the clinic. Repeating it changes nothing.
-pub async fn note_statuses(services: &Services, org: OrgId, news: &[StatusNews]) -> Result<(), DbError> {
-    if news.is_empty() {
-        return Ok(());
-    }
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    for one in news {
-        let error = one.error_code.map(|code| {
-            let explanation = explain(code);
-            format!("{} {}", explanation.sentence, explanation.fix)
-        });
-        messages::note_status(&mut tx, one, error.as_deref()).await?;
-    }
-    tx.commit().await
 }

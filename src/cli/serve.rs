@@ -175,6 +175,7 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
         page_port: next(3),
         shared_port: next(4),
         state_file: Some(config.data_dir.join("sandbox.json")),
+        reports: true,
     };
     let sandbox = Sandbox::start(options)
         .await

@@ -207,6 +207,25 @@ pub async fn finish(
     Ok(())
 }
 
+/// Keeps something else of what an event brought, sealed for the same place.
+pub async fn replace_payload(
+    tx: &mut OrgTx,
+    id: EventId,
+    sealed: &[u8],
+    key_version: i32,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update inbound_events set sealed_payload = $2, key_version = $3
+          where id = $1 and sealed_payload is not null",
+    )
+    .bind(id.0)
+    .bind(sealed)
+    .bind(key_version)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Puts an event off, or parks it for a person after its last attempt.
 pub async fn put_off(tx: &mut OrgTx, id: EventId, error: &str, seconds: Option<f64>) -> Result<(), DbError> {
     sqlx::query(

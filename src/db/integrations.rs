@@ -307,3 +307,15 @@ pub async fn touch(pool: &super::PgPool, uses: &[(OrgId, IntegrationId)]) -> Res
     sqlx::query("select touch_integrations($1, $2)").bind(orgs).bind(ids).execute(pool).await?;
     Ok(())
 }
+
+/// Whether a provider is connected.
+pub async fn is_connected(tx: &mut OrgTx, provider: &str) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar(
+        "select exists (select 1 from org_integrations
+                         where provider = $1 and label = $2 and active_credential_id is not null)",
+    )
+    .bind(provider)
+    .bind(PRIMARY)
+    .fetch_one(tx.conn())
+    .await?)
+}

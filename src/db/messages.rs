@@ -14,6 +14,8 @@ pub struct NewMessage<'a> {
     pub channel: &'a str,
     pub purpose: &'a str,
     pub recipient_mask: &'a str,
+    /// As in `opt_outs`.
+    pub recipient_hash: &'a [u8; 32],
     pub sealed_content: &'a [u8],
     pub key_version: i32,
     pub requested_by: Option<UserId>,
@@ -31,8 +33,8 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     let org = tx.org();
     sqlx::query(
         "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version,
-                               requested_by, chosen, chosen_note, call_id, alert_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                               requested_by, chosen, chosen_note, call_id, alert_id, recipient_hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(org.0)
     .bind(new.id.0)
@@ -47,6 +49,7 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     .bind(new.chosen_note)
     .bind(new.call_id)
     .bind(new.alert_id)
+    .bind(new.recipient_hash.as_slice())
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -61,30 +64,55 @@ pub struct SendResult<'a> {
     pub error: Option<&'a str>,
 }
 
-pub async fn finish(tx: &mut OrgTx, id: MessageId, result: &SendResult<'_>) -> Result<(), DbError> {
-    sqlx::query(
+/// What tells a message apart, once its state has changed.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct MessageFacts {
+    #[sqlx(try_from = "Uuid")]
+    pub id: MessageId,
+    pub call_id: Option<String>,
+    pub provider: String,
+    pub channel: String,
+    pub purpose: String,
+    pub recipient_mask: String,
+    recipient_hash: Option<Vec<u8>>,
+}
+
+impl MessageFacts {
+    /// Whom it was for, as in `opt_outs`; none in messages of before.
+    pub fn number_hash(&self) -> Option<[u8; 32]> {
+        self.recipient_hash.as_deref()?.try_into().ok()
+    }
+}
+
+/// Writes how a send ended; none where a status has told more already.
+pub async fn finish(
+    tx: &mut OrgTx,
+    id: MessageId,
+    result: &SendResult<'_>,
+) -> Result<Option<MessageFacts>, DbError> {
+    Ok(sqlx::query_as(
         "update messages set status = $2, provider_message_id = $3, error_code = $4, error = $5,
                 sent_at = case when $2 in ('queued', 'sent') then now() end
-          where id = $1 and status = 'sending'",
+          where id = $1 and status = 'sending'
+         returning id, call_id, provider, channel, purpose, recipient_mask, recipient_hash",
     )
     .bind(id.0)
     .bind(result.status)
     .bind(result.provider_message_id)
     .bind(result.error_code)
     .bind(result.error)
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// What a provider says about a message that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusNews {
-    /// As [`reference_of`] gives it.
+    /// The provider's id of the message; of WhatsApp as [`reference_of`] gives it.
     pub reference: String,
     /// Our own id, where the provider gave it back.
     pub own: Option<MessageId>,
-    /// `sent`, `delivered`, `read` or `failed`.
+    /// `queued`, `sent`, `delivered`, `read` or `failed`.
     pub status: &'static str,
     /// Why it failed, by the provider's code.
     pub error_code: Option<u32>,
@@ -96,27 +124,33 @@ pub fn reference_of(provider_message_id: &str) -> String {
     format!("wamid-sha256:{}", &hex::encode(Sha256::digest(provider_message_id))[..32])
 }
 
-/// Notes what became of a WhatsApp message; news that come late or twice change nothing. A status may
-/// overtake the answer to the send, so our own id finds a message that has no provider's yet. False
+/// Notes what became of a provider's message; news that come late or twice change nothing. A status may
+/// overtake the answer to the send, so our own id finds a message that has no provider's yet. None
 /// where there is no such message, or nothing to change.
-pub async fn note_status(tx: &mut OrgTx, news: &StatusNews, error: Option<&str>) -> Result<bool, DbError> {
-    let done = sqlx::query(
+pub async fn note_status(
+    tx: &mut OrgTx,
+    provider: &str,
+    news: &StatusNews,
+    error: Option<&str>,
+) -> Result<Option<MessageFacts>, DbError> {
+    Ok(sqlx::query_as(
         "with rank as (select array['parked', 'sending', 'queued', 'sent', 'failed', 'delivered', 'read'] as words)
          update messages set status = $3, provider_message_id = $1, error_code = $4, error = $5,
-                sent_at = case when $3 = 'failed' then sent_at else coalesce(sent_at, now()) end
+                sent_at = case when $3 in ('queued', 'failed') then sent_at else coalesce(sent_at, now()) end
            from rank
-          where provider = 'whatsapp'
+          where provider = $6
             and (provider_message_id = $1 or (provider_message_id is null and id = $2))
-            and array_position(words, status) < array_position(words, $3)",
+            and array_position(words, status) < array_position(words, $3)
+         returning id, call_id, provider, channel, purpose, recipient_mask, recipient_hash",
     )
     .bind(&news.reference)
     .bind(news.own.map(|id| id.0))
     .bind(news.status)
     .bind(news.error_code.map(|code| code.to_string()))
     .bind(error)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() > 0)
+    .bind(provider)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// What is said about a message whose process died while it was being sent.
@@ -165,6 +199,17 @@ pub struct MessageRow {
     pub provider_message_id: Option<String>,
     pub error: Option<String>,
     pub created_at: OffsetDateTime,
+}
+
+/// The newest messages of the clinic.
+pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<MessageRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select id, provider, channel, purpose, recipient_mask, status, provider_message_id, error, created_at
+           from messages order by id desc limit $1",
+    )
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// The newest test message, if nobody knows whether it went out.

@@ -20,11 +20,13 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const SEALED_COLUMNS: [SealedColumn; 17] = [
+pub const SEALED_COLUMNS: [SealedColumn; 19] = [
     SealedColumn { table: "org_credentials", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "webhook_secrets", column: "sealed", id: "id", provider: "source" },
     SealedColumn { table: "inbound_events", column: "sealed_payload", id: "id", provider: "source" },
     SealedColumn { table: "messages", column: "sealed_content", id: "id", provider: "provider" },
+    SealedColumn { table: "inbound_messages", column: "sealed_content", id: "id", provider: "provider" },
+    SealedColumn { table: "outbound_calls", column: "sealed_customer", id: "id", provider: "'vapi'" },
     SealedColumn { table: "oauth_attempts", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "oauth_tokens", column: "sealed", id: "id", provider: "issuer" },
     SealedColumn { table: "appointments", column: "sealed_patient", id: "id", provider: "''" },

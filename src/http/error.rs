@@ -314,6 +314,10 @@ impl From<CallError> for HttpError {
             CallError::Db(error) | CallError::Event(OutboundError::Db(error)) => error.into(),
             CallError::Event(OutboundError::Vault(error)) => error.into(),
             CallError::Conflict { code, message } => HttpError::new(StatusCode::CONFLICT, code, message),
+            CallError::Limited { sentence, seconds } => HttpError {
+                retry_after: Some(seconds),
+                ..HttpError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence)
+            },
             CallError::Invalid { field, message } => HttpError::invalid(
                 "invalid_fields",
                 message.clone(),

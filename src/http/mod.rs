@@ -17,4 +17,5 @@ pub mod pages;
 pub mod router;
 pub mod staff;
 pub mod webhooks;
+pub mod webhooks_twilio;
 pub mod webhooks_whatsapp;

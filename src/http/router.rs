@@ -28,7 +28,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, webhooks, webhooks_whatsapp};
+use super::{api, consent, forms, webhooks, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -75,6 +75,13 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/calls/{id}", get(pages::calls::show_one))
         .route("/dashboard/calls.csv", get(pages::calls::export))
         .route("/dashboard/incidents/{id}/close", post(forms::calls::submit_close))
+        .route("/dashboard/phone", get(pages::phone::show))
+        .route("/dashboard/phone/refresh", post(forms::phone::submit_refresh))
+        .route("/dashboard/phone/import", post(forms::phone::submit_import))
+        .route("/dashboard/phone/call", post(forms::phone::submit_call))
+        .route("/dashboard/phone/{id}/agent", post(forms::phone::submit_agent))
+        .route("/dashboard/messages", get(pages::messages::show))
+        .route("/dashboard/messages/opt-outs", post(forms::messages::submit_opt_out))
         .route("/dashboard/events", get(pages::events::show))
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))
@@ -100,6 +107,15 @@ pub fn router(state: AppState) -> Router {
             get(webhooks_whatsapp::answer_challenge)
                 .post(webhooks_whatsapp::receive)
                 .fallback(webhooks_whatsapp::only_get_and_post),
+        );
+    let webhooks = webhooks
+        .route(
+            "/api/webhooks/twilio/{route}/inbound",
+            post(webhooks_twilio::receive_inbound).fallback(webhooks::only_post),
+        )
+        .route(
+            "/api/webhooks/twilio/{route}/status",
+            post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
     let webhooks = webhook_layer::around(webhooks, &state, webhooks::BODY_LIMIT);
 

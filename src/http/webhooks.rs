@@ -47,12 +47,7 @@ pub async fn receive_vapi(
     let incoming = Incoming { headers: &headers, body: &body, url: &url, now: services.clock.unix() };
     let verified = match authenticate(&services.resolver, &services.vault, &envelope, &incoming).await {
         Ok(verified) => verified,
-        Err(error) => {
-            if let InboundError::Refused { org: Some(org) } = &error {
-                services.counts.count(*org, Cause::WebhookRefused, services.clock.now());
-            }
-            return Err(error.into());
-        }
+        Err(error) => return Err(refused(services, error)),
     };
     let org = verified.org();
     let id = request_id.header_value().to_str().unwrap_or_default();
@@ -109,6 +104,21 @@ pub async fn only_post() -> Response {
     let mut response = HttpError::of_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     response
+}
+
+/// Counts a refusal for the clinic whose address it came to.
+pub(super) fn refused(services: &Services, error: InboundError) -> HttpError {
+    if let InboundError::Refused { org: Some(org) } = &error {
+        services.counts.count(*org, Cause::WebhookRefused, services.clock.now());
+    }
+    error.into()
+}
+
+/// Counts what was there before.
+pub(super) fn count_duplicates(services: &Services, org: OrgId, duplicates: usize) {
+    for _ in 0..duplicates {
+        services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
+    }
 }
 
 /// A body that did not come whole, or is too long.

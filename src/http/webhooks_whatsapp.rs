@@ -1,7 +1,8 @@
 //! `/api/webhooks/whatsapp/{route}`: Meta's question at set-up (GET) and its news (POST).
 //!
 //! 200 is sent after everything is committed, the state of our own messages included: what was not
-//! done Meta posts again for up to seven days, and doing it twice changes nothing.
+//! done Meta posts again for up to seven days, and doing it twice changes nothing. Patients' messages
+//! are taken up by a worker, at once.
 
 use std::time::Instant;
 
@@ -11,25 +12,21 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::try_join_all;
 use serde::Deserialize;
 use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhooks::unreadable;
-use crate::audit::machines::Cause;
-use crate::calls::whatsapp::note_statuses;
+use super::webhooks::{count_duplicates, refused, unreadable};
+use crate::calls::statuses;
 use crate::db::messages::StatusNews;
 use crate::db::{OrgTx, organizations};
-use crate::state::{AppState, Services};
+use crate::domain::ProviderId;
+use crate::state::AppState;
 use crate::webhooks::inbound::{InboundError, micros};
-use crate::webhooks::inbox::Stored;
-use crate::webhooks::whatsapp::{Sender, authenticate, challenge};
-use crate::webhooks::whatsapp_events::{News, prepare, read};
-
-/// Events of one post that wait for a commit together: well below a clinic's share of the inbox.
-const TOGETHER: usize = 128;
+use crate::webhooks::news;
+use crate::webhooks::whatsapp::{authenticate, challenge};
+use crate::webhooks::whatsapp_events::read;
 
 /// What Meta asks when somebody enters the address. A member may be missing: then nobody is believed.
 #[derive(Deserialize)]
@@ -83,45 +80,20 @@ pub async fn receive(
     let span = tracing::info_span!("webhook", id, %org, kind = "whatsapp");
     async {
         let mut tx = OrgTx::service(&services.pool, org).await?;
-        let keeps = organizations::find_receiving(&mut tx).await?;
+        let receiving = organizations::find_receiving(&mut tx).await?;
         tx.commit().await?;
-        let keeps = keeps.ok_or_else(|| refused(services, InboundError::Refused { org: Some(org) }))?;
-        let news = read(&sender, keeps, &body).map_err(InboundError::from)?;
-        store(services, &sender, &news, started, verified_us).await?;
+        if receiving.is_none() {
+            return Err(refused(services, InboundError::Refused { org: Some(org) }));
+        }
+        let news = read(&sender, &body).map_err(InboundError::from)?;
+        let duplicates = news::store(services, &sender.verified, &news, started, verified_us).await?;
+        count_duplicates(services, org, duplicates);
         let statuses: Vec<StatusNews> = news.into_iter().filter_map(|one| one.status).collect();
-        note_statuses(services, org, &statuses).await?;
+        statuses::note(services, org, ProviderId::WhatsApp, &statuses).await?;
         Ok(StatusCode::OK)
     }
     .instrument(span)
     .await
-}
-
-async fn store(
-    services: &Services,
-    sender: &Sender,
-    news: &[News],
-    started: Instant,
-    verified_us: u64,
-) -> Result<(), InboundError> {
-    for some in news.chunks(TOGETHER) {
-        let stored = try_join_all(some.iter().map(|one| async move {
-            let event = prepare(&services.vault, sender, one, started, verified_us).await?;
-            Ok::<_, InboundError>(services.inbox.store(&sender.verified, event).await?)
-        }))
-        .await?;
-        for _ in stored.iter().filter(|stored| **stored == Stored::Duplicate) {
-            services.counts.count(sender.verified.org(), Cause::WebhookDuplicate, services.clock.now());
-        }
-    }
-    Ok(())
-}
-
-/// Counts a refusal for the clinic whose address it came to.
-fn refused(services: &Services, error: InboundError) -> HttpError {
-    if let InboundError::Refused { org: Some(org) } = &error {
-        services.counts.count(*org, Cause::WebhookRefused, services.clock.now());
-    }
-    error.into()
 }
 
 /// What other methods get: the words of the methods that there are.

@@ -19,6 +19,7 @@ use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
 use crate::db::schedules::{self, ScheduleRow};
+use crate::db::phone_numbers::{self, NewPhoneNumber};
 use crate::db::{OrgTx, changes, integrations, jobs, routes};
 use crate::domain::clinic_plan::ClinicPlan;
 use crate::domain::{OrgId, ProviderId};
@@ -277,14 +278,25 @@ async fn claim_numbers(
         Err(error) => return Err(provider_error(&error)),
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let mut taken = Vec::new();
+    let (mut taken, mut own) = (Vec::new(), Vec::new());
     for number in &numbers {
         let text = number.number.as_deref().unwrap_or("without digits");
         if !routes::claim_phone_number(&mut tx, number.id, text).await? {
             tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
             taken.push(text);
+            continue;
         }
+        let new = NewPhoneNumber {
+            id: number.id,
+            number: text,
+            name: number.name.as_deref().unwrap_or_default(),
+            provider: number.provider.as_deref().unwrap_or_default(),
+            assistant_id: number.assistant_id,
+        };
+        phone_numbers::upsert(&mut tx, &new).await?;
+        own.push(number.id);
     }
+    phone_numbers::retain(&mut tx, &own).await?;
     tx.commit().await?;
     Ok(Some(taken_notice(&taken)))
 }

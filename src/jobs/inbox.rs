@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ABANDONED_SECONDS;
 use crate::calls::reports;
+use crate::calls::incoming;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
 use crate::state::Services;
@@ -35,6 +36,8 @@ async fn handle(services: &Services, work: Work) -> Result<(), WorkError> {
         ("vapi", "tool-calls" | "assistant-request") => end_abandoned(services, work).await,
         ("vapi", "status-update") => reports::work_off_status(services, work).await,
         ("vapi", "end-of-call-report") => reports::work_off_report(services, work).await,
+        ("twilio" | "whatsapp", "message") => incoming::work_message(services, work).await,
+        ("twilio", "status") => incoming::work_status(services, work).await,
         _ => end_unknown(services, work).await,
     }
 }
@@ -116,7 +119,7 @@ async fn one(services: Arc<Services>, work: Work) {
 
 /// What a stranger could name must not become a time series of its own.
 fn known(kind: &str) -> &'static str {
-    ["tool-calls", "assistant-request", "status-update", "end-of-call-report"]
+    ["tool-calls", "assistant-request", "status-update", "end-of-call-report", "message", "status"]
         .into_iter()
         .find(|known| *known == kind)
         .unwrap_or("other")

@@ -15,8 +15,8 @@ use crate::audit::{self, Ended, Entry, Origin};
 use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
-    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, leads, messages, notes,
-    sessions,
+    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, inbound_messages, leads,
+    messages, notes, outbound_calls, sessions,
 };
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
@@ -96,8 +96,10 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
 async fn empty(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
     let events = inbound::empty_old(tx, BATCH as i64).await?;
     let texts = messages::empty_old(tx, BATCH as i64).await?;
-    tracing::info!(%org, events, texts, "what is older than the clinic's retention was emptied");
-    Ok(events.max(texts))
+    let answers = inbound_messages::empty_old(tx, BATCH as i64).await?;
+    let calls = outbound_calls::empty_old(tx, BATCH as i64).await?;
+    tracing::info!(%org, events, texts, answers, calls, "what is older than the clinic's retention was emptied");
+    Ok(events.max(texts).max(answers).max(calls))
 }
 
 async fn forget(tx: &mut OrgTx, org: OrgId) -> Result<u64, DbError> {
@@ -129,6 +131,11 @@ async fn purge(services: &Services, tx: &mut OrgTx, days: i32) -> Result<u64, In
 }
 
 async fn park(services: &Services, tx: &mut OrgTx, seconds: i32) -> Result<u64, IntegrationError> {
+    let calls = outbound_calls::park_abandoned(tx, seconds).await?;
+    if calls > 0 {
+        let details = format!("{calls} with unknown outcome");
+        record(services, tx, "call.parked", "outbound calls".to_owned(), details).await?;
+    }
     let parked = messages::park_abandoned(tx, seconds).await?;
     if parked > 0 {
         record(
@@ -152,7 +159,7 @@ async fn record(
     target: String,
     details: String,
 ) -> Result<(), IntegrationError> {
-    let ended = if action == "message.parked" { Ended::Failure } else { Ended::Success };
+    let ended = if action.ends_with(".parked") { Ended::Failure } else { Ended::Success };
     let entry = Entry { actor: "service".to_owned(), action, target, ended, details };
     Ok(audit::append(tx, &services.vault, &services.clock, &Origin::default(), entry).await?)
 }

@@ -39,6 +39,9 @@ pub struct SendContext<'a> {
     pub bases: &'a ProviderBases,
     pub bulkhead: BulkheadKey,
     pub deadline: Deadline,
+    /// Where the provider reports what becomes of the message, where it takes such an address and
+    /// anybody listens.
+    pub report_to: Option<&'a str>,
 }
 
 /// The members of the family, in the order of the catalogue.

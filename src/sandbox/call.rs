@@ -138,9 +138,10 @@ struct Line {
     http: reqwest::Client,
     call_id: Uuid,
     started_at: String,
-    customer: String,
     /// Where commands for this call are taken.
     control_url: Option<String>,
+    kind: &'static str,
+    customer_facts: Value,
 }
 
 pub(super) async fn place(
@@ -148,7 +149,37 @@ pub(super) async fn place(
     assistant: Uuid,
     script: &CallScript,
 ) -> Result<CallTranscript, PlaceCallError> {
-    let line = pick_up(shared, assistant, script)?;
+    Ok(talk(pick_up(shared, assistant, script)?, script).await)
+}
+
+/// Plays a call that was asked for by `POST /call`.
+pub(super) async fn dial(shared: &Shared, call: &Stored) -> Result<CallTranscript, PlaceCallError> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let name = text(&call.body["customer"]["name"]);
+    let say = |role: &str, words: String| (role.to_owned(), words);
+    let script = CallScript {
+        customer: text(&call.body["customer"]["number"]),
+        transcript: vec![
+            say("bot", format!("Hello {name}, this is the clinic. Is this a good moment?")),
+            say("user", "Yes, thank you. I will come on Monday.".to_owned()),
+        ],
+        summary: "The patient was called and will come on Monday.".to_owned(),
+        ..CallScript::default()
+    };
+    let assistant = Uuid::try_parse(&text(&call.body["assistantId"])).unwrap_or_default();
+    let mut line = pick_up(shared, assistant, &script)?;
+    line.call_id = call.id;
+    line.control_url = control_url(shared, call.id);
+    line.kind = "outboundPhoneCall";
+    line.customer_facts = call.body["customer"].clone();
+    line.phone_number = shared.read(|world| {
+        let mut numbers = world.vapi.phone_numbers.iter();
+        numbers.find(|number| call.body["phoneNumberId"] == number.id.to_string()).map(Stored::shown)
+    });
+    Ok(talk(line, &script).await)
+}
+
+async fn talk(line: Line, script: &CallScript) -> CallTranscript {
     let mut steps = Vec::new();
     steps.push(line.send(json!({ "type": "status-update", "status": "in-progress" }), "in-progress").await);
     let mut heard = Heard::default();
@@ -161,7 +192,7 @@ pub(super) async fn place(
     let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
     steps.push(line.send(ended, "ended").await);
     steps.push(line.send(report(script, &line.started_at), "ended").await);
-    Ok(CallTranscript { call_id: line.call_id, steps })
+    CallTranscript { call_id: line.call_id, steps }
 }
 
 /// What a call has heard so far, for the steps that go on from there.
@@ -204,6 +235,12 @@ fn first_time(said: &str) -> Option<String> {
     Some(format!("{day}T{time}"))
 }
 
+/// Where commands for a call are taken.
+fn control_url(shared: &Shared, call: Uuid) -> Option<String> {
+    let base = shared.vapi_url.get()?;
+    base.join(&format!("call/{call}/control")).ok().map(String::from)
+}
+
 fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, PlaceCallError> {
     let (assistant, phone_number, plan) = shared
         .read(|world| {
@@ -228,10 +265,8 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
         .build()
         .map_err(PlaceCallError::Client)?;
     let call_id = Uuid::new_v4();
-    let base = shared.vapi_url.get();
-    let control_url = base.and_then(|base| base.join(&format!("call/{call_id}/control")).ok());
     Ok(Line {
-        control_url: control_url.map(String::from),
+        control_url: control_url(shared, call_id),
         assistant,
         phone_number,
         plan,
@@ -239,7 +274,8 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
         http,
         call_id,
         started_at: (OffsetDateTime::now_utc() - TALK).format(&Rfc3339).unwrap_or_default(),
-        customer: script.customer.clone(),
+        kind: "inboundPhoneCall",
+        customer_facts: json!({ "number": script.customer }),
     })
 }
 
@@ -247,7 +283,7 @@ impl Line {
     /// Sends one message with everything that Vapi adds to each of them.
     async fn send(&self, mut message: Value, call_status: &str) -> CallStep {
         let kind = message["type"].as_str().unwrap_or_default().to_owned();
-        let customer = json!({ "number": self.customer });
+        let customer = self.customer_facts.clone();
         message["timestamp"] = json!(unix_millis());
         message["customer"] = customer.clone();
         message["phoneNumber"] = self.phone_number.clone().unwrap_or(Value::Null);
@@ -258,7 +294,7 @@ impl Line {
         message["call"] = json!({
             "id": self.call_id,
             "orgId": self.assistant.org_id,
-            "type": "inboundPhoneCall",
+            "type": self.kind,
             "status": call_status,
             "assistantId": self.assistant.id,
             "phoneNumberId": self.phone_number.as_ref().map(|number| &number["id"]),

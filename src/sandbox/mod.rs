@@ -61,6 +61,8 @@ pub use stripe::{DEMO_STRIPE, DemoStripe};
 pub use vonage::{DEMO_VONAGE, VonageAccount};
 pub use whatsapp::{DEMO_WHATSAPP, DemoWhatsApp, SentWhatsApp, WhatsAppAccount, WhatsAppHandle};
 
+pub use twilio::reports::{FormFields, body_of, signature};
+
 use listener::{Cut, SandboxListener};
 use state::Shared;
 
@@ -75,6 +77,9 @@ pub struct SandboxOptions {
     pub shared_port: u16,
     /// Where the stand-ins keep what they hold, so that it survives a restart. None keeps nothing.
     pub state_file: Option<PathBuf>,
+    /// Whether Twilio's messages are delivered by themselves, with signed reports. Tests say what
+    /// becomes of each.
+    pub reports: bool,
 }
 
 /// Why the stand-ins did not start.
@@ -113,7 +118,7 @@ impl Drop for Servers {
 impl Sandbox {
     /// Opens the ports and serves. The demo accounts are there from the start.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let shared = Arc::new(Shared::load(options.state_file)?);
+        let shared = Arc::new(Shared::load(options.state_file, options.reports)?);
         let mut servers = Vec::new();
         let vapi = serve("Vapi", options.vapi_port, vapi::router(Arc::clone(&shared)), &mut servers);
         let vapi_url = vapi.await?;
@@ -256,6 +261,25 @@ impl VapiHandle<'_> {
         })
     }
 
+    /// The phone numbers of the organization of that private key, oldest first, secrets included, as Vapi
+    /// shows them.
+    pub fn phone_numbers(&self, private_key: &str) -> Vec<serde_json::Value> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.phone_numbers.iter().filter(|stored| stored.org_id == account.org_id);
+            own.map(state::Stored::shown).collect()
+        })
+    }
+
+    /// The calls that the organization of that private key has asked for, oldest first.
+    pub fn calls(&self, private_key: &str) -> Vec<serde_json::Value> {
+        self.0.read(|world| {
+            let Some(account) = world.vapi.account(private_key) else { return Vec::new() };
+            let own = world.vapi.calls.iter().filter(|stored| stored.org_id == account.org_id);
+            own.map(state::Stored::shown).collect()
+        })
+    }
+
     /// The ElevenLabs keys that the organization of that private key was given, oldest first.
     pub fn voice_keys(&self, private_key: &str) -> Vec<String> {
         self.0.read(|world| {
@@ -294,6 +318,25 @@ impl TwilioHandle<'_> {
     /// Adds an account of any kind: see [`TwilioAccount::fresh`] for one to start from.
     pub fn add(&self, account: TwilioAccount) {
         self.0.change(|world| world.twilio.accounts.push(account));
+    }
+
+    /// SID and secret of an account's first API key; empty where there is none.
+    pub fn key_of(&self, sid: &str) -> (String, String) {
+        self.0.read(|world| {
+            let account = world.twilio.accounts.iter().find(|account| account.sid == sid);
+            let key = account.and_then(|account| account.keys.first());
+            key.map(|key| (key.sid.clone(), key.secret.clone())).unwrap_or_default()
+        })
+    }
+
+    /// Tells what became of a message to the address that was given with it; the status of the answer.
+    pub async fn report(&self, sid: &str, status: &str, code: Option<u32>) -> Option<u16> {
+        twilio::reports::report(self.0, sid, status, code).await
+    }
+
+    /// Sends a patient's text to the address that an account's owner has entered at Twilio.
+    pub async fn text(&self, account_sid: &str, url: &str, from: &str, text: &str) -> Option<u16> {
+        twilio::reports::text_clinic(self.0, account_sid, url, from, text).await
     }
 
     /// Changes an account; nothing happens where there is none of that SID.

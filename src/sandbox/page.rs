@@ -24,6 +24,7 @@ use super::faults::Fault;
 use super::gate::SeenRequest;
 use super::stand_ins::{self, STAND_INS};
 use super::state::Shared;
+use super::twilio::reports;
 
 #[derive(Clone)]
 struct Page {
@@ -36,6 +37,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(show))
         .route("/faults", post(set_faults))
         .route("/calls", post(place_call))
+        .route("/texts", post(send_text))
         .layer(middleware::from_fn(refuse_other_sites))
         .with_state(page)
 }
@@ -100,6 +102,53 @@ async fn place_call(State(page): State<Page>, Form(form): Form<CallForm>) -> Res
     }
 }
 
+/// A patient writes to a clinic.
+#[derive(Deserialize)]
+struct TextForm {
+    account: String,
+    address: String,
+    from: String,
+    text: String,
+}
+
+async fn send_text(State(page): State<Page>, Form(form): Form<TextForm>) -> Response {
+    let TextForm { account, address, from, text } = form;
+    let answer = reports::text_clinic(&page.shared, &account, &address, &from, &text).await;
+    let said = match answer {
+        Some(status) => format!("The clinic's address answered {status}."),
+        None => "Nobody answered at that address.".to_owned(),
+    };
+    Html(document("The text", &format!("<section><p>{}</p>{BACK}</section>", escape(&said)))).into_response()
+}
+
+fn text_form(shared: &Shared) -> String {
+    let (options, address) = shared.read(|world| {
+        let options = world.twilio.accounts.iter().rev().fold(String::new(), |mut options, account| {
+            let _ =
+                write!(options, "<option value={}>{}</option>", escape(&account.sid), escape(&account.name));
+            options
+        });
+        // Reports of messages go to the address beside the one for patients' messages.
+        let known = world.twilio.messages.iter().rev().find_map(|message| message.status_callback.clone());
+        let known = known.and_then(|url| Some(format!("{}/inbound", url.split_once("/status")?.0)));
+        (options, known.unwrap_or_default())
+    });
+    section(
+        "Text the clinic",
+        &format!(
+            "<p>A patient writes to a clinic's Twilio number.</p><form method=post action=/texts>\
+             <div class=fields><div class=field><label for=account>Twilio account</label>\
+             <select id=account name=account>{options}</select></div>\
+             <div class=field><label for=from>From</label><input id=from name=from value=\"+15550100199\"></div></div>\
+             <div class=field><label for=address>Address for messages</label><input id=address name=address value=\"{}\" \
+             aria-describedby=address-help><small id=address-help>From the Twilio card of the dashboard.</small></div>\
+             <div class=field><label for=text>Text</label><input id=text name=text value=STOP></div>\
+             <button>Send text</button></form>",
+            escape(&address)
+        ),
+    )
+}
+
 fn not_placed(why: &str) -> Response {
     let body = format!("<section><p>{}</p>{BACK}</section>", escape(why));
     (StatusCode::BAD_REQUEST, Html(document("The call was not placed", &body))).into_response()
@@ -109,7 +158,7 @@ async fn show(State(page): State<Page>) -> Html<String> {
     let body = format!(
         "<p>Stand-ins of every provider. Nothing here reaches a real account, and no message is really sent.</p><div class=pair>{}{}</div>{}<h2>Demo accounts</h2>\
          <div class=pair>{}</div>{}",
-        call_form(&page.shared),
+        call_form(&page.shared) + &text_form(&page.shared),
         phone_log(&page.shared),
         switches(&page.shared),
         accounts(),

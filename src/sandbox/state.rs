@@ -26,6 +26,8 @@ use super::vonage::VonageAccount;
 pub(super) struct Shared {
     world: Mutex<World>,
     file: Option<PathBuf>,
+    /// Whether messages go their way by themselves, and their senders hear of it.
+    pub(super) reports: bool,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
     /// Where the Vapi stand-in listens, for the addresses that its messages name.
@@ -72,6 +74,8 @@ pub(super) struct VapiWorld {
     /// Calls that were put through, oldest first.
     #[serde(default)]
     pub(super) transfers: Vec<CallTransfer>,
+    #[serde(default)]
+    pub(super) calls: Vec<Stored>,
 }
 
 /// A call that was put through.
@@ -255,7 +259,7 @@ pub(super) fn now_iso() -> String {
 
 impl Shared {
     /// Starts from the file where there is one, else from nothing; adds the demo accounts.
-    pub(super) fn load(file: Option<PathBuf>) -> Result<Self, SandboxError> {
+    pub(super) fn load(file: Option<PathBuf>, reports: bool) -> Result<Self, SandboxError> {
         let mut world = match &file {
             Some(path) => {
                 read(path).map_err(|source| SandboxError::StateFile { path: path.clone(), source })?
@@ -266,6 +270,7 @@ impl Shared {
         Ok(Self {
             world: Mutex::new(world),
             file,
+            reports,
             faults: Faults::default(),
             seen: Seen::default(),
             vapi_url: OnceLock::new(),

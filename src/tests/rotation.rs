@@ -86,6 +86,14 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     owner.send("POST", "/api/sms/test", Some(serde_json::json!({ "to": "+15550100123" }))).await;
 
     seal_an_event_out(&app, clinic.org).await;
+    let address = format!("{}/inbound", app.services.twilio_webhook_url(clinic.org).await.unwrap());
+    app.sandbox.twilio().text(&clinic.twilio.sid, &address, "+15550100199", "Hello").await.unwrap();
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
+
+    let from = app.sandbox.vapi().add_phone_number(&clinic.vapi.private_key, "+15550107777").unwrap();
+    owner.send("POST", "/api/phone-numbers/refresh", Some(serde_json::json!({}))).await;
+    let call = serde_json::json!({ "number": "+15550100123", "phoneNumberId": from });
+    owner.send("POST", "/api/calls/outbound", Some(call)).await;
 
     let resealed = reseal(&app.services, clinic.org, |_| {}).await.unwrap();
     assert!(resealed >= 6, "two credentials, a webhook secret, events, a message, the audit key: {resealed}");

@@ -14,7 +14,7 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 33] = [
+const MATRIX: [(&str, [&str; 3]); 37] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
     ("alert_settings", ["owner, admin", "owner, admin, service", "owner"]),
     ("alerts", ["service", "service", "owner, service"]),
@@ -35,6 +35,7 @@ const MATRIX: [(&str, [&str; 3]); 33] = [
     ),
     ("endpoints", ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, platform"]),
     ("inbound_events", ["service", "service", "owner, service"]),
+    ("inbound_messages", ["service", "service", "owner, service"]),
     ("incidents", ["service", "owner, admin, service", "owner, service"]),
     (
         "jobs",
@@ -59,6 +60,7 @@ const MATRIX: [(&str, [&str; 3]); 33] = [
     ("notes", ["service", "owner, admin, service", "owner, service"]),
     ("oauth_attempts", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service, platform"]),
+    ("opt_outs", ["owner, admin, service", "owner, admin, service", "owner, service"]),
     (
         "org_credentials",
         ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, service, platform"],
@@ -66,6 +68,8 @@ const MATRIX: [(&str, [&str; 3]); 33] = [
     ("org_integrations", ["owner, admin, platform", "owner, admin, service, platform", "owner"]),
     ("outbound_events", [ALL, "service", "owner, service"]),
     ("support_grants", ["platform", "owner, platform", "owner, service"]),
+    ("outbound_calls", ["owner, admin, service", "owner, admin, service", "owner, service"]),
+    ("phone_numbers", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
     ("tool_calls", ["service", "service", "owner, service"]),
     ("webhook_secrets", ["owner, admin, service", "owner, admin, service, platform", "owner, service"]),
 ];

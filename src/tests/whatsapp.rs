@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voxanne::domain::Role;
+use voxanne::domain::{ProviderId, Role};
+use voxanne::jobs::work_off_inbox;
 use voxanne::sandbox::WhatsAppAccount;
 use voxanne::vault::Sealed;
-use voxanne::webhooks::whatsapp_events::payload_place;
+use voxanne::webhooks::news::payload_place;
 
 use super::support::app::{Answer, Browser, Clinic, TestApp};
 use super::support::state::{card, connect, state};
@@ -75,7 +76,7 @@ async fn events(app: &TestApp, clinic: &Clinic) -> Vec<(String, Value, Value)> {
     .unwrap();
     let mut opened = Vec::new();
     for (id, kind, summary, sealed) in rows {
-        let place = payload_place(clinic.org, id);
+        let place = payload_place(ProviderId::WhatsApp, clinic.org, id);
         let bytes = app.services.vault.open_at(&place, &Sealed::parse(sealed).unwrap()).await.unwrap();
         opened.push((kind, summary, serde_json::from_slice(bytes.expose()).unwrap()));
     }
@@ -193,6 +194,7 @@ async fn what_patients_write_is_stored_once_sealed_and_without_their_words() {
     for _ in 0..3 {
         assert_eq!(line.deliver(&app, std::slice::from_ref(&change)).await.status, 200);
     }
+    work_off_inbox(app.services.clone()).await.unwrap();
     let stored = events(&app, &line.clinic).await;
     assert_eq!(stored.len(), 1, "{stored:?}");
     assert_eq!((stored[0].0.as_str(), &stored[0].1["caller"]), ("message", &json!("+16***34")));
@@ -206,6 +208,7 @@ async fn what_patients_write_is_stored_once_sealed_and_without_their_words() {
     app.meddle("update organizations set keep_transcripts = true where id = $1", line.clinic.org).await;
     let (_, change) = app.sandbox.whatsapp().text(&line.account, "16505551234", "My CANARY hurts");
     assert_eq!(line.deliver(&app, &[change]).await.status, 200);
+    work_off_inbox(app.services.clone()).await.unwrap();
     let stored = events(&app, &line.clinic).await;
     assert_eq!(stored[1].2["message"]["text"]["body"], "My CANARY hurts");
     assert!(!app.dump(line.clinic.org).await.contains("CANARY"), "sealed");

@@ -1,40 +1,20 @@
 //! Who posts a WhatsApp webhook: the address names the clinic, the clinic's own app secret verifies.
 //!
-//! One Meta app has one address, so each clinic gets one of its own. It holds the clinic's id under a
-//! keyed hash: a made-up address is refused without a look into any cache or table, and no table
-//! could route one clinic's address to another. The address is no secret that anything depends on:
-//! what proves the sender is the signature. What is in the body is `whatsapp_events`' affair.
+//! One Meta app has one address, so each clinic gets one of its own (`address`). What is in the body is
+//! `whatsapp_events`' affair.
 
 use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
+use super::address::Address;
 use super::inbound::{InboundError, Verified};
 use super::signature::{HmacPlan, Scheme, Signed, verify};
 use crate::domain::{OrgId, ProviderId};
 use crate::vault::{Credential, SecretFields, SecretText, Vault, VaultError};
 
-/// What the keyed hash of an address is for.
-const PURPOSE: &str = "whatsapp webhook address";
-/// Bytes of it that stand in an address.
-const PROOF: usize = 16;
-
-/// The last part of a clinic's webhook address: 64 hexadecimal digits. It never changes.
-pub async fn route_of(vault: &Vault, org: OrgId) -> Result<String, VaultError> {
-    let proof = vault.fingerprint(PURPOSE, org.0.as_bytes()).await?;
-    Ok(format!("{}{}", org.0.simple(), hex::encode(&proof[..PROOF])))
-}
-
-/// The clinic of an address; none where nobody was ever given it.
-async fn org_of(vault: &Vault, route: &str) -> Result<Option<OrgId>, VaultError> {
-    let mut bytes = [0; 16 + PROOF];
-    let is_whole = hex::decode_to_slice(route, &mut bytes).is_ok();
-    let (id, given) = bytes.split_at(16);
-    let proof = vault.fingerprint(PURPOSE, id).await?;
-    let is_ours = bool::from(proof[..PROOF].ct_eq(given));
-    Ok(Uuid::from_slice(id).ok().filter(|_| is_whole && is_ours).map(OrgId))
-}
+/// The addresses that are given to Meta.
+pub const ADDRESS: Address = Address("whatsapp webhook address");
 
 /// What of a clinic's credential tells who posts; the access token is not among it.
 struct Receiver {
@@ -72,7 +52,7 @@ pub struct Sender {
 /// The clinic of an address, and what tells who posts to it, where it has connected WhatsApp to
 /// receive. Nothing is said about why there is none.
 async fn find(vault: &Vault, route: &str) -> Result<(Option<OrgId>, Option<Receiver>), InboundError> {
-    let Some(org) = org_of(vault, route).await? else { return Ok((None, None)) };
+    let Some(org) = ADDRESS.org_of(vault, route).await? else { return Ok((None, None)) };
     match vault.open_to_receive::<Receiver>(org).await {
         Ok(opened) => Ok((Some(org), Some(opened.credentials))),
         Err(VaultError::NotConnected { .. } | VaultError::MissingField { .. }) => Ok((Some(org), None)),

@@ -3,6 +3,7 @@
 mod call_samples;
 mod gallery;
 mod samples;
+mod telephone;
 
 use scraper::{Html, Selector};
 

@@ -87,7 +87,7 @@ pub const GATE_FUNCTIONS: [&str; 36] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 34] = [
+const GATE_POLICIES: [(&str, &str); 36] = [
     ("alerts", "gate_select"),
     ("alerts", "gate_update"),
     ("api_keys", "gate_select"),
@@ -104,6 +104,7 @@ const GATE_POLICIES: [(&str, &str); 34] = [
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
+    ("inbound_messages", "gate_select"),
     ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),
@@ -121,6 +122,7 @@ const GATE_POLICIES: [(&str, &str); 34] = [
     ("organizations", "gate_select"),
     ("outbound_events", "gate_select"),
     ("support_grants", "gate_select"),
+    ("outbound_calls", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 

@@ -13,6 +13,8 @@ pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
 pub mod notes;
+pub mod messages;
+pub mod phone;
 pub mod platform;
 pub mod schedule;
 pub mod sms;
@@ -90,6 +92,13 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
         .routes(routes!(alerts::show, alerts::save))
+        .routes(routes!(phone::list_numbers))
+        .routes(routes!(phone::refresh))
+        .routes(routes!(phone::import))
+        .routes(routes!(phone::bind))
+        .routes(routes!(phone::list_placed, phone::place))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::set_opt_out))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))

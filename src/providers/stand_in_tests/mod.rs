@@ -89,6 +89,7 @@ impl Bench {
             bases: &self.bases,
             bulkhead: BulkheadKey(Uuid::new_v4().as_u128()),
             deadline: Deadline::after(time),
+            report_to: None,
         };
         let to = PhoneNumber::parse(to).expect(to);
         catalogue::find(provider).sms().expect("a sender").send_text(&context, fields, &to, "Hello").await

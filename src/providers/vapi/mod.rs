@@ -13,6 +13,7 @@ use crate::vault::SecretFields;
 use super::{Provider, TestContext, TestReport};
 
 pub mod assistant;
+pub mod calls;
 pub mod client;
 pub mod control;
 pub mod credentials;
@@ -21,6 +22,7 @@ mod records;
 mod test;
 mod voice_key;
 
+pub use calls::NewCall;
 pub use client::VapiClient;
 pub use credentials::VapiCredentials;
 pub use errors::VapiError;

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc2822;
 
 use super::super::state::AccountStatus;
 use super::super::state::{PhoneLogEntry, TwilioAccount, fresh_sid};
-use super::{Answer, SharedState, authenticate, error, not_found, sign_in, sign_in_live};
+use super::{Answer, SharedState, authenticate, error, not_found, reports, sign_in, sign_in_live};
 
 /// The form of a new message; members that Twilio knows and the product does not use are ignored.
 #[derive(Deserialize)]
@@ -56,7 +56,12 @@ pub(super) async fn create(
     let shown = shown(&message);
     // Test credentials charge nothing and send nothing.
     if !account.has_test_credentials_only {
+        let (sid, to) = (message.sid.clone(), message.to.clone());
         shared.change(|world| world.twilio.messages.push(message));
+        if shared.reports {
+            let shared = shared.clone();
+            tokio::spawn(async move { reports::go_its_way(&shared, &sid, &to).await });
+        }
     }
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }

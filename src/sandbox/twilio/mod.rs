@@ -23,6 +23,7 @@ use super::gate::{self, Gate};
 use super::state::{AccountStatus, Shared, TwilioAccount};
 
 mod messages;
+pub mod reports;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let gate = Gate { provider: ProviderId::Twilio, shared: Arc::clone(&shared), account_name, error: fault };

@@ -23,6 +23,7 @@ use super::gate::{self, Gate};
 use super::state::{Shared, Stored, VapiAccount, VapiWorld, World, now_iso};
 
 mod control;
+mod calls;
 mod credentials;
 mod schema;
 
@@ -38,6 +39,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/phone-number", get(list_numbers).post(create_number))
         .route("/phone-number/{id}", get(show_number).patch(patch_number).delete(delete_number))
         .route("/call/{id}/control", post(control::command))
+        .route("/call", axum::routing::post(calls::create))
+        .route("/call/{id}", get(calls::show))
         .route("/credential", get(credentials::list).post(credentials::create))
         .route("/credential/{id}", axum::routing::delete(credentials::delete))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "Cannot find this path") })

@@ -2,6 +2,7 @@
 
 use super::call_samples::*;
 use super::samples::*;
+use super::telephone::{messages, no_messages, phone};
 
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
@@ -17,6 +18,8 @@ use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
+use crate::app::pages::messages::messages_page;
+use crate::app::pages::phone::{PhoneView, phone_page};
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
@@ -281,6 +284,21 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
                 ..appointments(text, true)
             }),
         ),
+        ("phone", render(shell("Phone", NavItem::Phone), || phone_page(phone(text)))),
+        (
+            "phone-empty",
+            render(shell("Phone", NavItem::Phone), || {
+                phone_page(PhoneView { numbers: Vec::new(), calls: Vec::new(), ..phone("") })
+            }),
+        ),
+        (
+            "phone-none",
+            render(shell("Phone", NavItem::Phone), || {
+                phone_page(PhoneView { vapi_connected: false, ..phone("") })
+            }),
+        ),
+        ("messages", render(shell("Messages", NavItem::Messages), || messages_page(messages(text)))),
+        ("messages-empty", render(shell("Messages", NavItem::Messages), || messages_page(no_messages()))),
         ("events", render(shell("Events", NavItem::Events), || events_page(events))),
         (
             "events-empty",
