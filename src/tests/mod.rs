@@ -25,6 +25,7 @@ mod endpoints;
 mod flushing;
 mod google;
 mod google_booking;
+mod google_sheets;
 mod google_tokens;
 mod guessing;
 mod headers;
