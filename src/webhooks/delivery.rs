@@ -31,8 +31,8 @@ const HIDDEN: &str = "***";
 /// Brings events to a destination that is no URL. It is handed in by whoever may know of tokens.
 #[async_trait]
 pub trait RowWriter: Send + Sync {
-    /// Writes one event as a row where `settings` say.
-    async fn write_row(&self, services: &Services, org: OrgId, settings: &Value, row: &Row<'_>) -> Answer;
+    /// Writes one event as a row.
+    async fn write_row(&self, services: &Services, org: OrgId, row: &Row<'_>, deadline: Deadline) -> Answer;
 }
 
 /// An event on its way into a table.
@@ -51,6 +51,8 @@ pub struct Answer {
     pub outcome: Outcome,
     pub status: Option<u16>,
     pub retry_after: Option<Duration>,
+    /// It may have arrived, and the destination can not tell a repetition: a person decides.
+    pub is_unknown: bool,
     /// What went wrong, for people.
     pub error: Option<String>,
     pub request_headers: Value,
@@ -81,6 +83,7 @@ impl Answer {
             outcome,
             status: None,
             retry_after: None,
+            is_unknown: false,
             error: Some(error.into()),
             request_headers: json!({}),
             response_headers: json!({}),
@@ -145,7 +148,7 @@ pub async fn send(
             "url" => post(services, job, &payload.body, headers, &secrets, deadline).await,
             _ => {
                 let row = Row { event: job.event_id, kind: &job.kind, body: &payload.body };
-                rows.write_row(services, org, &job.settings.0, &row).await
+                rows.write_row(services, org, &row, deadline).await
             }
         },
         Ok(None) => Answer::not_sent("What was to be sent is older than the clinic keeps it."),
@@ -215,6 +218,7 @@ async fn post(
             outcome: Outcome::of_status(posted.status),
             status: Some(posted.status),
             retry_after: posted.retry_after,
+            is_unknown: false,
             error: status_sentence(posted.status),
             response_headers: posted.headers.into_iter().map(|(name, value)| (name, json!(value))).collect(),
             body: posted.body.to_vec(),
@@ -310,6 +314,7 @@ pub async fn record(
     });
     let next = match (plan, ruling.next) {
         (Plan::Waiting { is_last: true }, Next::Retry(_)) => Next::Dead,
+        (_, Next::Retry(_)) if answer.is_unknown => Next::Dead,
         // Sealed away for good: no later try can be any better.
         (Plan::Schedule, Next::Retry(_))
             if answer.outcome == Outcome::NotSent && job.sealed_payload.is_none() =>

@@ -22,6 +22,8 @@ const MOST_AT_ONCE: usize = 100;
 const MOST_HEADERS: usize = 20;
 const MOST_HEADER_BYTES: usize = 4096;
 const MOST_URL: usize = 2048;
+/// Where people open a spreadsheet.
+const SPREADSHEETS: &str = "https://docs.google.com/spreadsheets/";
 const MOST_DESCRIPTION: usize = 500;
 /// How long a name is looked up when an address is saved. Where it takes longer, sending will tell.
 const LOOK_UP: Duration = Duration::from_secs(2);
@@ -32,7 +34,7 @@ pub enum Destination {
     /// An address that takes posts.
     #[default]
     Url,
-    /// A row of a table in the clinic's Google account.
+    /// A row of the spreadsheet that is chosen on the clinic's card of Google Sheets.
     GoogleSheets,
 }
 
@@ -125,6 +127,8 @@ pub(super) async fn check_all(
     for (at, input) in inputs.into_iter().enumerate() {
         let at = several.then_some(at);
         let url = match input.url {
+            // Which spreadsheet it is, is chosen on the card.
+            _ if input.destination == Destination::GoogleSheets => SPREADSHEETS.to_owned(),
             Some(url) => url,
             None => propose_url(services, caller, input.workflow_name.trim()).await?.unwrap_or_default(),
         };
@@ -226,11 +230,7 @@ impl Checked {
                     found("url", &message);
                 }
             }
-            Destination::GoogleSheets => {
-                if !super::rows::ARE_THERE {
-                    found("destination", "Rows of Google Sheets can not be written by this version.");
-                }
-            }
+            Destination::GoogleSheets => {}
         }
         if self.description.chars().count() > MOST_DESCRIPTION || self.description.contains('\0') {
             found("description", "Use 500 characters at most.");
