@@ -271,18 +271,22 @@ async fn a_clinic_has_at_most_a_tenth_of_the_workers_and_the_others_are_served()
     for at in 0..200 {
         tell(app, house.clinic.org, "lead.hot", json!({ "at": at })).await;
     }
-    let mut others = Vec::new();
-    for at in 0..5 {
-        let clinic = app.clinic(&format!("Clinic {at}")).await;
+    let path = async |name: &str, path: String, events: usize| {
+        let clinic = app.clinic(name).await;
         let owner = app.sign_in(&clinic.email(Role::Owner)).await;
-        let url = app.sandbox.hooks().url(&format!("other/{at}"));
-        let made =
-            owner.send("POST", "/api/endpoints", Some(json!({ "workflowName": "leads", "url": url }))).await;
+        let body = json!({ "workflowName": "leads", "url": app.sandbox.hooks().url(&path) });
+        let made = owner.send("POST", "/api/endpoints", Some(body)).await;
         assert_eq!(made.status, 201, "{}", made.body);
-        for event in 0..4 {
+        for event in 0..events {
             tell(app, clinic.org, "lead.hot", json!({ "event": event })).await;
         }
-        others.push(clinic);
+    };
+    for (name, behaviour) in [("drops", HookBehaviour::Reset), ("floods", HookBehaviour::Endless)] {
+        app.sandbox.hooks().set_behaviour(&format!("bad/{name}"), behaviour);
+        path(name, format!("bad/{name}"), 30).await;
+    }
+    for at in 0..5 {
+        path(&format!("Clinic {at}"), format!("other/{at}"), 4).await;
     }
     let sending = tokio::spawn(jobs::send_due_deliveries(app.services.clone()));
     let began = std::time::Instant::now();

@@ -298,3 +298,38 @@ async fn a_deleted_endpoint_leaves_its_history() {
     // The name is free again.
     house.endpoint("leads", json!({})).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_of_another_clinic_is_one_that_nobody_has() {
+    let house = house().await;
+    house.endpoint("leads", json!({})).await;
+    let other = house.app.clinic("Harbor Clinic").await;
+    let stranger = house.app.sign_in(&other.email(Role::Owner)).await;
+    for (method, path, body) in [
+        ("GET", "", None),
+        ("PATCH", "", Some(json!({ "description": "Mine" }))),
+        ("DELETE", "", None),
+        ("POST", "/enable", Some(json!({ "replay": true }))),
+        ("POST", "/disable", None),
+        ("POST", "/rotate-signing-secret", Some(json!({}))),
+        ("POST", "/test", Some(json!({ "kind": "lead.hot" }))),
+        ("POST", "/call", Some(json!({ "payload": {} }))),
+    ] {
+        let send = async |name: &str| {
+            let answer = stranger.send(method, &format!("/api/endpoints/{name}{path}"), body.clone()).await;
+            (answer.status, answer.json()["code"].clone(), answer.json()["detail"].clone())
+        };
+        let (theirs, nobodys) = (send("leads").await, send("nothing").await);
+        assert_eq!(theirs, nobodys, "{method} {path}");
+        assert_eq!(theirs.0, 404, "{method} {path}");
+    }
+    let listed = stranger.send("GET", "/api/deliveries?workflowName=leads", None).await;
+    assert_eq!(listed.status, 404);
+    assert_eq!(house.show("leads").await["isActive"], true);
+    assert_eq!(house.app.sandbox.hooks().received().len(), 0);
+    // The same name is free for them.
+    let url = house.app.sandbox.hooks().url("harbor/leads");
+    let made =
+        stranger.send("POST", "/api/endpoints", Some(json!({ "workflowName": "leads", "url": url }))).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+}
