@@ -1,5 +1,6 @@
-//! Background work: due jobs and news of changes. Events of the inbox are worked off in `inbox`, counters
-//! written in `flush`, alerts sent in `alerts`; what is emptied, removed and logged by the hour is in `sweep`.
+//! Background work: due jobs and news of changes. Events of the inbox are worked off in `inbox`, events out
+//! sent in `deliveries`, alerts in `alerts`, counters written in `flush`; what is emptied, removed and logged by
+//! the hour is in `sweep`.
 //!
 //! Everything is under a lease or a row lock by database time, so any number of processes may run
 //! this. Nothing here raises: what fails is logged and tried again.
@@ -17,11 +18,13 @@ use crate::integrations::voice_key::{self, REGISTER_VOICE_KEY};
 use crate::state::Services;
 
 mod alerts;
+mod deliveries;
 mod flush;
 mod inbox;
 mod sweep;
 
 pub use alerts::send_alerts;
+pub use deliveries::send_due as send_due_deliveries;
 pub use flush::flush;
 pub use inbox::work_off as work_off_inbox;
 pub use sweep::{log_heads, sweep_hourly, sweep_often};
@@ -44,12 +47,13 @@ pub fn start_housekeeping(
     tasks
 }
 
-/// Starts the worker: the inbox, alerts, jobs, sweeps.
+/// Starts the worker: the inbox, deliveries, alerts, jobs, sweeps.
 pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
     tasks.spawn(inbox::work(services.clone(), stop.clone()));
     tasks.spawn(alerts::work(services.clone(), stop.clone()));
+    tasks.spawn(deliveries::send(services.clone(), stop.clone()));
     tasks.spawn(every(Duration::from_secs(60), services.clone(), stop.clone(), "sweep", sweep_often));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", sweep_hourly));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "heads", log_heads));

@@ -18,6 +18,8 @@ pub enum Overdue {
     Appointments { seconds: i32 },
     /// What was said in calls, who called, and whom that was told, older than the clinic's retention.
     Calls,
+    /// Payloads and answers of events out, older than the clinic's retention.
+    Deliveries,
     /// Drafts that have expired, and versions that were out of use for this many days.
     Credentials { days: i32 },
     /// Messages that have been `sending` for this many seconds.
@@ -33,6 +35,9 @@ pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Res
         Overdue::Payloads => ("select * from list_overdue_payloads($1, $2) where $3::integer is null", None),
         Overdue::Patients => ("select * from list_overdue_patients($1, $2) where $3::integer is null", None),
         Overdue::Calls => ("select * from list_overdue_calls($1, $2) where $3::integer is null", None),
+        Overdue::Deliveries => {
+            ("select * from list_overdue_deliveries($1, $2) where $3::integer is null", None)
+        }
         Overdue::Appointments { seconds } => {
             ("select * from list_open_appointments($3, $1, $2)", Some(seconds))
         }

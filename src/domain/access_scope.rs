@@ -13,6 +13,8 @@ pub const NOUNS: &[&str] = &[
     "audit",
     "calls",
     "credentials",
+    "deliveries",
+    "endpoints",
     "events",
     "integrations",
     "messages",

@@ -7,6 +7,7 @@ pub mod access_scope;
 pub mod agent_tools;
 pub mod card;
 pub mod clinic_plan;
+pub mod event_kinds;
 pub mod ids;
 pub mod mask;
 pub mod outcome;

@@ -13,6 +13,7 @@ pub mod connect;
 pub mod consent;
 mod consent_refusal;
 pub mod disconnect;
+pub mod endpoints;
 pub mod ensure;
 mod error;
 pub mod fields;

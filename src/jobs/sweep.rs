@@ -16,7 +16,7 @@ use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
     self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, inbound_messages, leads,
-    messages, notes, outbound_calls, sessions,
+    messages, notes, outbound, outbound_calls, sessions,
 };
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
@@ -42,6 +42,7 @@ pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
     let forgotten = sweep(&services, Overdue::Patients).await;
     let emptied = sweep(&services, Overdue::Calls).await.and(emptied);
+    let emptied = sweep(&services, Overdue::Deliveries).await.and(emptied);
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
@@ -82,6 +83,7 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
             Overdue::Payloads => empty(&mut tx, org).await?,
             Overdue::Patients => forget(&mut tx, org).await?,
             Overdue::Calls => empty_calls(&mut tx, org).await?,
+            Overdue::Deliveries => outbound::empty_old(&mut tx, BATCH as i64).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
             Overdue::Secrets { .. } | Overdue::Appointments { .. } => 0,

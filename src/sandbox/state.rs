@@ -18,6 +18,7 @@ use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
 use super::google::GoogleWorld;
+use super::receiver::Receiver;
 use super::resend::MailLogEntry;
 use super::sns::AwsAccount;
 use super::vonage::VonageAccount;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) seen: Seen,
     /// Where the Vapi stand-in listens, for the addresses that its messages name.
     pub(super) vapi_url: OnceLock<Url>,
+    pub(super) receiver: Receiver,
 }
 
 /// All accounts and what is in them.
@@ -274,6 +276,7 @@ impl Shared {
             faults: Faults::default(),
             seen: Seen::default(),
             vapi_url: OnceLock::new(),
+            receiver: Receiver::default(),
         })
     }
 

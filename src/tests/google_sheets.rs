@@ -10,6 +10,7 @@ use voxanne::providers::Deadline;
 use voxanne::providers::google::sheets::Appended;
 use voxanne::sandbox::Fault;
 
+use super::deliveries::{send_due, tell};
 use super::support::app::{Browser, Clinic, TestApp};
 use super::support::consent::{begin_at, consent, consent_at, open};
 use super::support::state::{card, connect, state};
@@ -239,4 +240,32 @@ async fn two_clinics_write_into_their_own_spreadsheets() {
     append(&app, &clinic, &["sunrise"]).await.unwrap();
     assert_eq!(app.sandbox.google().rows(&id, &spreadsheet, "Leads"), [["sunrise"]]);
     assert_eq!(app.sandbox.google().rows(&other_id, &own, "Leads"), [["harbor"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_becomes_a_row_where_the_endpoint_is_the_spreadsheet() {
+    let (app, clinic, owner, id, spreadsheet) = start().await;
+    let address = format!("https://docs.google.com/spreadsheets/d/{spreadsheet}/edit");
+    assert_eq!(choose(&owner, &address, "Dr. Nord's").await.status, 200);
+    let body =
+        json!({ "workflowName": "leads-sheet", "destination": "google_sheets", "events": ["lead.hot"] });
+    let made = owner.send("POST", "/api/endpoints", Some(body)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let event = tell(&app, clinic.org, "lead.hot", json!({ "name": "=Sam" })).await;
+    send_due(&app).await;
+    let rows = app.sandbox.google().rows(&id, &spreadsheet, "Dr. Nord's");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0][1..], ["lead.hot".to_owned(), r#"{"name":"=Sam"}"#.to_owned(), event.to_string()]);
+
+    // The answer is lost: the row may be there, so a person decides.
+    app.sandbox.faults().set(ProviderId::GoogleSheets, Fault::LostAnswer);
+    tell(&app, clinic.org, "lead.hot", json!({ "name": "Kim" })).await;
+    send_due(&app).await;
+    app.sandbox.faults().set(ProviderId::GoogleSheets, Fault::None);
+    let dead = owner.send("GET", "/api/deliveries?status=dead", None).await.json();
+    let dead = dead["deliveries"].as_array().unwrap();
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert!(dead[0]["lastError"].as_str().unwrap().contains("may be there"), "{dead:?}");
+    send_due(&app).await;
+    assert_eq!(app.sandbox.google().rows(&id, &spreadsheet, "Dr. Nord's").len(), 2, "not written twice");
 }

@@ -34,12 +34,18 @@ async fn house() -> House {
     app.sandbox.faults().set(ProviderId::Twilio, Fault::None);
     let old = app.active(other.org, "twilio").await.unwrap();
     assert_eq!(connect(&stranger, "twilio", json!({ "displayName": "New" })).await.status, 200);
+    let hook = json!({ "workflowName": "harbor-flow", "url": app.sandbox.hooks().url("harbor/flow") });
+    let endpoint = stranger.send("POST", "/api/endpoints", Some(hook)).await.json();
+    let sample = json!({ "kind": "lead.hot" });
+    let delivery = stranger.send("POST", "/api/endpoints/harbor-flow/test", Some(sample)).await.json();
     let id = |value: &Value| value.as_str().unwrap().parse().unwrap();
     let ids = vec![
         ("active credential", app.active(other.org, "vapi").await.unwrap()),
         ("superseded credential", old),
         ("draft", id(&draft)),
         ("api key", id(&key.json()["id"])),
+        ("endpoint", id(&endpoint["id"])),
+        ("delivery", id(&delivery["deliveryId"])),
         ("assistant", app.assistants(&other)[0].1),
         ("organization", other.org.0),
     ];

@@ -8,7 +8,9 @@
 //! for is worked off later: `work`.
 
 pub mod address;
+pub mod breaker;
 pub mod dedupe;
+pub mod delivery;
 pub mod envelope;
 pub mod form;
 pub mod inbound;
@@ -17,7 +19,9 @@ pub mod news;
 pub mod outbound;
 pub mod payload;
 pub mod resolver;
+pub mod retry;
 pub mod signature;
+pub mod signing;
 pub mod strict;
 pub mod svix;
 pub mod twilio;

@@ -8,6 +8,9 @@ pub mod appointments;
 pub mod alerts;
 pub mod calls;
 pub mod credentials;
+pub mod deliveries;
+pub mod endpoints;
+pub mod event_kinds;
 pub mod events;
 pub mod integrations;
 pub mod keys;
@@ -99,6 +102,19 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(phone::list_placed, phone::place))
         .routes(routes!(messages::list))
         .routes(routes!(messages::set_opt_out))
+        .routes(routes!(endpoints::list, endpoints::create))
+        .routes(routes!(endpoints::create_several))
+        .routes(routes!(event_kinds::list_kinds))
+        .routes(routes!(endpoints::show, endpoints::change, endpoints::remove))
+        .routes(routes!(endpoints::enable))
+        .routes(routes!(endpoints::disable))
+        .routes(routes!(endpoints::rotate))
+        .routes(routes!(deliveries::call_endpoint))
+        .routes(routes!(deliveries::send_sample))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay_failed))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::replay))
         .routes(routes!(events::list))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
