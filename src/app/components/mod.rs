@@ -4,6 +4,7 @@ pub mod badge;
 pub mod button;
 pub mod capability_list;
 pub mod card;
+pub mod chart;
 pub mod copy_box;
 pub mod dialog;
 pub mod empty;

@@ -2,6 +2,7 @@
 
 mod gallery;
 mod samples;
+mod webhooks;
 
 use scraper::{Html, Selector};
 
