@@ -16,6 +16,7 @@ pub mod ensure;
 mod error;
 pub mod fields;
 pub mod grant;
+pub mod incidents;
 pub mod onboard;
 pub mod pause;
 pub mod purge;
