@@ -4,7 +4,9 @@
 //! that the database has confirmed. Nothing here can decrypt: sealed columns travel as opaque bytes.
 
 pub mod agents;
+pub mod analytics;
 pub mod api_keys;
+pub mod attempts;
 pub mod audit;
 pub mod catalogue;
 pub mod changes;

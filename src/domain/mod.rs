@@ -6,6 +6,7 @@
 pub mod access_scope;
 pub mod card;
 pub mod ids;
+pub mod latency;
 pub mod mask;
 pub mod outcome;
 pub mod pattern;

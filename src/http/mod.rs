@@ -12,6 +12,7 @@ pub mod flash;
 pub mod forms;
 pub mod middleware;
 pub mod pages;
+pub mod range;
 pub mod router;
 pub mod webhooks;
 pub mod webhooks_whatsapp;

@@ -65,6 +65,7 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/agents", get(pages::agents::show))
         .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))
         .route("/dashboard/agents/{role}/delete", post(forms::agents::submit_delete))
+        .route("/dashboard/webhooks/analytics", get(pages::webhooks::analytics::show))
         .route("/dashboard/events", get(pages::events::show))
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))

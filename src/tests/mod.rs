@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod analytics;
 mod assistants;
 mod audit_heads;
 mod audit_trail;

@@ -231,6 +231,7 @@ async fn the_description_names_exactly_the_routes_that_there_are() {
     let sources = [
         include_str!("../http/router.rs"),
         include_str!("../http/api/agents.rs"),
+        include_str!("../http/api/analytics.rs"),
         include_str!("../http/api/credentials.rs"),
         include_str!("../http/api/events.rs"),
         include_str!("../http/api/integrations.rs"),

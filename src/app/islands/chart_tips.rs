@@ -19,7 +19,8 @@ mod browser {
     use crate::app::islands::dom::{find, find_all, listen};
 
     pub fn start() {
-        let body = web_sys::window().and_then(|window| window.document()).and_then(|document| document.body());
+        let body =
+            web_sys::window().and_then(|window| window.document()).and_then(|document| document.body());
         let Some(body) = body else { return };
         for chart in find_all(&body, "figure.chart") {
             let Some(readout) = find(&chart, "[data-readout]") else { continue };

@@ -4,6 +4,7 @@
 //! its description together, so the two cannot differ.
 
 pub mod agents;
+pub mod analytics;
 pub mod credentials;
 pub mod events;
 pub mod integrations;
@@ -76,6 +77,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
         .routes(routes!(events::list))
+        .routes(routes!(analytics::webhooks))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

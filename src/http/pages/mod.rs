@@ -7,6 +7,7 @@ pub mod integrations;
 pub mod overview;
 pub mod settings;
 pub mod sign_in;
+pub mod webhooks;
 mod views;
 
 use axum::Extension;

@@ -144,7 +144,8 @@ pub(super) fn XLabels(labels: Vec<String>) -> impl IntoView {
         .map(|(at, label)| {
             let is_shown = at.is_multiple_of(every);
             // On a phone every second one is left out.
-            let class = if at.is_multiple_of(every * 2) { "chart-x-label" } else { "chart-x-label chart-x-minor" };
+            let class =
+                if at.is_multiple_of(every * 2) { "chart-x-label" } else { "chart-x-label chart-x-minor" };
             view! { <span>{is_shown.then(|| view! { <span class=class>{label}</span> })}</span> }
         })
         .collect_view();
@@ -213,7 +214,11 @@ mod tests {
     #[test]
     fn every_number_of_the_picture_stands_in_the_table_too() {
         let html = html(chart(vec![Some(80.0), None, Some(1250.0)]));
-        for cell in ["<td class=\"numbers\">80 ms</td>", "<td class=\"numbers\">none</td>", "<td class=\"numbers\">1.25 s</td>"] {
+        for cell in [
+            "<td class=\"numbers\">80 ms</td>",
+            "<td class=\"numbers\">none</td>",
+            "<td class=\"numbers\">1.25 s</td>",
+        ] {
             assert!(html.contains(cell), "{html}");
         }
         assert!(html.contains("role=\"img\"") && html.contains("aria-labelledby=\"trend-title\""), "{html}");

@@ -77,11 +77,8 @@ pub(super) fn Frame(
 /// The numbers behind a chart, folded away.
 #[component]
 fn Numbers(title: &'static str, table: DataTable) -> impl IntoView {
-    let headings = table
-        .columns
-        .into_iter()
-        .map(|column| view! { <th scope="col">{column}</th> })
-        .collect_view();
+    let headings =
+        table.columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view();
     let rows = table
         .rows
         .into_iter()

@@ -82,8 +82,14 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_their_unit() {
-        assert_eq!([count(7), count(1_234), count(10_000_000)], ["7", "1\u{202f}234", "10\u{202f}000\u{202f}000"]);
-        assert_eq!([millis(0.4), millis(999.0), millis(1250.0), millis(15_000.0)], ["0 ms", "999 ms", "1.25 s", "15 s"]);
+        assert_eq!(
+            [count(7), count(1_234), count(10_000_000)],
+            ["7", "1\u{202f}234", "10\u{202f}000\u{202f}000"]
+        );
+        assert_eq!(
+            [millis(0.4), millis(999.0), millis(1250.0), millis(15_000.0)],
+            ["0 ms", "999 ms", "1.25 s", "15 s"]
+        );
     }
 
     #[test]

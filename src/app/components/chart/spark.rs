@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn no_column_leaves_the_picture_and_the_words_tell_the_sums() {
-        let html = Owner::new().with(|| view! { <Spark days=vec![(1_000_000, 1), (0, 0), (3, 900_000)] /> }.to_html());
+        let html = Owner::new()
+            .with(|| view! { <Spark days=vec![(1_000_000, 1), (0, 0), (3, 900_000)] /> }.to_html());
         assert!(html.contains("1\u{202f}000\u{202f}003 taken, 900\u{202f}001 failed"), "{html}");
         assert!(!html.contains("\"-"), "{html}");
         assert_eq!(html.matches("spark-none").count(), 1);

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::range::{RangeRow, RangeView};
-use super::words::{Figures, Tally, cause_words};
+use super::words::{Figures, Tally, outcome_words};
 use crate::app::components::button::{ButtonLink, Submit};
 use crate::app::components::chart::Look;
 use crate::app::components::chart::bars::{Bar, BarChart, Bars};
@@ -44,8 +44,9 @@ pub struct Place {
 /// How slow an endpoint is.
 #[derive(Clone, Debug)]
 pub struct Slow {
-    pub endpoint: Uuid,
     pub name: String,
+    /// Deleted endpoints have no page.
+    pub is_there: bool,
     pub tally: Tally,
     /// The longest try, in milliseconds.
     pub slowest: u64,
@@ -161,11 +162,9 @@ fn counts(view: &AnalyticsView, words: &str) -> LineChart {
 
 fn trend(view: &AnalyticsView) -> LineChart {
     let summary = match (view.tally.p50, view.tally.p95) {
-        (Some(p50), Some(p95)) => format!(
-            "Half of all tries took {} at most, 95 of 100 took {} at most.",
-            millis(p50),
-            millis(p95)
-        ),
+        (Some(p50), Some(p95)) => {
+            format!("Half of all tries took {} at most, 95 of 100 took {} at most.", millis(p50), millis(p95))
+        }
         _ => "No response times.".to_owned(),
     };
     let line = |name, look, value: fn(&Tally) -> Option<f64>| Series {
@@ -194,7 +193,7 @@ fn causes(view: &AnalyticsView) -> BarChart {
         Some((cause, number)) => format!(
             "{} failed tries; most often: {} ({}).",
             count(failed),
-            cause_words(cause),
+            outcome_words(cause),
             count(*number)
         ),
         None => "No failed tries.".to_owned(),
@@ -210,7 +209,7 @@ fn causes(view: &AnalyticsView) -> BarChart {
             .causes
             .iter()
             .map(|(cause, number)| Bar {
-                label: cause_words(cause),
+                label: outcome_words(cause),
                 note: None,
                 href: None,
                 value: *number as f64,
@@ -242,7 +241,7 @@ fn slowest(view: &AnalyticsView) -> BarChart {
                     count(slow.tally.total()),
                     millis(slow.slowest as f64)
                 )),
-                href: Some(format!("/dashboard/webhooks/{}", slow.endpoint)),
+                href: slow.is_there.then(|| format!("/dashboard/webhooks/endpoints/{}", slow.name)),
                 value: slow.tally.p95.unwrap_or_default(),
             })
             .collect(),
@@ -263,5 +262,11 @@ fn week(cells: [[HeatCell; 24]; 7], words: &str) -> HeatMap {
         }
         None => format!("No tries in {words}."),
     };
-    HeatMap { id: "week", title: "Hours of the week", summary, cells, empty: "Nothing was sent in these days." }
+    HeatMap {
+        id: "week",
+        title: "Hours of the week",
+        summary,
+        cells,
+        empty: "Nothing was sent in these days.",
+    }
 }

@@ -3,5 +3,11 @@
 //! One file per page; what more than one of them says is in `words` and `range`.
 
 pub mod analytics;
+pub mod attempts;
+pub mod deliveries;
+pub mod delivery;
+pub mod endpoint;
+pub mod endpoints;
+pub mod form;
 pub mod range;
 pub mod words;

@@ -2,7 +2,101 @@
 
 use leptos::prelude::*;
 
+use crate::app::components::badge::Badge;
 use crate::app::components::chart::scale::{count, millis, share};
+use crate::app::components::time::exact;
+use crate::app::relative::UnixMillis;
+use crate::domain::card::Meaning;
+
+/// Where the pages begin.
+pub const HOME: &str = "/dashboard/webhooks";
+
+/// The page of an endpoint.
+pub fn endpoint_href(name: &str) -> String {
+    format!("{HOME}/endpoints/{name}")
+}
+
+/// The page of a delivery.
+pub fn delivery_href(id: uuid::Uuid) -> String {
+    format!("{HOME}/deliveries/{id}")
+}
+
+/// Whether something is sent to an endpoint, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointState {
+    Active,
+    /// Nothing is sent before a time: it failed several times in a row, or asked for time itself.
+    Resting {
+        until: UnixMillis,
+        is_asked: bool,
+    },
+    /// A person switched it off.
+    Paused,
+    /// The service switched it off: it said that it wants nothing more, or failed for too long.
+    SwitchedOff {
+        is_gone: bool,
+    },
+}
+
+impl EndpointState {
+    const fn words(self) -> (&'static str, Meaning) {
+        match self {
+            EndpointState::Active => ("Active", Meaning::Works),
+            EndpointState::Resting { .. } => ("Resting", Meaning::Attention),
+            EndpointState::Paused => ("Paused", Meaning::Unknown),
+            EndpointState::SwitchedOff { .. } => ("Switched off", Meaning::Broken),
+        }
+    }
+
+    /// Why nothing is sent, in a sentence.
+    pub fn reason(self) -> Option<String> {
+        match self {
+            EndpointState::Active => None,
+            EndpointState::Resting { until, is_asked: true } => {
+                Some(format!("It asked for time. The next try goes at {}.", exact(until)))
+            }
+            EndpointState::Resting { until, is_asked: false } => {
+                Some(format!("It failed several times in a row. One try goes at {}.", exact(until)))
+            }
+            EndpointState::Paused => Some("A person switched it off. Nothing is sent to it.".to_owned()),
+            EndpointState::SwitchedOff { is_gone: true } => {
+                Some("It answered 410: it wants nothing any more. So it was switched off.".to_owned())
+            }
+            EndpointState::SwitchedOff { is_gone: false } => {
+                Some("It failed for five days without one success. So it was switched off.".to_owned())
+            }
+        }
+    }
+
+    pub const fn is_on(self) -> bool {
+        matches!(self, EndpointState::Active | EndpointState::Resting { .. })
+    }
+}
+
+/// The state of an endpoint.
+#[component]
+pub fn EndpointBadge(state: EndpointState) -> impl IntoView {
+    let (text, meaning) = state.words();
+    view! { <Badge meaning text /> }
+}
+
+/// The word for a delivery's status and what it means.
+pub fn status_words(status: &str) -> (&'static str, Meaning) {
+    match status {
+        "succeeded" => ("Delivered", Meaning::Works),
+        "dead" => ("Dead", Meaning::Broken),
+        "parked" => ("Parked", Meaning::Attention),
+        _ => ("Waiting", Meaning::Unknown),
+    }
+}
+
+/// How many deliveries are not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    pub waiting: u64,
+    pub dead: u64,
+    pub parked: u64,
+}
 
 /// Counts and times of tries within a range.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,25 +150,22 @@ pub fn Figures(tally: Tally) -> impl IntoView {
     }
 }
 
-/// What a cause means, for people: `timeout`, `http_503`.
-pub fn cause_words(cause: &str) -> String {
-    let known = match cause {
+/// What an outcome of a try means, for people: `timeout`, `server_error`.
+pub fn outcome_words(outcome: &str) -> String {
+    let known = match outcome {
+        "succeeded" => "Taken",
+        "redirected" => "Points to another address",
+        "gone" => "Wants nothing any more (410)",
+        "throttled" => "Too busy (429, 502, 503, 504)",
+        "refused" => "Refused (4xx)",
+        "server_error" => "Error of its own (5xx)",
         "timeout" => "No answer within 15 s",
-        "connect" => "No connection",
-        "dns" => "Name not found",
+        "connection" => "No connection",
+        "name" => "Name not found",
         "tls" => "Certificate not accepted",
-        "reset" => "Connection closed without an answer",
-        "too_large" => "Answer too large",
         "blocked" => "Address not allowed",
-        "resting" => "Left in peace after failures",
-        "invalid" => "Address or header unusable",
-        "abandoned" => "Service stopped while it was sent",
-        other => {
-            return match other.strip_prefix("http_") {
-                Some(code) => format!("Answered {code}"),
-                None => other.to_owned(),
-            };
-        }
+        "not_sent" => "Could not be sent",
+        other => other,
     };
     known.to_owned()
 }
@@ -91,9 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_in_words() {
-        assert_eq!(cause_words("http_503"), "Answered 503");
-        assert_eq!(cause_words("dns"), "Name not found");
-        assert_eq!(cause_words("something_new"), "something_new");
+    fn outcomes_are_told_in_words() {
+        assert_eq!(outcome_words("name"), "Name not found");
+        assert_eq!(outcome_words("something_new"), "something_new");
     }
 }

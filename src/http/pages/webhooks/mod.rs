@@ -1,0 +1,3 @@
+//! The pages of events out: from rows to what they show.
+
+pub mod analytics;
