@@ -1,5 +1,5 @@
-//! Background work: due jobs and news of changes. Events of the inbox are worked off in `inbox`, counters
-//! written in `flush`; what is emptied, removed and logged by the hour is in `sweep`.
+//! Background work: due jobs and news of changes. Events of the inbox are worked off in `inbox`, events out
+//! sent in `deliveries`, counters written in `flush`; what is emptied, removed and logged by the hour is in `sweep`.
 //!
 //! Everything is under a lease or a row lock by database time, so any number of processes may run
 //! this. Nothing here raises: what fails is logged and tried again.
@@ -16,10 +16,12 @@ use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::integrations::voice_key::{self, REGISTER_VOICE_KEY};
 use crate::state::Services;
 
+mod deliveries;
 mod flush;
 mod inbox;
 mod sweep;
 
+pub use deliveries::send_due as send_due_deliveries;
 pub use flush::flush;
 pub use inbox::work_off as work_off_inbox;
 pub use sweep::{log_heads, sweep_hourly, sweep_often};
@@ -42,11 +44,12 @@ pub fn start_housekeeping(
     tasks
 }
 
-/// Starts the worker: the inbox, jobs, sweeps.
+/// Starts the worker: the inbox, deliveries, jobs, sweeps.
 pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
     tasks.spawn(inbox::work(services.clone(), stop.clone()));
+    tasks.spawn(deliveries::send(services.clone(), stop.clone()));
     tasks.spawn(every(Duration::from_secs(60), services.clone(), stop.clone(), "sweep", sweep_often));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", sweep_hourly));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "heads", log_heads));

@@ -63,6 +63,7 @@ impl NavItem {
         (NavItem::Overview, "Overview", "/dashboard"),
         (NavItem::Agents, "Agents", "/dashboard/agents"),
         (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
+        (NavItem::Webhooks, "Webhooks", "/dashboard/webhooks"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),
         (NavItem::Settings, "Settings", "/dashboard/settings"),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod database;
+mod deliveries;
 mod issuers;
 mod keys;
 mod ready;
@@ -39,6 +40,9 @@ enum Command {
     /// Look after audit trails.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look after the history of events out.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Look after clinics.
     #[command(subcommand)]
     Org(OrgCommand),
@@ -82,6 +86,24 @@ enum AuditCommand {
     /// Check the audit trail of a clinic, or the platform's own.
     Verify {
         /// The clinic's id; without it the platform's trail is checked.
+        #[arg(long)]
+        org: Option<OrgId>,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum DeliveriesCommand {
+    /// Write old deliveries with their attempts into an archive, then delete them. Endpoints and counts stay.
+    Prune {
+        /// Days that a delivery is kept, from 1 on.
+        #[arg(long, value_parser = clap::value_parser!(i32).range(1..=36500))]
+        older_than_days: i32,
+        /// The file that they are added to, a JSON object a line. It holds patients' data.
+        #[arg(long)]
+        archive: std::path::PathBuf,
+        /// One clinic's id; without it all of them.
         #[arg(long)]
         org: Option<OrgId>,
         #[command(flatten)]
@@ -184,6 +206,9 @@ impl Cli {
             Command::Keys(KeysCommand::Retire { id, config }) => keys::retire(*config, id).await,
             Command::Audit(AuditCommand::Verify { org, config }) => {
                 accounts::verify_audit(*config, org).await
+            }
+            Command::Deliveries(DeliveriesCommand::Prune { older_than_days, archive, org, config }) => {
+                deliveries::prune(*config, older_than_days, &archive, org).await
             }
             Command::Org(OrgCommand::Create { name, time_zone, country, config }) => {
                 accounts::create_organization(*config, &name, &time_zone, &country).await

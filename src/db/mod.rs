@@ -12,6 +12,8 @@ pub mod catalogue;
 pub mod changes;
 pub mod counters;
 pub mod credentials;
+pub mod deliveries;
+pub mod delivery_queue;
 pub mod embedded;
 pub mod endpoints;
 pub mod inbound;

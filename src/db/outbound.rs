@@ -122,6 +122,8 @@ pub async fn empty_old(tx: &mut OrgTx, limit: i64) -> Result<u64, DbError> {
           where id in (
             select e.id from outbound_events e join organizations o on o.id = e.org_id
              where e.emptied_at is null and e.created_at < now() - make_interval(days => o.retention_days)
+               and not exists (select from deliveries d
+                                where d.org_id = e.org_id and d.event_id = e.id and d.status = 'pending')
              order by e.created_at limit $1 for update of e skip locked)",
     )
     .bind(limit)

@@ -11,6 +11,8 @@ use crate::domain::OrgId;
 pub enum Overdue {
     /// Payloads of events and texts of messages, older than the clinic's retention.
     Payloads,
+    /// Payloads and answers of events out, older than the clinic's retention.
+    Deliveries,
     /// Drafts that have expired, and versions that were out of use for this many days.
     Credentials { days: i32 },
     /// Messages that have been `sending` for this many seconds.
@@ -21,9 +23,12 @@ pub enum Overdue {
 
 /// Clinics with something overdue, in the order of their ids, after a given one.
 pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Result<Vec<OrgId>, DbError> {
-    // All but the first take a span; a clinic's retention is its own.
+    // All but the first two take a span; a clinic's retention is its own.
     let (sql, span) = match what {
         Overdue::Payloads => ("select * from list_overdue_payloads($1, $2) where $3::integer is null", None),
+        Overdue::Deliveries => {
+            ("select * from list_overdue_deliveries($1, $2) where $3::integer is null", None)
+        }
         Overdue::Credentials { days } => ("select * from list_overdue_credentials($3, $1, $2)", Some(days)),
         Overdue::Messages { seconds } => ("select * from list_stuck_messages($3, $1, $2)", Some(seconds)),
         Overdue::Secrets { days } => ("select * from list_ended_secrets($3, $1, $2)", Some(days)),

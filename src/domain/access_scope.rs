@@ -5,8 +5,19 @@
 //! the role may.
 
 /// The nouns: what follows `/api/` in the addresses of the interface.
-pub const NOUNS: &[&str] =
-    &["agents", "analytics", "api-keys", "audit", "credentials", "events", "integrations", "sms", "voices"];
+pub const NOUNS: &[&str] = &[
+    "agents",
+    "analytics",
+    "api-keys",
+    "audit",
+    "credentials",
+    "deliveries",
+    "endpoints",
+    "events",
+    "integrations",
+    "sms",
+    "voices",
+];
 
 /// What one request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

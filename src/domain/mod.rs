@@ -5,6 +5,7 @@
 
 pub mod access_scope;
 pub mod card;
+pub mod event_kinds;
 pub mod ids;
 pub mod latency;
 pub mod mask;

@@ -318,6 +318,9 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::Busy => {
                 HttpError { retry_after: Some(5), ..HttpError::new(StatusCode::CONFLICT, "busy", sentence) }
             }
+            IntegrationError::EndpointNotConfigured => {
+                HttpError::new(StatusCode::NOT_FOUND, "endpoint_not_configured", sentence)
+            }
             IntegrationError::RotatedTooOften => {
                 HttpError::new(StatusCode::CONFLICT, "rotated_too_often", sentence)
             }

@@ -65,6 +65,23 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/agents", get(pages::agents::show))
         .route("/dashboard/agents/{role}", post(forms::agents::submit_agent))
         .route("/dashboard/agents/{role}/delete", post(forms::agents::submit_delete))
+        .route("/dashboard/webhooks", get(pages::webhooks::endpoints::list))
+        .route("/dashboard/webhooks/endpoints", post(forms::webhooks::submit_new))
+        .route(
+            "/dashboard/webhooks/endpoints/{name}",
+            get(pages::webhooks::endpoints::show).post(forms::webhooks::submit_change),
+        )
+        .route("/dashboard/webhooks/endpoints/{name}/rotate", post(forms::webhooks::submit_rotate))
+        .route("/dashboard/webhooks/endpoints/{name}/on", post(forms::webhooks::submit_on))
+        .route("/dashboard/webhooks/endpoints/{name}/off", post(forms::webhooks::submit_off))
+        .route("/dashboard/webhooks/endpoints/{name}/delete", post(forms::webhooks::submit_delete))
+        .route("/dashboard/webhooks/endpoints/{name}/test", post(forms::webhooks::submit_test))
+        .route("/dashboard/webhooks/endpoints/{name}/replay", post(forms::webhooks::submit_replay_endpoint))
+        .route("/dashboard/webhooks/attempts", get(pages::webhooks::attempts::show))
+        .route("/dashboard/webhooks/deliveries", get(pages::webhooks::deliveries::list))
+        .route("/dashboard/webhooks/deliveries/replay", post(forms::webhooks::submit_replay_all))
+        .route("/dashboard/webhooks/deliveries/{id}", get(pages::webhooks::deliveries::show))
+        .route("/dashboard/webhooks/deliveries/{id}/replay", post(forms::webhooks::submit_replay_one))
         .route("/dashboard/webhooks/analytics", get(pages::webhooks::analytics::show))
         .route("/dashboard/events", get(pages::events::show))
         .route("/dashboard/audit", get(pages::audit::show))

@@ -38,6 +38,8 @@ pub enum IntegrationError {
     Consent(#[from] ConsentRefusal),
     #[error("the same work is being done by somebody else")]
     Busy,
+    #[error("there is no active endpoint of that name")]
+    EndpointNotConfigured,
     #[error("too many signing secrets are live")]
     RotatedTooOften,
     /// A provider refused or did not answer; the sentence says who and why.
@@ -107,6 +109,9 @@ impl IntegrationError {
             IntegrationError::Consent(refusal) => refusal.sentence().to_owned(),
             IntegrationError::Busy => {
                 "This is being worked on already. Please look again in a few seconds.".to_owned()
+            }
+            IntegrationError::EndpointNotConfigured => {
+                "There is no active endpoint of this name. An owner or admin can add it or switch it on.".to_owned()
             }
             IntegrationError::RotatedTooOften => {
                 "The signing secret was rotated several times within a day. Old ones verify for 24 hours; please try again tomorrow."

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::db::{
+    self, DbError, OrgTx, changes, counters, credentials, inbound, messages, outbound, sessions,
+};
 use crate::domain::OrgId;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
@@ -35,12 +37,13 @@ pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
 /// the platform.
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
+    let forgotten = sweep(&services, Overdue::Deliveries).await;
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
     changes::prune(&services.pool).await?;
     tracing::debug!(ended, "expired sessions were removed");
-    emptied.and(deleted)
+    emptied.and(forgotten).and(deleted)
 }
 
 /// Goes through the clinics that have something overdue.
@@ -66,6 +69,7 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
         let mut tx = OrgTx::service(&services.pool, org).await?;
         let rows = match what {
             Overdue::Payloads => empty(&mut tx, org).await?,
+            Overdue::Deliveries => outbound::empty_old(&mut tx, BATCH as i64).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
             Overdue::Secrets { .. } => 0,

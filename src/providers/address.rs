@@ -142,4 +142,4 @@ pub fn check_url(url: &Url) -> Result<(), UrlRefusal> {
 
 #[cfg(test)]
 #[path = "address_tests.rs"]
-mod tests;
+pub(super) mod tests;

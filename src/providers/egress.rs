@@ -30,6 +30,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, unless the call says otherwise.
 pub const ANSWER_LIMIT: usize = 256 * 1024;
+/// The longest wait that a provider can ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// A timeout below this says more about the caller's deadline than about the other side.
 const FAIR_BUDGET: Duration = Duration::from_secs(1);
 
@@ -197,6 +199,7 @@ pub struct Egress {
     guarded: Client,
     /// Only for the allowed hosts: looks names up without judging the answers.
     trusted: Client,
+    pub(super) lookup: Arc<dyn Lookup>,
     allowed: Arc<[HostPort]>,
     breakers: Breakers,
     total_timeout: Duration,
@@ -220,6 +223,7 @@ impl Egress {
                 .build()
                 .map_err(EgressSetupError)?,
             trusted: client().build().map_err(EgressSetupError)?,
+            lookup: options.lookup,
             allowed: options.allowed.into(),
             breakers: Breakers::default(),
             total_timeout: options.total_timeout,
@@ -271,9 +275,17 @@ impl Egress {
         result
     }
 
-    fn client_for(&self, url: &Url) -> Result<&Client, EgressError> {
-        let is_allowed = HostPort::of(url).is_some_and(|target| self.allowed.contains(&target));
-        if is_allowed && matches!(url.scheme(), "http" | "https") && url.username().is_empty() {
+    /// Whether an operator has named this host and port.
+    pub(super) fn is_trusted(&self, url: &Url) -> bool {
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        is_bare
+            && matches!(url.scheme(), "http" | "https")
+            && HostPort::of(url).is_some_and(|target| self.allowed.contains(&target))
+    }
+
+    /// The client that may call this address, if any may.
+    pub(super) fn client_for(&self, url: &Url) -> Result<&Client, EgressError> {
+        if self.is_trusted(url) {
             return Ok(&self.trusted);
         }
         address::check_url(url).map_err(EgressError::Blocked)?;
@@ -325,7 +337,10 @@ fn build(client: &Client, call: &Call<'_>) -> Result<reqwest::Request, EgressErr
 async fn exchange(client: &Client, request: reqwest::Request, limit: usize) -> Result<Reply, EgressError> {
     let mut response = client.execute(request).await.map_err(|error| classify(&error))?;
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(reqwest::header::RETRY_AFTER).and_then(parse_retry_after);
+    let retry_after = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)
+        .and_then(|value| parse_retry_after(value, LONGEST_RETRY_AFTER));
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(EgressError::TooLarge);
     }
@@ -351,17 +366,16 @@ fn settle(permit: Permit, result: &Result<Reply, EgressError>, budget: Duration)
     }
 }
 
-/// Reads `Retry-After`: seconds or a date (RFC 9110, 10.2.3). At most an hour, so that nobody can
-/// put a clinic to sleep.
-fn parse_retry_after(value: &HeaderValue) -> Option<Duration> {
-    const MOST: Duration = Duration::from_secs(3600);
+/// Reads `Retry-After`: seconds or a date (RFC 9110, 10.2.3). There is a most, so that nobody can put a
+/// clinic to sleep.
+pub(super) fn parse_retry_after(value: &HeaderValue, most: Duration) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(MOST));
+        return Some(Duration::from_secs(seconds).min(most));
     }
     let format = &time::format_description::well_known::Rfc2822;
     let until = time::OffsetDateTime::parse(text, format).ok()? - time::OffsetDateTime::now_utc();
-    Some(Duration::try_from(until).unwrap_or_default().min(MOST))
+    Some(Duration::try_from(until).unwrap_or_default().min(most))
 }
 
 #[cfg(test)]

@@ -53,19 +53,36 @@ impl GuardedLookup {
     }
 }
 
+/// Looks a name up and judges the answers, for who calls nothing yet.
+pub(super) async fn judge(inner: &dyn Lookup, name: &str) -> Result<Vec<SocketAddr>, LookupRefusal> {
+    let addresses = inner.lookup(name).await.map_err(|_| LookupRefusal::NoName(NoSuchName))?;
+    if addresses.is_empty() {
+        return Err(LookupRefusal::NoName(NoSuchName));
+    }
+    if !addresses.iter().all(|address| address::is_public(address.ip())) {
+        return Err(LookupRefusal::Private(PrivateAnswer));
+    }
+    Ok(addresses)
+}
+
+/// Why a name may not be called.
+pub(super) enum LookupRefusal {
+    NoName(NoSuchName),
+    Private(PrivateAnswer),
+}
+
 impl Resolve for GuardedLookup {
     fn resolve(&self, name: Name) -> Resolving {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
-            let addresses = inner.lookup(name.as_str()).await.map_err(|_| NoSuchName)?;
-            if addresses.is_empty() {
-                return Err(NoSuchName.into());
+            match judge(&*inner, name.as_str()).await {
+                Ok(addresses) => {
+                    let addresses: Addrs = Box::new(addresses.into_iter());
+                    Ok(addresses)
+                }
+                Err(LookupRefusal::NoName(error)) => Err(error.into()),
+                Err(LookupRefusal::Private(error)) => Err(error.into()),
             }
-            if !addresses.iter().all(|address| address::is_public(address.ip())) {
-                return Err(PrivateAnswer.into());
-            }
-            let addresses: Addrs = Box::new(addresses.into_iter());
-            Ok(addresses)
         })
     }
 }

@@ -25,6 +25,7 @@ pub mod egress;
 mod egress_error;
 pub mod elevenlabs;
 pub mod google;
+pub mod hook;
 pub mod hubspot;
 pub mod key_client;
 pub mod lookup;
@@ -126,5 +127,7 @@ mod tests {
     }
 }
 
+#[cfg(test)]
+mod guard_tests;
 #[cfg(all(test, feature = "sandbox"))]
 mod stand_in_tests;

@@ -31,6 +31,8 @@ mod issuer;
 mod listener;
 mod n8n;
 mod page;
+mod page_hooks;
+mod receiver;
 mod resend;
 mod retell;
 mod signing;
@@ -49,10 +51,11 @@ pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoog
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
-pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar};
+pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar, StandInSpreadsheet};
 pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
 pub use issuer::demo_issuer_key;
 pub use n8n::{DEMO_N8N, DemoN8n};
+pub use receiver::{HookBehaviour, ReceivedHook, SignatureVerdict};
 pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
 pub use retell::{DEMO_RETELL, DemoRetell};
 pub use sns::{AwsAccount, DEMO_AWS};
@@ -186,6 +189,11 @@ impl Sandbox {
         self.shared.read(|world| world.mails.clone())
     }
 
+    /// The webhooks of the n8n stand-in.
+    pub fn hooks(&self) -> HooksHandle<'_> {
+        HooksHandle(self)
+    }
+
     /// The Vapi stand-in.
     pub fn vapi(&self) -> VapiHandle<'_> {
         VapiHandle(&self.shared)
@@ -214,6 +222,36 @@ impl Sandbox {
         script: &CallScript,
     ) -> Result<CallTranscript, PlaceCallError> {
         call::place(&self.shared, assistant, script).await
+    }
+}
+
+/// The webhooks of the n8n stand-in, for tests. A path is what stands behind `/webhook/`.
+pub struct HooksHandle<'a>(&'a Sandbox);
+
+impl HooksHandle<'_> {
+    /// The address of a webhook.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}n8n/webhook/{path}", self.0.shared_url)
+    }
+
+    /// Every post that came, oldest first.
+    pub fn received(&self) -> Vec<ReceivedHook> {
+        self.0.shared.receiver.list()
+    }
+
+    /// Forgets what came.
+    pub fn forget(&self) {
+        self.0.shared.receiver.clear();
+    }
+
+    /// Lets a webhook verify signatures with these secrets; any one will do.
+    pub fn set_secrets(&self, path: &str, secrets: &[&str]) {
+        self.0.shared.receiver.set_secrets(path, secrets);
+    }
+
+    /// How a webhook answers from now on.
+    pub fn set_behaviour(&self, path: &str, behaviour: HookBehaviour) {
+        self.0.shared.receiver.set_behaviour(path, behaviour);
     }
 }
 

@@ -1,8 +1,7 @@
-//! The n8n stand-in: one instance with keys, workflows and webhooks.
+//! The n8n stand-in: one instance with keys and workflows. Its webhooks are in `receiver`.
 
 use std::sync::Arc;
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -60,7 +59,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/api/v1/workflows", get(list_workflows))
-        .route("/webhook/{path}", post(receive))
+        .route("/webhook/{*path}", post(super::receiver::receive))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
         .layer(middleware::from_fn_with_state(gate, gate::pass))
         .with_state(shared)
@@ -112,17 +111,4 @@ async fn list_workflows(headers: HeaderMap) -> Result<Json<Value>, Response> {
         .map(|(at, (name, active))| json!({ "id": format!("demo{at}"), "name": name, "active": active, "nodes": [] }))
         .collect();
     Ok(Json(json!({ "data": workflows, "nextCursor": null })))
-}
-
-/// A production webhook: `bookings` is active, everything else is not registered.
-async fn receive(Path(path): Path<String>) -> Response {
-    if path == "bookings" {
-        return Json(json!({ "message": "Workflow was started" })).into_response();
-    }
-    let body = json!({
-        "code": 404,
-        "message": format!("The requested webhook \"POST {path}\" is not registered."),
-        "hint": "The workflow must be active for a production URL to run successfully.",
-    });
-    (StatusCode::NOT_FOUND, Json(body)).into_response()
 }

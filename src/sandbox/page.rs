@@ -22,6 +22,8 @@ use crate::domain::ProviderId;
 use super::call::{self, CallScript, CallTranscript, ToolUse};
 use super::faults::Fault;
 use super::gate::SeenRequest;
+use super::page_hooks;
+use super::receiver::HookBehaviour;
 use super::stand_ins::{self, STAND_INS};
 use super::state::Shared;
 
@@ -36,6 +38,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(show))
         .route("/faults", post(set_faults))
         .route("/calls", post(place_call))
+        .route("/hooks", post(set_hook))
         .layer(middleware::from_fn(refuse_other_sites))
         .with_state(page)
 }
@@ -74,6 +77,25 @@ async fn set_faults(State(page): State<Page>, Form(form): Form<FaultForm>) -> Re
 }
 
 #[derive(Deserialize)]
+struct HookForm {
+    path: String,
+    secret: String,
+    behaviour: String,
+}
+
+async fn set_hook(State(page): State<Page>, Form(form): Form<HookForm>) -> Redirect {
+    let path = form.path.trim().trim_matches('/');
+    if let Some(behaviour) = HookBehaviour::parse(&form.behaviour) {
+        page.shared.receiver.set_behaviour(path, behaviour);
+    }
+    let secret = form.secret.trim();
+    page.shared
+        .receiver
+        .set_secrets(path, if secret.is_empty() { &[] } else { std::slice::from_ref(&secret) });
+    Redirect::to("/")
+}
+
+#[derive(Deserialize)]
 struct CallForm {
     assistant: Uuid,
     customer: String,
@@ -102,10 +124,11 @@ fn not_placed(why: &str) -> Response {
 
 async fn show(State(page): State<Page>) -> Html<String> {
     let body = format!(
-        "<p>Stand-ins of every provider. Nothing here reaches a real account, and no message is really sent.</p><div class=pair>{}{}</div>{}<h2>Demo accounts</h2>\
+        "<p>Stand-ins of every provider. Nothing here reaches a real account, and no message is really sent.</p><div class=pair>{}{}</div>{}{}<h2>Demo accounts</h2>\
          <div class=pair>{}</div>{}",
         call_form(&page.shared),
         phone_log(&page.shared),
+        page_hooks::view(&page.shared),
         switches(&page.shared),
         accounts(),
         seen(&page.shared),
@@ -263,7 +286,7 @@ fn transcript_view(transcript: &CallTranscript) -> String {
 
 const BACK: &str = "<p><a href=/>Back to the sandbox</a></p>";
 
-fn section(title: &str, body: &str) -> String {
+pub(super) fn section(title: &str, body: &str) -> String {
     format!("<section><h2>{title}</h2>{body}</section>")
 }
 
@@ -284,7 +307,7 @@ pub(super) fn document(title: &str, body: &str) -> String {
 
 const STYLE: &str = include_str!("page.css");
 
-fn time_of_day(at: time::OffsetDateTime) -> String {
+pub(super) fn time_of_day(at: time::OffsetDateTime) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 

@@ -17,6 +17,7 @@ use super::demo;
 use super::faults::Faults;
 use super::gate::Seen;
 use super::google::GoogleWorld;
+use super::receiver::Receiver;
 use super::resend::MailLogEntry;
 use super::sns::AwsAccount;
 use super::vonage::VonageAccount;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     file: Option<PathBuf>,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
+    pub(super) receiver: Receiver,
 }
 
 /// All accounts and what is in them.
@@ -250,7 +252,13 @@ impl Shared {
             None => World::default(),
         };
         demo::seed(&mut world);
-        Ok(Self { world: Mutex::new(world), file, faults: Faults::default(), seen: Seen::default() })
+        Ok(Self {
+            world: Mutex::new(world),
+            file,
+            faults: Faults::default(),
+            seen: Seen::default(),
+            receiver: Receiver::default(),
+        })
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {

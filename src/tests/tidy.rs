@@ -67,7 +67,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("state", &["app", "audit", "auth", "clock", "db", "domain", "providers", "vault", "webhooks"]),
     ("telemetry", &[]),
     ("vault", &["domain"]),
-    ("webhooks", &["db", "domain", "providers", "state", "vault"]),
+    ("webhooks", &["audit", "db", "domain", "providers", "state", "vault"]),
 ];
 
 /// Where words may not stand.

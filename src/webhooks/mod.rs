@@ -6,14 +6,18 @@
 //! What a call needs (tools, messages) is in `calls`. Events out are in `outbound`. What nobody waits
 //! for is worked off later: `work`.
 
+pub mod breaker;
 pub mod dedupe;
+pub mod delivery;
 pub mod envelope;
 pub mod inbound;
 pub mod inbox;
 pub mod outbound;
 pub mod payload;
 pub mod resolver;
+pub mod retry;
 pub mod signature;
+pub mod signing;
 pub mod strict;
 pub mod svix;
 pub mod whatsapp;

@@ -6,6 +6,9 @@
 pub mod agents;
 pub mod analytics;
 pub mod credentials;
+pub mod deliveries;
+pub mod endpoints;
+pub mod event_kinds;
 pub mod events;
 pub mod integrations;
 pub mod keys;
@@ -76,6 +79,19 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(voices::list))
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
+        .routes(routes!(endpoints::list, endpoints::create))
+        .routes(routes!(endpoints::create_several))
+        .routes(routes!(event_kinds::list_kinds))
+        .routes(routes!(endpoints::show, endpoints::change, endpoints::remove))
+        .routes(routes!(endpoints::enable))
+        .routes(routes!(endpoints::disable))
+        .routes(routes!(endpoints::rotate))
+        .routes(routes!(deliveries::call_endpoint))
+        .routes(routes!(deliveries::send_sample))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay_failed))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::replay))
         .routes(routes!(events::list))
         .routes(routes!(analytics::webhooks))
         .routes(routes!(events::list_audit))

@@ -11,6 +11,7 @@ mod consent;
 pub mod integrations;
 pub mod people;
 pub mod settings;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,267 @@
+//! Use cases about endpoints: where a clinic's events go.
+//!
+//! What is typed is checked in `input`, one endpoint is called by hand in `call`, deliveries are looked
+//! at and replayed in `deliveries`, signing secrets are in `secrets`, old history is archived in
+//! `prune`. How a try is made is in `webhooks::delivery`.
+
+pub mod call;
+pub mod deliveries;
+pub mod input;
+pub mod prune;
+mod rows;
+mod sealing;
+pub mod secrets;
+
+use uuid::Uuid;
+
+use super::{Caller, IntegrationError, Problem};
+use crate::audit::Ended;
+use crate::db::delivery_queue as queue;
+use crate::db::endpoints::{self, EndpointRow, EndpointValues};
+use crate::db::{DbError, OrgTx, organizations};
+use crate::providers::n8n::N8nCredentials;
+use crate::state::Services;
+use crate::vault::SecretText;
+
+pub use input::{AuthInput, Destination, EndpointChange, EndpointInput};
+pub use rows::SheetRows;
+
+use input::Checked;
+use sealing::NewSealed;
+
+/// Endpoints of one clinic at most.
+pub const MOST_ENDPOINTS: i64 = 200;
+
+/// What is said of the deliveries of an endpoint that a person switched off or deleted.
+const SWITCHED_OFF: &str = "The endpoint was switched off.";
+const DELETED: &str = "The endpoint was deleted.";
+
+/// An endpoint that was just made, with what is shown once.
+pub struct Created {
+    pub endpoint: EndpointRow,
+    /// The signing secret.
+    pub secret: SecretText,
+}
+
+/// All endpoints of the clinic, by name.
+pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<EndpointRow>, IntegrationError> {
+    let mut tx = caller.begin(services).await?;
+    let rows = endpoints::list(&mut tx).await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// The endpoint of a name.
+///
+/// # Errors
+/// [`DbError::NotFound`] where the clinic has none.
+pub async fn find(services: &Services, caller: &Caller, name: &str) -> Result<EndpointRow, IntegrationError> {
+    let mut tx = caller.begin(services).await?;
+    let row = endpoints::find_by_name(&mut tx, name).await?;
+    tx.commit().await?;
+    Ok(row.ok_or(DbError::NotFound)?)
+}
+
+/// Where the clinic's n8n would take the events of a workflow of that name; none where n8n is not
+/// connected.
+pub async fn propose_url(
+    services: &Services,
+    caller: &Caller,
+    workflow_name: &str,
+) -> Result<Option<String>, IntegrationError> {
+    let base = match services.vault.open::<N8nCredentials>(caller.org()).await {
+        Ok(opened) => opened.credentials.base,
+        Err(error) if error.is_transient() => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    let mut tx = caller.begin(services).await?;
+    let slug = organizations::find(&mut tx).await?.slug;
+    tx.commit().await?;
+    Ok(Some(format!("{}/webhook/{slug}/{workflow_name}", base.as_str().trim_end_matches('/'))))
+}
+
+/// Makes endpoints, all of them or none.
+///
+/// # Errors
+/// [`IntegrationError::Invalid`] with a problem for each field: `url`, or `endpoints[3].url` where there
+/// are several.
+pub async fn create(
+    services: &Services,
+    caller: &Caller,
+    inputs: Vec<EndpointInput>,
+) -> Result<Vec<Created>, IntegrationError> {
+    caller.require_configure(services, "endpoint.created", "endpoints").await?;
+    let checked = input::check_all(services, caller, inputs).await?;
+    let mut sealed = Vec::with_capacity(checked.len());
+    for one in &checked {
+        sealed.push(NewSealed::of(services, caller.org(), one).await?);
+    }
+    let mut tx = caller.begin(services).await?;
+    if endpoints::count(&mut tx).await? + i64::try_from(checked.len()).unwrap_or(i64::MAX) > MOST_ENDPOINTS {
+        return Err(problem("workflowName", format!("A clinic has {MOST_ENDPOINTS} endpoints at most.")));
+    }
+    let by = caller.actor();
+    let several = checked.len() > 1;
+    let mut created = Vec::with_capacity(checked.len());
+    for (at, (one, new)) in checked.iter().zip(&sealed).enumerate() {
+        insert(&mut tx, one, new, &by).await.map_err(|error| name_taken(error, several.then_some(at)))?;
+        let endpoint = endpoints::find(&mut tx, new.endpoint).await?.ok_or(DbError::NotFound)?;
+        created.push(Created { endpoint, secret: new.secret.clone() });
+    }
+    for one in &checked {
+        let details = input::host_of(&one.url);
+        caller.record(&mut tx, services, "endpoint.created", &one.name, Ended::Success, &details).await?;
+    }
+    tx.commit().await?;
+    Ok(created)
+}
+
+async fn insert(tx: &mut OrgTx, one: &Checked, new: &NewSealed, by: &str) -> Result<(), DbError> {
+    endpoints::insert(tx, &values(new.endpoint, one, by), &new.auth()).await?;
+    endpoints::insert_secret(tx, &new.secret_row(by)).await
+}
+
+fn values<'a>(id: Uuid, one: &'a Checked, by: &'a str) -> EndpointValues<'a> {
+    EndpointValues {
+        id,
+        workflow_name: &one.name,
+        destination: one.destination.as_str(),
+        url: &one.url,
+        settings: &one.settings,
+        description: &one.description,
+        events: &one.events,
+        is_active: one.is_active,
+        by,
+    }
+}
+
+/// Changes an endpoint; what is absent stays.
+///
+/// # Errors
+/// [`DbError::NotFound`], and [`IntegrationError::Invalid`] as [`create`].
+pub async fn update(
+    services: &Services,
+    caller: &Caller,
+    name: &str,
+    change: EndpointChange,
+) -> Result<EndpointRow, IntegrationError> {
+    caller.require_configure(services, "endpoint.changed", name).await?;
+    let old = find(services, caller, name).await?;
+    let auth = change.auth.clone();
+    let checked = input::check_change(services, caller, &old, change).await?;
+    let sealed = match &auth {
+        Some(auth) => Some(sealing::seal_auth(services, caller.org(), old.id, auth).await?),
+        None => None,
+    };
+    let by = caller.actor();
+    let mut tx = caller.begin(services).await?;
+    // Locked and compared by its id: another one may have got the name meanwhile.
+    let locked = endpoints::lock_by_name(&mut tx, name).await?.filter(|row| row.id == old.id);
+    locked.ok_or(DbError::NotFound)?;
+    endpoints::update(&mut tx, &values(old.id, &checked, &by))
+        .await
+        .map_err(|error| name_taken(error, None))?;
+    if let Some(sealed) = &sealed {
+        endpoints::update_auth(&mut tx, old.id, &sealed.row()).await?;
+    }
+    let row = endpoints::find(&mut tx, old.id).await?.ok_or(DbError::NotFound)?;
+    let details = changed(&old, &row, sealed.is_some());
+    caller.record(&mut tx, services, "endpoint.changed", name, Ended::Success, &details).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// The names of what has changed, for the trail.
+fn changed(old: &EndpointRow, new: &EndpointRow, auth: bool) -> String {
+    let pairs = [
+        ("name", old.workflow_name != new.workflow_name),
+        ("address", old.url != new.url),
+        ("description", old.description != new.description),
+        ("events", old.events != new.events),
+        ("settings", old.settings.0 != new.settings.0),
+        ("headers", auth),
+    ];
+    let names: Vec<&str> = pairs.iter().filter(|(_, is_new)| *is_new).map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// Deletes an endpoint with its secrets. What was delivered stays, and so does what was not: as parked.
+pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<(), IntegrationError> {
+    caller.require_configure(services, "endpoint.deleted", name).await?;
+    let mut tx = caller.begin(services).await?;
+    let row = endpoints::lock_by_name(&mut tx, name).await?.ok_or(DbError::NotFound)?;
+    let parked = queue::park(&mut tx, row.id, DELETED).await?;
+    endpoints::delete(&mut tx, row.id).await?;
+    let details = format!("{}; {parked} deliveries parked", input::host_of(&row.url));
+    caller.record(&mut tx, services, "endpoint.deleted", name, Ended::Success, &details).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Switches an endpoint on or off. Switched off, what waits for it is parked. Switched on, it begins
+/// anew, and with `replay` everything that was parked or failed since it went off goes out again.
+/// Returns the endpoint and how many deliveries are replayed.
+pub async fn set_active(
+    services: &Services,
+    caller: &Caller,
+    name: &str,
+    active: bool,
+    replay: bool,
+) -> Result<(EndpointRow, u64), IntegrationError> {
+    let action = if active { "endpoint.switched_on" } else { "endpoint.switched_off" };
+    caller.require_configure(services, action, name).await?;
+    let by = caller.actor();
+    let mut tx = caller.begin(services).await?;
+    let old = endpoints::lock_by_name(&mut tx, name).await?.ok_or(DbError::NotFound)?;
+    endpoints::set_active(&mut tx, old.id, active, &by).await?;
+    let (count, details) = if !active {
+        let parked = queue::park(&mut tx, old.id, SWITCHED_OFF).await?;
+        (0, format!("{parked} deliveries parked"))
+    } else if replay {
+        // Parked ones as a whole: some of them are older than the moment at which it went off.
+        let count = deliveries::replay_in(&mut tx, Some(old.id), None).await?;
+        (count, format!("{count} deliveries replayed"))
+    } else {
+        (0, String::new())
+    };
+    let row = endpoints::find(&mut tx, old.id).await?.ok_or(DbError::NotFound)?;
+    caller.record(&mut tx, services, action, name, Ended::Success, &details).await?;
+    tx.commit().await?;
+    Ok((row, count))
+}
+
+fn problem(field: &str, message: impl Into<String>) -> IntegrationError {
+    IntegrationError::Invalid(vec![Problem { field: field.to_owned(), message: message.into() }])
+}
+
+/// A name that another endpoint has is a problem of its field.
+fn name_taken(error: DbError, at: Option<usize>) -> IntegrationError {
+    match error {
+        DbError::Constraint { constraint } if constraint == "endpoints_workflow_name_key" => {
+            problem(&input::field(at, "workflowName"), "Another endpoint has this name.")
+        }
+        other => other.into(),
+    }
+}
+
+impl From<crate::webhooks::outbound::OutboundError> for IntegrationError {
+    fn from(error: crate::webhooks::outbound::OutboundError) -> Self {
+        use crate::webhooks::outbound::OutboundError;
+        match error {
+            OutboundError::Db(error) => error.into(),
+            OutboundError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::webhooks::delivery::DeliveryError> for IntegrationError {
+    fn from(error: crate::webhooks::delivery::DeliveryError) -> Self {
+        use crate::webhooks::delivery::DeliveryError;
+        match error {
+            DeliveryError::Db(error) => error.into(),
+            DeliveryError::Vault(error) => error.into(),
+            DeliveryError::Audit(error) => error.into(),
+            DeliveryError::Outbound(error) => error.into(),
+        }
+    }
+}
