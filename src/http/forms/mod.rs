@@ -51,6 +51,11 @@ impl Fields {
         self.0.get(key).map(String::as_str).unwrap_or_default()
     }
 
+    /// Whether the form has such a field, filled or not.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }

@@ -22,11 +22,13 @@ use crate::http::pages::Page;
 use crate::http::pages::webhooks::endpoints::draw;
 use crate::http::range::start_of_day;
 use crate::integrations::endpoints::deliveries::{self, Replayed};
-use crate::integrations::endpoints::{self, AuthInput, EndpointChange, EndpointInput, call, secrets};
+use crate::integrations::endpoints::{
+    self, AuthInput, Destination, EndpointChange, EndpointInput, call, secrets,
+};
 use crate::vault::SecretText;
 
 /// What is kept of a form that was not right; secrets are not.
-const KEPT: [&str; 3] = ["workflowName", "url", "description"];
+const KEPT: [&str; 4] = ["workflowName", "destination", "url", "description"];
 
 /// `POST /dashboard/webhooks/endpoints`
 pub async fn submit_new(Extension(nonce): Extension<Nonce>, form: Submission) -> Result<Response, HttpError> {
@@ -39,6 +41,7 @@ pub async fn submit_new(Extension(nonce): Extension<Nonce>, form: Submission) ->
     let input = EndpointInput {
         workflow_name: text("workflowName"),
         url: Some(text("url")).filter(|url| !url.is_empty()),
+        destination: Destination::parse(form.fields.text("destination")).unwrap_or_default(),
         description: text("description"),
         events: events_of(&form.fields),
         auth: auth.unwrap_or_default(),
@@ -61,7 +64,8 @@ pub async fn submit_change(Path(name): Path<String>, form: Submission) -> Result
         Ok(auth) => auth,
         Err(error) => return again(&form, &back, error).await,
     };
-    let text = |key: &str| Some(form.fields.text(key).trim().to_owned());
+    // The form of a spreadsheet has no address.
+    let text = |key: &str| form.fields.has(key).then(|| form.fields.text(key).trim().to_owned());
     let change = EndpointChange {
         workflow_name: text("workflowName"),
         url: text("url"),

@@ -119,6 +119,7 @@ fn form(text: &str, stored: Option<&str>) -> EndpointForm {
     EndpointForm {
         org: org(),
         stored: stored.map(str::to_owned),
+        destination: String::new(),
         name: text.to_owned(),
         url: "http://192.168.1.4/webhook/new-leads".to_owned(),
         description: text.to_owned(),
@@ -163,6 +164,7 @@ fn endpoint(text: &str, panel: Option<EndpointPanel>) -> EndpointView {
         may_ask: None,
         name: "new-leads".to_owned(),
         url: "https://n8n.praxis-nord.example/webhook/new-leads".to_owned(),
+        is_sheet: false,
         description: text.to_owned(),
         events: vec!["lead.hot".to_owned(), "appointment.booked".to_owned()],
         headers: vec![("authorization".to_owned(), "Bearer nn_***4f1c".to_owned())],

@@ -27,6 +27,8 @@ pub struct EndpointView {
     pub may_ask: Option<String>,
     pub name: String,
     pub url: String,
+    /// Events become rows of a spreadsheet: nothing is signed.
+    pub is_sheet: bool,
     pub description: String,
     /// Kinds that it is told of; all where there are none.
     pub events: Vec<String>,
@@ -80,7 +82,7 @@ pub fn endpoint_page(view: EndpointView) -> impl IntoView {
     let actions = can_configure.then(|| actions(&view, &base));
     let fresh = view.fresh_secret.clone().map(fresh_secret);
     let facts = facts(&view);
-    let secrets = secrets(&view, &base);
+    let secrets = (!view.is_sheet).then(|| secrets(&view, &base));
     let test = (can_configure && view.state.is_on()).then(|| test_form(&view, &base));
     let replay = (can_configure && view.state.is_on() && view.unfinished.dead + view.unfinished.parked > 0)
         .then(|| replay_form(org, &base));
@@ -197,7 +199,7 @@ fn facts(view: &EndpointView) -> impl IntoView + use<> {
             </div>
             <dl class="facts">
                 <div>
-                    <dt>"Address"</dt>
+                    <dt>{if view.is_sheet { "Rows in" } else { "Address" }}</dt>
                     <dd><code>{view.url.clone()}</code></dd>
                 </div>
                 <div>

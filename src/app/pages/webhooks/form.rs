@@ -6,6 +6,7 @@ use super::words::{HOME, endpoint_href};
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::dialog::Panel;
 use crate::app::components::field::{Field, FieldView, LongField};
+use crate::app::components::select::{Select, SelectView};
 use crate::app::icons::{Icon, IconName};
 use crate::app::wire::FieldError;
 use crate::domain::OrgId;
@@ -16,6 +17,8 @@ pub struct EndpointForm {
     pub org: OrgId,
     /// The name under which it is stored; none for a new one.
     pub stored: Option<String>,
+    /// `google_sheets`, or nothing for an address.
+    pub destination: String,
     pub name: String,
     pub url: String,
     pub description: String,
@@ -63,7 +66,23 @@ pub fn endpoint_panel(form: EndpointForm) -> impl IntoView {
         "Small letters, digits, - and _. Programs call the endpoint by it.",
     );
     let is_new = form.stored.is_none();
+    let is_sheet = form.destination == "google_sheets";
+    let destination = is_new.then(|| {
+        let select = SelectView {
+            key: "destination",
+            label: "Each event becomes",
+            none: "a signed post to an address".to_owned(),
+            options: vec![("google_sheets".to_owned(), "a row in your Google Sheets".to_owned())],
+            value: form.destination.clone(),
+            help: "A row needs no address: it goes to the spreadsheet that is chosen on the card of Google Sheets.",
+            error: error_of("destination"),
+            disabled: false,
+            scope: "endpoint",
+        };
+        view! { <Select select /> }
+    });
     let url = FieldView {
+        // A spreadsheet needs none, and a new one may be proposed.
         required: !is_new,
         ..field(
             "url",
@@ -89,10 +108,11 @@ pub fn endpoint_panel(form: EndpointForm) -> impl IntoView {
             <form class="form" id="endpoint-form" method="post" action=action>
                 <OrgField org />
                 <Field field=name />
-                <Field field=url />
+                {destination}
+                {(is_new || !is_sheet).then(|| view! { <Field field=url /> })}
                 <Field field=about />
                 {kinds}
-                {along}
+                {(is_new || !is_sheet).then_some(along)}
                 <div class="form-actions">
                     <Submit label weight=Weight::Main />
                     <ButtonLink href=close label="Cancel" />

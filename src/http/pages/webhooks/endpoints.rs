@@ -139,6 +139,7 @@ pub async fn draw(
         may_ask,
         // An address may be a secret of its own: who may not change it sees its host.
         url: if can_configure { row.url.clone() } else { host(&row.url) },
+        is_sheet: row.destination != "url",
         state: state(&row, now),
         headers: masked(&row.auth_hint.0),
         created_at: millis(row.created_at),
@@ -182,6 +183,11 @@ fn form(page: &Page, row: Option<&EndpointRow>) -> EndpointForm {
     EndpointForm {
         org: page.scope.org,
         stored: row.map(|row| row.workflow_name.clone()),
+        destination: match row {
+            Some(row) if row.destination == "url" => String::new(),
+            Some(row) => row.destination.clone(),
+            None => word("destination", ""),
+        },
         name: word("workflowName", row.map_or("", |row| &row.workflow_name)),
         url: word("url", row.map_or("", |row| &row.url)),
         description: word("description", row.map_or("", |row| &row.description)),
