@@ -38,6 +38,7 @@ mod lifecycle;
 mod messages;
 mod other_account;
 mod phone_numbers;
+mod platform;
 mod pooler;
 mod readiness;
 mod rest;
