@@ -247,6 +247,7 @@ fn delivery(text: &str, is_open: bool) -> DeliveryView {
         org: org(),
         now: NOW,
         can_configure: is_open,
+        can_open: is_open,
         may_ask: Some("Ask an owner or admin: A. Meyer".to_owned()),
         id: Uuid::from_u128(1),
         event: Uuid::from_u128(2),

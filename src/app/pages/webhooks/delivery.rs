@@ -20,7 +20,10 @@ use crate::domain::card::Meaning;
 pub struct DeliveryView {
     pub org: OrgId,
     pub now: UnixMillis,
+    /// May send it again.
     pub can_configure: bool,
+    /// May see what was sent and answered.
+    pub can_open: bool,
     pub may_ask: Option<String>,
     pub id: Uuid,
     /// The id that the receiver sees, the same in every try.
@@ -106,7 +109,7 @@ pub fn delivery_page(view: DeliveryView) -> impl IntoView {
     });
     let error = view.last_error.clone().map(|error| view! { <p class="row-error">{error}</p> });
     let is_open = matches!(view.bodies, Bodies::Open { .. });
-    let bodies = bodies(view.bodies, &here, view.can_configure, view.may_ask);
+    let bodies = bodies(view.bodies, &here, view.can_open, view.may_ask);
     let has_tries = !view.tries.is_empty();
     let tries = view.tries.into_iter().map(|one| try_view(one, now, is_open)).collect_view();
     let created_at = view.created_at;
@@ -149,9 +152,9 @@ pub fn delivery_page(view: DeliveryView) -> impl IntoView {
     }
 }
 
-fn bodies(bodies: Bodies, here: &str, can_configure: bool, may_ask: Option<String>) -> AnyView {
+fn bodies(bodies: Bodies, here: &str, can_open: bool, may_ask: Option<String>) -> AnyView {
     let content = match bodies {
-        Bodies::Closed if can_configure => view! {
+        Bodies::Closed if can_open => view! {
             <p>"What was sent and answered may tell of patients, so it is sealed. That you open it stands in the audit trail."</p>
             <p><ButtonLink href=format!("{here}?bodies=open") label="Open what was sent" icon=IconName::Lock /></p>
         }

@@ -90,7 +90,7 @@ pub async fn list(mut page: Page, Query(query): Query<DeliveriesQuery>) -> Resul
     let view = DeliveriesView {
         org: page.scope.org,
         now: page.now(),
-        can_configure: page.can_configure(),
+        can_configure: page.can_connect(),
         range: shown,
         filter: Filter { status, endpoint: query.endpoint },
         unfinished: counts,
@@ -173,7 +173,8 @@ fn view(
     DeliveryView {
         org: page.scope.org,
         now: page.now(),
-        can_configure: page.can_configure(),
+        can_configure: page.can_connect(),
+        can_open: page.can_configure(),
         may_ask,
         id: row.id,
         event: row.event_id,

@@ -76,7 +76,7 @@ pub async fn list(mut page: Page, Query(query): Query<EndpointsQuery>) -> Result
             }
         })
         .collect();
-    let can_configure = page.can_configure();
+    let can_configure = page.can_connect();
     let panel = (query.panel == "new" && can_configure).then(|| form(&page, None));
     let view = EndpointsView {
         org: page.scope.org,
@@ -125,7 +125,7 @@ pub async fn draw(
     let filter = AttemptFilter { endpoint: Some(row.id), limit: NEWEST, ..AttemptFilter::default() };
     let newest = attempts::list(&mut page.tx, &filter).await?;
     let unfinished = unfinished(deliveries::count_unfinished(&mut page.tx, Some(row.id)).await?);
-    let can_configure = page.can_configure();
+    let can_configure = page.can_connect();
     let panel = match panel {
         "edit" if can_configure => Some(EndpointPanel::Edit(Box::new(form(&page, Some(&row))))),
         "delete" if can_configure => Some(EndpointPanel::Delete),
@@ -137,8 +137,8 @@ pub async fn draw(
         now,
         can_configure,
         may_ask,
-        // An address may be a secret of its own: who may not change it sees its host.
-        url: if can_configure { row.url.clone() } else { host(&row.url) },
+        // An address may be a secret of its own: members and staff see its host.
+        url: if page.can_configure() { row.url.clone() } else { host(&row.url) },
         is_sheet: row.destination != "url",
         state: state(&row, now),
         headers: masked(&row.auth_hint.0),
