@@ -162,7 +162,9 @@ async fn what_failed_stands_in_the_console_and_goes_out_again_by_one_click() {
     assert!(wrong.contains("Enter a day such as"), "{wrong}");
 
     let panel = desk.get(&format!("{HOME}/endpoints/leads?panel=delete")).await;
-    assert!(panel.contains("Delete leads?") && panel.contains("what was delivered, its tries and the numbers"));
+    assert!(
+        panel.contains("Delete leads?") && panel.contains("what was delivered, its tries and the numbers")
+    );
     let gone = desk.post(&format!("{HOME}/endpoints/leads/delete"), &[]).await;
     assert!(gone.contains("leads is deleted") && gone.contains("No endpoints yet"), "{gone}");
     assert_eq!(desk.owner.get(&format!("{HOME}/endpoints/leads")).await.status, 404);
@@ -236,7 +238,8 @@ async fn members_see_endpoints_and_change_none_and_strangers_see_nothing() {
         let path = format!("{HOME}/endpoints/leads{action}");
         let fields = [("org", desk.org.as_str()), ("workflowName", "leads"), ("url", "https://example.com/")];
         assert_eq!(member.post(&path, &fields).await.status, 403, "{path}");
-        let fields = [("org", stranger_org.as_str()), ("workflowName", "leads"), ("url", "https://example.com/")];
+        let fields =
+            [("org", stranger_org.as_str()), ("workflowName", "leads"), ("url", "https://example.com/")];
         let answer = stranger.post(&path, &fields).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.location());
     }
@@ -255,7 +258,11 @@ async fn what_a_receiver_answers_never_becomes_markup() {
     let evil = "</pre><script>alert(1)</script>";
     let called = desk
         .owner
-        .send("POST", "/api/endpoints/leads/call", Some(json!({ "payload": { "evil": evil }, "triggered_by": evil })))
+        .send(
+            "POST",
+            "/api/endpoints/leads/call",
+            Some(json!({ "payload": { "evil": evil }, "triggered_by": evil })),
+        )
         .await;
     assert_eq!(called.status, 200, "{}", called.body);
     let list = desk.get(&format!("{HOME}/deliveries")).await;

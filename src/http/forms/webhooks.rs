@@ -68,7 +68,7 @@ pub async fn submit_change(Path(name): Path<String>, form: Submission) -> Result
     let text = |key: &str| form.fields.has(key).then(|| form.fields.text(key).trim().to_owned());
     let change = EndpointChange {
         workflow_name: text("workflowName"),
-        url: text("url"),
+        url: text("url").filter(|url| !url.is_empty()),
         description: text("description"),
         events: Some(events_of(&form.fields)),
         settings: None,

@@ -8,8 +8,8 @@ pub mod overview;
 pub mod platform;
 pub mod settings;
 pub mod sign_in;
-pub mod webhooks;
 mod views;
+pub mod webhooks;
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query};

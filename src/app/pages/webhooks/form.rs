@@ -82,8 +82,8 @@ pub fn endpoint_panel(form: EndpointForm) -> impl IntoView {
         view! { <Select select /> }
     });
     let url = FieldView {
-        // A spreadsheet needs none, and a new one may be proposed.
-        required: !is_new,
+        // A new one may be proposed, and staff change what they do not see.
+        required: !is_new && !form.url.is_empty(),
         ..field(
             "url",
             "Address",
@@ -92,7 +92,7 @@ pub fn endpoint_panel(form: EndpointForm) -> impl IntoView {
             if is_new {
                 "Begins with https://. Left empty, it is the webhook of that name at your connected n8n."
             } else {
-                "Begins with https://."
+                "Begins with https://. Left empty, it stays as it is."
             },
         )
     };
