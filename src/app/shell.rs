@@ -55,6 +55,7 @@ pub enum NavItem {
     Calls,
     Phone,
     Messages,
+    Webhooks,
     Events,
     Audit,
     Settings,
@@ -63,14 +64,17 @@ pub enum NavItem {
 impl NavItem {
     /// How many entries stay in the row on a phone; `header.css` counts the same.
     const ALWAYS_IN_THE_ROW: usize = 3;
-    const SHOWN: [(NavItem, &'static str, &'static str); 10] = [
+    /// First what happens in the clinic (overview, calls, appointments, messages, phone), then what is set up
+    /// (agents, integrations, webhooks), then what is looked up (events, audit, settings).
+    const SHOWN: &[(NavItem, &'static str, &'static str)] = &[
         (NavItem::Overview, "Overview", "/dashboard"),
-        (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
-        (NavItem::Agents, "Agents", "/dashboard/agents"),
-        (NavItem::Appointments, "Appointments", "/dashboard/appointments"),
         (NavItem::Calls, "Calls", "/dashboard/calls"),
-        (NavItem::Phone, "Phone", "/dashboard/phone"),
+        (NavItem::Appointments, "Appointments", "/dashboard/appointments"),
         (NavItem::Messages, "Messages", "/dashboard/messages"),
+        (NavItem::Phone, "Phone", "/dashboard/phone"),
+        (NavItem::Agents, "Agents", "/dashboard/agents"),
+        (NavItem::Integrations, "Integrations", "/dashboard/integrations"),
+        (NavItem::Webhooks, "Webhooks", "/dashboard/webhooks"),
         (NavItem::Events, "Events", "/dashboard/events"),
         (NavItem::Audit, "Audit", "/dashboard/audit"),
         (NavItem::Settings, "Settings", "/dashboard/settings"),
@@ -212,8 +216,9 @@ fn header(user: UserNav, active: NavItem) -> impl IntoView {
 /// One row, and a menu for the entries that it has no room for: the style sheet decides which of the
 /// two shows an entry, so that each is there once at every width.
 fn navigation(active: NavItem) -> impl IntoView {
-    let entry = move |(item, label, href): (NavItem, &'static str, &'static str)| {
-        let current = (item == active).then_some("page");
+    let entry = move |(item, label, href): &(NavItem, &'static str, &'static str)| {
+        let (label, href) = (*label, *href);
+        let current = (*item == active).then_some("page");
         view! {
             <li>
                 <a href=href aria-current=current>
@@ -223,17 +228,16 @@ fn navigation(active: NavItem) -> impl IntoView {
         }
     };
     let (_, rest) = NavItem::SHOWN.split_at(NavItem::ALWAYS_IN_THE_ROW);
-    let rest = rest.to_vec();
     let is_among_them = rest.iter().any(|(item, ..)| *item == active);
     view! {
         <nav class="nav" aria-label="Main">
-            <ul class="nav-row">{NavItem::SHOWN.map(entry).collect_view()}</ul>
+            <ul class="nav-row">{NavItem::SHOWN.iter().map(entry).collect_view()}</ul>
             <details class="menu menu-end nav-more" name="header-menu">
                 <summary class=is_among_them.then_some("nav-here")>
                     <span>"More"</span>
                     <Icon name=IconName::ChevronDown />
                 </summary>
-                <ul class="menu-body">{rest.into_iter().map(entry).collect_view()}</ul>
+                <ul class="menu-body">{rest.iter().map(entry).collect_view()}</ul>
             </details>
         </nav>
     }

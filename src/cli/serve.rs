@@ -273,6 +273,7 @@ async fn prepare_people(
         let demo = super::demo::prepare(&config.data_dir, services).await?;
         about["sandbox"] = json!({
             "page": sandbox.page_url.as_str(), "vapi": sandbox.vapi_url.as_str(), "twilio": sandbox.twilio_url.as_str(),
+            "n8n": format!("{}n8n/", sandbox.shared_url),
             "fields": demo_fields(sandbox),
         });
         about["accounts"] = json!(demo);

@@ -7,6 +7,8 @@ pub mod agents;
 pub mod alerts;
 pub mod api_keys;
 pub mod appointments;
+pub mod analytics;
+pub mod attempts;
 pub mod audit;
 pub mod calls;
 pub mod catalogue;

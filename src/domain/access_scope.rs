@@ -8,6 +8,7 @@
 pub const NOUNS: &[&str] = &[
     "agents",
     "alerts",
+    "analytics",
     "api-keys",
     "appointments",
     "audit",

@@ -9,6 +9,7 @@ pub mod card;
 pub mod clinic_plan;
 pub mod event_kinds;
 pub mod ids;
+pub mod latency;
 pub mod mask;
 pub mod outcome;
 pub mod pattern;

@@ -14,6 +14,7 @@ pub mod flash;
 pub mod forms;
 pub mod middleware;
 pub mod pages;
+pub mod range;
 pub mod router;
 pub mod staff;
 pub mod webhooks;

@@ -13,6 +13,8 @@ const PAGES: &[&str] = &[
     "/dashboard/integrations?panel=vapi",
     "/dashboard/integrations?panel=twilio",
     "/dashboard/agents",
+    "/dashboard/webhooks?panel=new",
+    "/dashboard/webhooks/analytics",
     "/dashboard/events",
     "/dashboard/audit",
     "/dashboard/settings",
@@ -22,6 +24,7 @@ const API: &[&str] = &[
     "/api/organization/credentials",
     "/api/agents/inbound",
     "/api/events",
+    "/api/analytics/webhooks",
     "/api/audit",
     "/api/api-keys",
 ];

@@ -5,6 +5,7 @@ pub mod button;
 pub mod capability_list;
 pub mod card;
 pub mod check_box;
+pub mod chart;
 pub mod copy_box;
 pub mod dialog;
 pub mod empty;

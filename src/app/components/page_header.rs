@@ -5,7 +5,7 @@ use leptos::prelude::*;
 /// Title, sentence and actions.
 #[component]
 pub fn PageHeader(
-    title: &'static str,
+    #[prop(into)] title: String,
     #[prop(into)] lead: String,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {

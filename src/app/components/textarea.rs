@@ -1,4 +1,4 @@
-//! The two elements whose text a browser reads in its own way: `<textarea>` and `<title>`.
+//! The elements whose text a browser reads in its own way: `<textarea>` and `<title>`.
 //!
 //! The framework writes the children of a textarea as they are, so a value with `</textarea>` in it
 //! would end the element and begin markup. Both are escaped here and written nowhere else.
@@ -53,6 +53,12 @@ pub fn Textarea(
 /// The title of the document.
 #[component]
 pub fn PageTitle(text: String) -> impl IntoView {
+    view! { <title inner_html=escape(&text)></title> }
+}
+
+/// What a browser shows beside the pointer while it is over a part of a drawing.
+#[component]
+pub fn Tip(text: String) -> impl IntoView {
     view! { <title inner_html=escape(&text)></title> }
 }
 

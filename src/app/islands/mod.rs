@@ -3,6 +3,7 @@
 //! Each island wraps or sits beside HTML that the server made, and says `data-hydrated` once it is
 //! awake. No secret is ever a property: properties are part of the page.
 
+pub mod chart_tips;
 pub mod connect_form;
 pub mod copy_button;
 pub mod dialog;

@@ -25,5 +25,6 @@ pub mod senders;
 pub mod settings;
 pub mod setup;
 pub mod sms_panel;
+pub mod webhooks;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod call_samples;
 mod gallery;
 mod samples;
 mod telephone;
+mod webhooks;
 
 use scraper::{Html, Selector};
 

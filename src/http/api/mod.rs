@@ -7,6 +7,7 @@ pub mod agents;
 pub mod appointments;
 pub mod alerts;
 pub mod calls;
+pub mod analytics;
 pub mod credentials;
 pub mod deliveries;
 pub mod endpoints;
@@ -116,6 +117,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))
         .routes(routes!(events::list))
+        .routes(routes!(analytics::webhooks))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

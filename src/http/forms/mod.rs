@@ -17,6 +17,7 @@ pub mod phone;
 pub mod platform;
 pub mod schedule;
 pub mod settings;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,11 @@ impl Fields {
 
     pub fn text(&self, key: &str) -> &str {
         self.0.get(key).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether the form has such a field, filled or not.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

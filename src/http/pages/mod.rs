@@ -13,6 +13,7 @@ pub mod platform;
 pub mod settings;
 pub mod sign_in;
 mod views;
+pub mod webhooks;
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query};
@@ -25,7 +26,7 @@ use tower_sessions::Session;
 use super::error::HttpError;
 use super::extract::{Begun, Visitor};
 use super::flash::Said;
-use super::forms::{people, see_other};
+use super::forms::{Submission, people, see_other};
 use super::middleware::security_headers::Nonce;
 use crate::app::relative::UnixMillis;
 use crate::app::{NavItem, Shell, UserNav, render};
@@ -103,6 +104,19 @@ async fn take_in(
 }
 
 impl Page {
+    /// The page that answers a form right away: for what is shown in one answer and kept nowhere.
+    pub async fn after(form: &Submission, nonce: Nonce) -> Result<Self, HttpError> {
+        let (tx, scope) = OrgTx::begin(&form.state.services.pool, &form.caller.access).await?;
+        Ok(Self {
+            state: form.state.clone(),
+            tx,
+            scope,
+            said: Said::default(),
+            origin: form.caller.origin.clone(),
+            nonce: nonce.0,
+        })
+    }
+
     pub fn now(&self) -> UnixMillis {
         millis(self.state.services.clock.now())
     }
