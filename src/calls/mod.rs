@@ -6,8 +6,10 @@
 
 pub mod agents;
 pub mod booking;
+pub mod events;
 pub mod incidents;
 pub mod messages;
+pub mod samples;
 pub mod senders;
 pub mod slots;
 pub mod tools;

@@ -6,7 +6,7 @@
 
 /// The nouns: what follows `/api/` in the addresses of the interface.
 pub const NOUNS: &[&str] =
-    &["agents", "api-keys", "audit", "credentials", "events", "integrations", "sms", "voices"];
+    &["agents", "api-keys", "audit", "credentials", "events", "integrations", "live", "sms", "voices"];
 
 /// What one request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

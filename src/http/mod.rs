@@ -7,10 +7,13 @@
 pub mod api;
 pub mod consent;
 pub mod error;
+pub mod event_test;
 pub mod extract;
 pub mod flash;
 pub mod forms;
+pub mod live;
 pub mod middleware;
+pub mod moment;
 pub mod pages;
 pub mod router;
 pub mod webhooks;

@@ -14,6 +14,7 @@ const PAGES: &[&str] = &[
     "/dashboard/integrations?panel=twilio",
     "/dashboard/agents",
     "/dashboard/events",
+    "/dashboard/events/test",
     "/dashboard/audit",
     "/dashboard/settings",
 ];

@@ -252,6 +252,7 @@ async fn no_page_and_no_answer_of_one_clinic_names_anything_of_another() {
         "/dashboard/integrations?panel=sms",
         "/dashboard/agents",
         "/dashboard/events",
+        "/dashboard/events/test",
         "/dashboard/audit",
         "/dashboard/settings",
     ] {

@@ -8,13 +8,16 @@ use crate::app::components::button::{ButtonLink, Weight};
 use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::components::page_header::PageHeader;
 use crate::app::icons::{Icon, IconName};
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
+use crate::domain::OrgId;
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::readiness::Readiness;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct OverviewView {
+    pub org: OrgId,
     pub now: UnixMillis,
     pub org_name: String,
     /// How a whole call goes, in one sentence and part by part.
@@ -35,7 +38,7 @@ pub struct NextStep {
 
 /// The page.
 pub fn overview_page(view: OverviewView) -> impl IntoView {
-    let OverviewView { now, org_name, readiness, next_steps, mut cards } = view;
+    let OverviewView { org, now, org_name, readiness, next_steps, mut cards } = view;
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
@@ -61,6 +64,8 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
         .collect_view();
     view! {
         <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
+        <LiveRegion topics="status".to_owned() org=org.to_string()>
+        <div data-live-body="">
         <section class="surface readiness" aria-label="Readiness">
             <p class="figure">
                 <strong class="numbers">{format!("{connected} of {total}")}</strong>
@@ -91,6 +96,8 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 view! { <ButtonLink href="/dashboard/integrations" label weight=Weight::Quiet /> }
             })}
         </section>
+        </div>
+        </LiveRegion>
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod credentials;
+pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod keys;
@@ -76,6 +77,10 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(sms::send_test))
         .routes(routes!(sms::show_senders, sms::choose_senders))
         .routes(routes!(events::list))
+        .routes(routes!(events::show))
+        .routes(routes!(events::replay))
+        .routes(routes!(events::recover))
+        .routes(routes!(event_test::send_test))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

@@ -8,6 +8,7 @@
 pub mod agents;
 pub mod connect;
 mod consent;
+pub mod events;
 pub mod integrations;
 pub mod people;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod overview;
@@ -115,8 +116,30 @@ impl Page {
         active: NavItem,
         page: impl FnOnce() -> V,
     ) -> Result<Html<String>, HttpError> {
-        let Self { state, tx, scope, said, nonce } = self;
+        let (tx, frame) = self.split();
         tx.commit().await?;
+        Ok(frame.draw(title, active, page))
+    }
+
+    /// The transaction, for those who end it themselves, and what is drawn around the page.
+    pub fn split(self) -> (OrgTx, Frame) {
+        let Self { state, tx, scope, said, nonce } = self;
+        (tx, Frame { state, scope, said, nonce })
+    }
+}
+
+/// What is drawn around a page whose transaction has ended.
+pub struct Frame {
+    pub state: AppState,
+    pub scope: Scope,
+    said: Said,
+    nonce: String,
+}
+
+impl Frame {
+    /// Draws the page.
+    pub fn draw<V: IntoView>(self, title: &str, active: NavItem, page: impl FnOnce() -> V) -> Html<String> {
+        let Self { state, scope, said, nonce } = self;
         let role = match scope.role {
             ContextRole::Person(role) => role,
             ContextRole::Service => Role::Member,
@@ -138,7 +161,7 @@ impl Page {
             sandbox: state.is_sandbox,
             flash: said.flash(),
         };
-        Ok(Html(render(shell, page)))
+        Html(render(shell, page))
     }
 }
 

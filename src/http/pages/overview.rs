@@ -27,6 +27,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let can_configure = page.can_configure();
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let view = OverviewView {
+        org,
         now: page.now(),
         org_name: page.scope.org_name.clone(),
         readiness: readiness(&cards, &agents, &choice, phone_numbers),
