@@ -22,6 +22,7 @@ pub mod pause;
 pub mod purge;
 pub mod rotation;
 mod save;
+pub mod sheets;
 pub mod signing;
 mod token_error;
 pub mod tokens;

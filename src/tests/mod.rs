@@ -23,6 +23,7 @@ mod events;
 mod flushing;
 mod google;
 mod google_booking;
+mod google_sheets;
 mod google_tokens;
 mod guessing;
 mod headers;
