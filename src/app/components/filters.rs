@@ -44,7 +44,7 @@ pub fn FilterBar(
     }
 }
 
-fn field(field: FilterField) -> impl IntoView {
+fn field(field: FilterField) -> AnyView {
     let FilterField { key, label, value, kind } = field;
     let id = format!("filter-{key}");
     let input = match kind {
@@ -94,4 +94,5 @@ fn field(field: FilterField) -> impl IntoView {
             {input}
         </div>
     }
+    .into_any()
 }

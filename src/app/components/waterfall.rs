@@ -23,7 +23,7 @@ const NARROWEST: u64 = 3;
 
 /// The picture and its table.
 #[component]
-pub fn Waterfall(stages: Vec<TraceStage>) -> impl IntoView {
+pub fn Waterfall(stages: Vec<TraceStage>) -> AnyView {
     let total = stages.iter().map(|stage| stage.offset_us).max().unwrap_or(0).max(1);
     let height = stages.len() * LINE;
     let mut before = 0;
@@ -41,6 +41,7 @@ pub fn Waterfall(stages: Vec<TraceStage>) -> impl IntoView {
                     <text class="waterfall-name" x="8" y=y + 18>{stage.name.clone()}</text>
                 </g>
             }
+            .into_any()
         })
         .collect_view();
     let mut before = 0;
@@ -59,6 +60,7 @@ pub fn Waterfall(stages: Vec<TraceStage>) -> impl IntoView {
                     <td role="cell" class="numbers" data-label="Took"><div>{span(took)}</div></td>
                 </tr>
             }
+            .into_any()
         })
         .collect_view();
     view! {
@@ -86,6 +88,7 @@ pub fn Waterfall(stages: Vec<TraceStage>) -> impl IntoView {
             </figcaption>
         </figure>
     }
+    .into_any()
 }
 
 /// Where the bar of a stage begins, and how wide it is.

@@ -70,55 +70,64 @@ pub fn event_page(view: EventView) -> impl IntoView {
         }
         None => view! { <p class="soft">"An owner or admin can run it again."</p> }.into_any(),
     };
+    let facts = view! {
+        <section class="surface padded" aria-label="Event">
+            <dl class="facts">
+                {fact("Kind", view! { <code>{event.kind.clone()}</code> }.into_any())}
+                {fact("Source", event.source.clone().into_any())}
+                {fact("Status", view! { <Badge meaning text=word /> }.into_any())}
+                {call}
+                {event.summary.clone().map(|text| fact("Summary", text.into_any()))}
+                {fact("Received", view! { <Moment at=event.received_at /> }.into_any())}
+                {processed_at.map(|at| fact("Ended", view! { <Moment at /> }.into_any()))}
+                {(event.attempts > 0).then(|| fact("Attempts", event.attempts.to_string().into_any()))}
+            </dl>
+            {trouble}
+        </section>
+    }
+    .into_any();
+    let way = view! {
+        <section class="section" aria-labelledby="way-title">
+            <header>
+                <h2 id="way-title">"Its way"</h2>
+                <p>"Counted from the first byte of the request."</p>
+            </header>
+            <div class="surface padded"><Waterfall stages=event.trace /></div>
+        </section>
+    }
+    .into_any();
+    let again = view! {
+        <section class="section" aria-labelledby="replay-title">
+            <header>
+                <h2 id="replay-title">"Run again"</h2>
+            </header>
+            <div class="surface padded stack">{replay}</div>
+        </section>
+    }
+    .into_any();
     view! {
         <PageHeader title="Event" lead>
             <ButtonLink href="/dashboard/events" label="All events" weight=Weight::Quiet />
         </PageHeader>
         <LiveRegion topics="events".to_owned() org=org.to_string()>
-            <div data-live-body="">
-                <section class="surface padded" aria-label="Event">
-                    <dl class="facts">
-                        {fact("Kind", view! { <code>{event.kind.clone()}</code> }.into_any())}
-                        {fact("Source", event.source.clone().into_any())}
-                        {fact("Status", view! { <Badge meaning text=word /> }.into_any())}
-                        {call}
-                        {event.summary.clone().map(|text| fact("Summary", text.into_any()))}
-                        {fact("Received", view! { <Moment at=event.received_at /> }.into_any())}
-                        {processed_at.map(|at| fact("Ended", view! { <Moment at /> }.into_any()))}
-                        {(event.attempts > 0).then(|| fact("Attempts", event.attempts.to_string().into_any()))}
-                    </dl>
-                    {trouble}
-                </section>
-                <section class="section" aria-labelledby="way-title">
-                    <header>
-                        <h2 id="way-title">"Its way"</h2>
-                        <p>"Counted from the first byte of the request."</p>
-                    </header>
-                    <div class="surface padded"><Waterfall stages=event.trace /></div>
-                </section>
-                <section class="section" aria-labelledby="replay-title">
-                    <header>
-                        <h2 id="replay-title">"Run again"</h2>
-                    </header>
-                    <div class="surface padded stack">{replay}</div>
-                </section>
-            </div>
+            <div data-live-body="">{facts} {way} {again}</div>
         </LiveRegion>
         {payload_section(payload, id.to_string(), can_configure)}
     }
 }
 
-fn fact(label: &'static str, value: AnyView) -> impl IntoView {
+fn fact(label: &'static str, value: AnyView) -> AnyView {
     view! {
         <div>
             <dt>{label}</dt>
             <dd>{value}</dd>
         </div>
     }
+    .into_any()
 }
 
 /// What went wrong, in words, and what to do.
-fn trouble(status: EventStatus, attempts: u32, error: String) -> impl IntoView {
+fn trouble(status: EventStatus, attempts: u32, error: String) -> AnyView {
     let (headline, fix) = match status {
         EventStatus::Parked => (
             format!("Parked after {attempts} attempts"),
@@ -136,9 +145,10 @@ fn trouble(status: EventStatus, attempts: u32, error: String) -> impl IntoView {
             <p>{fix}</p>
         </div>
     }
+    .into_any()
 }
 
-fn payload_section(payload: PayloadView, id: String, can_configure: bool) -> impl IntoView {
+fn payload_section(payload: PayloadView, id: String, can_configure: bool) -> AnyView {
     let (text, words) = match payload {
         PayloadView::Emptied => {
             (None, "The clinic's retention has emptied what it brought. The rest is kept.")
@@ -188,4 +198,5 @@ fn payload_section(payload: PayloadView, id: String, can_configure: bool) -> imp
             <div class="stack">{more}</div>
         </section>
     }
+    .into_any()
 }

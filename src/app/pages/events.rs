@@ -103,7 +103,8 @@ pub fn events_page(view: EventsView) -> impl IntoView {
         <div data-live-body="">
             {list(events, now, is_filtered)}
         </div>
-    };
+    }
+    .into_any();
     let list = if is_newest {
         view! { <LiveRegion topics="events".to_owned() org=org.to_string()>{list}</LiveRegion> }.into_any()
     } else {
@@ -152,7 +153,7 @@ fn list(events: Vec<EventRow>, now: UnixMillis, is_filtered: bool) -> AnyView {
     .into_any()
 }
 
-fn row(event: EventRow, now: UnixMillis) -> impl IntoView {
+fn row(event: EventRow, now: UnixMillis) -> AnyView {
     let (word, meaning) = event.status.words();
     let attempts = (event.attempts > 1).then(|| {
         view! { <span class="second">{format!("{} attempts", event.attempts)}</span> }
@@ -185,6 +186,7 @@ fn row(event: EventRow, now: UnixMillis) -> impl IntoView {
             <Cell label="Way">{way(event.trace)}</Cell>
         </Row>
     }
+    .into_any()
 }
 
 /// A value as the part of an address behind `=` may hold it.
@@ -232,7 +234,7 @@ fn recover_section(
     org: OrgId,
     can_configure: bool,
     may_ask: Option<String>,
-) -> impl IntoView {
+) -> AnyView {
     let body = if can_configure {
         let is_wrong = form.error.is_some();
         view! {
@@ -275,6 +277,7 @@ fn recover_section(
             <div class="surface padded">{body}</div>
         </section>
     }
+    .into_any()
 }
 
 #[cfg(test)]

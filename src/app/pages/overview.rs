@@ -62,10 +62,7 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
             }
         })
         .collect_view();
-    view! {
-        <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
-        <LiveRegion topics="status".to_owned() org=org.to_string()>
-        <div data-live-body="">
+    let strip = view! {
         <section class="surface readiness" aria-label="Readiness">
             <p class="figure">
                 <strong class="numbers">{format!("{connected} of {total}")}</strong>
@@ -77,7 +74,9 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 {mend}
             </div>
         </section>
-        {steps(next_steps)}
+    }
+    .into_any();
+    let providers = view! {
         <section class="section" aria-labelledby="providers-title">
             <header>
                 <h2 id="providers-title">"Integrations"</h2>
@@ -96,7 +95,13 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 view! { <ButtonLink href="/dashboard/integrations" label weight=Weight::Quiet /> }
             })}
         </section>
-        </div>
+    }
+    .into_any();
+    let steps = steps(next_steps).into_any();
+    view! {
+        <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
+        <LiveRegion topics="status".to_owned() org=org.to_string()>
+            <div data-live-body="">{strip} {steps} {providers}</div>
         </LiveRegion>
     }
 }
