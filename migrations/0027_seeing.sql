@@ -44,10 +44,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Which of those who watch may do so no longer, by their place in the list: the session or key has
--- ended, the person is no member any more or has gone to another clinic, or the clinic is suspended.
--- Unlike the functions that begin a request, it does not count as a use of the session.
+-- ended, the person is no member any more (and no staff with a live grant) or has gone to another clinic,
+-- or the clinic is suspended. Unlike the functions that begin a request, it does not count as a use of
+-- the session. In plpgsql, whose statements are read when it is called: grants of staff come with a later
+-- file.
 create function list_ended_watchers(p_proof bytea[], p_is_key boolean[], p_org uuid[]) returns setof bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
   select w.place
     from unnest(p_proof, p_is_key, p_org) with ordinality as w (proof, is_key, org_id, place)
    where not case when w.is_key then exists (
@@ -57,11 +61,17 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
          else exists (
            select 1 from public.sessions s
              join public.users u on u.id = s.user_id
-             join public.memberships m on m.org_id = s.org_id and m.user_id = s.user_id
              join public.organizations o on o.id = s.org_id
             where s.id_hash = w.proof and s.org_id = w.org_id and u.disabled_at is null
-              and s.expires_at > now() and s.idle_expires_at > now() and o.suspended_at is null)
-         end
+              and s.expires_at > now() and s.idle_expires_at > now() and o.suspended_at is null
+              and (exists (select 1 from public.memberships m
+                            where m.org_id = s.org_id and m.user_id = s.user_id)
+                   or exists (select 1 from public.support_grants g
+                                join public.platform_admins p on p.user_id = g.user_id
+                               where g.org_id = s.org_id and g.user_id = s.user_id
+                                 and g.ended_at is null and g.expires_at > now())))
+         end;
+end
 $$;
 
 do $$

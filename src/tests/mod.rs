@@ -36,6 +36,7 @@ mod live;
 mod messages;
 mod other_account;
 mod phone_numbers;
+mod platform;
 mod pooler;
 mod readiness;
 mod rest;

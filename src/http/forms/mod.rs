@@ -11,6 +11,7 @@ mod consent;
 pub mod events;
 pub mod integrations;
 pub mod people;
+pub mod platform;
 pub mod settings;
 
 use std::collections::BTreeMap;
