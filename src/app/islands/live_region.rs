@@ -104,10 +104,11 @@ mod browser {
             if catch_up {
                 read_soon(region);
             }
-        } else if !is_there && is_listening {
-            if let Some(source) = region.source.take() {
-                source.close();
-            }
+        } else if !is_there
+            && is_listening
+            && let Some(source) = region.source.take()
+        {
+            source.close();
         }
     }
 
