@@ -4,7 +4,6 @@
 //! secret, so nothing on its way can tell it from a real one but the id of its call (`domain::sample`).
 //! A quiet sample reaches nobody outside.
 
-use axum::http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -76,7 +75,7 @@ pub struct Ask {
 pub struct Sample {
     pub call_id: String,
     pub body: Vec<u8>,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: sign::Headers,
 }
 
 /// Why there is no sample.

@@ -12,6 +12,9 @@ use sha2::{Sha256, Sha512};
 
 use super::signature::{Algorithm, Encoding, HmacPlan, Scheme};
 
+/// Headers of a request; the values are not printed.
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
+
 /// The headers that prove a body posted to `url` at `now` (Unix time in seconds), of a secret in its
 /// scheme. None where scheme and secret do not fit.
 pub fn headers(
@@ -21,7 +24,7 @@ pub fn headers(
     url: &str,
     now: i64,
     message_id: &str,
-) -> Option<Vec<(HeaderName, HeaderValue)>> {
+) -> Option<Headers> {
     let header = |name: &str, value: &[u8]| {
         let mut value = HeaderValue::from_bytes(value).ok()?;
         value.set_sensitive(true);

@@ -229,12 +229,7 @@ fn way(trace: Vec<TraceStage>) -> AnyView {
     .into_any()
 }
 
-fn recover_section(
-    form: RecoverForm,
-    org: OrgId,
-    can_configure: bool,
-    may_ask: Option<String>,
-) -> AnyView {
+fn recover_section(form: RecoverForm, org: OrgId, can_configure: bool, may_ask: Option<String>) -> AnyView {
     let body = if can_configure {
         let is_wrong = form.error.is_some();
         view! {
