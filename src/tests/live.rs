@@ -196,3 +196,29 @@ async fn who_does_not_read_is_dropped_and_keeps_nobody_waiting() {
     while nobody.next().await.is_some() {}
     assert_eq!(app.live.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_hear_of_a_clinic_for_as_long_as_their_access_lasts() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    let user = app.person("staff@platform.test").await;
+    let admin = "insert into platform_admins (user_id) values ($1)";
+    sqlx::query(admin).bind(user.0).execute(&app.db.superuser).await.unwrap();
+    let staff = app.browser();
+    let fields = [("email", "staff@platform.test"), ("password", super::support::app::PASSWORD)];
+    assert_eq!(staff.post("/login", &fields).await.status, 303);
+    let access = format!("/api/platform/organizations/{}/access", wire.org);
+    let reason = json!({ "reason": "Ticket 4711: calls are not answered" });
+    assert!(staff.send("POST", &access, Some(reason)).await.status < 300);
+    let entered = "update sessions set org_id = $1 where user_id = $2";
+    sqlx::query(entered).bind(wire.org.0).bind(user.0).execute(&app.db.superuser).await.unwrap();
+    let mut stream = Stream::of(&app, &staff).await;
+    // Longer than it takes until everybody's right is asked for again.
+    for at in 0..5 {
+        assert_eq!(wire.send(&wire.message("hang", &format!("call-{at}"), &json!({}))).await.status, 200);
+        assert!(stream.hears("events").await);
+    }
+    assert!(staff.send("DELETE", &access, None).await.status < 300);
+    while stream.next().await.is_some() {}
+    assert_eq!(app.live.count(), 0);
+}
