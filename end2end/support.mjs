@@ -82,7 +82,7 @@ export async function open(page, path, scripts) {
 
 /** Waits until every island has said that it is awake. */
 export async function awake(page) {
-  const asleep = [".panel-host", ".connect", ".form-help", "[data-live-times]", "[data-chart-tips]"];
+  const asleep = [".panel-host", ".connect", ".form-help", "[data-live-times]", "[data-chart-tips]", ".live-region"];
   await expect(page.locator(asleep.map((island) => `${island}:not([data-hydrated])`).join(", "))).toHaveCount(0);
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::db::keys::{self, KeyCheckRow};
 use crate::db::sealed_source::PgSource;
 use crate::db::{DbError, PgPool, installation, jobs};
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
+use crate::live::Live;
 use crate::providers::ProviderBases;
 use crate::providers::egress::{Egress, EgressOptions, EgressSetupError, HostPort};
 use crate::providers::google::OAuthClient;
@@ -153,11 +155,14 @@ pub struct AppParts {
     pub setup_code: Option<String>,
     pub is_sandbox: bool,
     pub site_dir: std::path::PathBuf,
+    /// Ends what would never end by itself.
+    pub stop: CancellationToken,
 }
 
 /// Makes the state of the router.
 pub fn app(services: Arc<Services>, parts: AppParts) -> Arc<App> {
     Arc::new(App {
+        live: Live::new(services.pool.clone(), parts.stop),
         services,
         passwords: Passwords::new(2),
         assets: assets(&parts.site_dir),

@@ -30,6 +30,7 @@ server_only! {
     http;
     integrations;
     jobs;
+    live;
     providers;
     #[cfg(feature = "sandbox")]
     sandbox;

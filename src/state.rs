@@ -18,6 +18,7 @@ use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::db::PgPool;
 use crate::domain::{IntegrationId, OrgId};
+use crate::live::Live;
 use crate::providers::ProviderBases;
 use crate::providers::egress::Egress;
 use crate::providers::google::{GoogleError, OAuthClient};
@@ -171,6 +172,8 @@ impl Flights {
 pub struct App {
     pub services: Arc<Services>,
     pub passwords: Passwords,
+    /// Who watches a page of this process.
+    pub live: Arc<Live>,
     pub assets: Assets,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,

@@ -16,6 +16,8 @@ const signedIn = [
   `${integrations}?panel=sms`,
   "/dashboard/agents",
   "/dashboard/events",
+  "/dashboard/events?kind=nothing-of-this-kind",
+  "/dashboard/events/test",
   "/dashboard/audit",
   "/dashboard/settings",
   "/dashboard/nothing-here",

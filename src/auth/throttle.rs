@@ -1,4 +1,4 @@
-//! Throttles of sign-in attempts, shared by all processes.
+//! Throttles of sign-in attempts and of test messages, shared by all processes.
 //!
 //! Counted per account and address together, per address, and per account over all addresses. The
 //! last one never locks out an address from which the account signed in before: an attacker must
@@ -21,6 +21,9 @@ const PER_ADDRESS: Limit = Limit { name: "address", hits: 60, seconds: 900.0 };
 /// Fewer than 100 guesses an hour reach an account's hash, from however many addresses.
 const PER_ACCOUNT: Limit = Limit { name: "account", hits: 20, seconds: 900.0 };
 const KNOWN_ADDRESS: Limit = Limit { name: "known", hits: i32::MAX, seconds: 30.0 * 86_400.0 };
+
+/// Test messages that a clinic sends itself.
+const TESTS: Limit = Limit { name: "test", hits: 20, seconds: 60.0 };
 
 /// Whether an attempt may go on to the password's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,11 @@ pub async fn note_success(pool: &PgPool, email: &str, address: &str) -> Result<(
     counters::clear(pool, &key(PER_ACCOUNT_AND_ADDRESS, &[email, address])).await?;
     hit(pool, KNOWN_ADDRESS, &[email, address]).await?;
     Ok(())
+}
+
+/// Counts a test message of a clinic; false where it has sent enough for now.
+pub async fn count_test(pool: &PgPool, org: &str) -> Result<bool, DbError> {
+    hit(pool, TESTS, &[org]).await
 }
 
 async fn hit(pool: &PgPool, limit: Limit, parts: &[&str]) -> Result<bool, DbError> {

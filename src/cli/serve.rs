@@ -219,6 +219,7 @@ async fn serve_web(
             setup_code,
             is_sandbox: config.uses_sandbox(),
             site_dir: config.site_dir.clone(),
+            stop: stop.clone(),
         },
     );
     let router = http::router::router(app).into_make_service_with_connect_info::<SocketAddr>();

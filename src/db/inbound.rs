@@ -131,7 +131,7 @@ pub struct WaitingEvent {
     pub sealed_payload: Option<Vec<u8>>,
     /// Microseconds since it was stored.
     pub waited_us: i64,
-    /// The offset of the last stage of its trace, in microseconds.
+    /// The offset of the last stage before it was stored, in microseconds.
     pub last_us: i64,
 }
 
@@ -140,7 +140,8 @@ pub async fn find_waiting(tx: &mut OrgTx, id: EventId) -> Result<Option<WaitingE
     Ok(sqlx::query_as(
         "select sealed_payload,
                 (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint as waited_us,
-                coalesce((trace -> -1 ->> 'us')::bigint, 0) as last_us
+                coalesce((select max((s ->> 'us')::bigint) from json_array_elements(trace) s
+                           where s ->> 'stage' in ('received', 'verified', 'sealed')), 0) as last_us
            from inbound_events where id = $1 and status = 'received'",
     )
     .bind(id.0)
@@ -173,17 +174,6 @@ pub struct EventRow {
     pub error: Option<String>,
     pub received_at: OffsetDateTime,
     pub processed_at: Option<OffsetDateTime>,
-}
-
-/// The newest events of the organization.
-pub async fn list(tx: &mut OrgTx, limit: i64) -> Result<Vec<EventRow>, DbError> {
-    Ok(sqlx::query_as(
-        "select id, source, kind, call_id, status, summary, trace, attempts, error, received_at, processed_at
-           from inbound_events order by id desc limit $1",
-    )
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?)
 }
 
 /// Ends an event; `stages` are added to its trace. Nothing happens where it was ended before.

@@ -18,6 +18,7 @@ pub const NOUNS: &[&str] = &[
     "endpoints",
     "events",
     "integrations",
+    "live",
     "messages",
     "notes",
     "phone-numbers",

@@ -17,6 +17,7 @@ pub mod phone;
 pub mod provider;
 pub mod readiness;
 pub mod role;
+pub mod sample;
 
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};
 pub use outcome::{Answer, CapabilityResult, Outcome};

@@ -28,7 +28,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, webhooks, webhooks_twilio, webhooks_whatsapp};
+use super::{api, consent, forms, live, webhooks, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -101,6 +101,11 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/webhooks/deliveries/{id}/replay", post(forms::webhooks::submit_replay_one))
         .route("/dashboard/webhooks/analytics", get(pages::webhooks::analytics::show))
         .route("/dashboard/events", get(pages::events::show))
+        .route("/dashboard/events/test", get(pages::event_test::show).post(forms::events::submit_test))
+        .route("/dashboard/events/recover", post(forms::events::submit_recover))
+        .route("/dashboard/events/{id}", get(pages::events::show_one))
+        .route("/dashboard/events/{id}/replay", post(forms::events::submit_replay))
+        .route("/api/live", get(live::stream))
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))
         .route("/dashboard/settings/profile", post(forms::settings::submit_profile))
@@ -116,26 +121,6 @@ pub fn router(state: AppState) -> Router {
         .layer(CsrfLayer::new())
         .layer(DefaultBodyLimit::max(body_limit::LIMIT))
         .layer(middleware::from_fn(body_limit::refuse_too_large));
-
-    let webhooks = Router::new()
-        .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
-        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
-        .route(
-            "/api/webhooks/whatsapp/{route}",
-            get(webhooks_whatsapp::answer_challenge)
-                .post(webhooks_whatsapp::receive)
-                .fallback(webhooks_whatsapp::only_get_and_post),
-        );
-    let webhooks = webhooks
-        .route(
-            "/api/webhooks/twilio/{route}/inbound",
-            post(webhooks_twilio::receive_inbound).fallback(webhooks::only_post),
-        )
-        .route(
-            "/api/webhooks/twilio/{route}/status",
-            post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
-        );
-    let webhooks = webhook_layer::around(webhooks, &state, webhooks::BODY_LIMIT);
 
     let document = serde_json::to_value(&description).unwrap_or_default();
     let public = Router::new()
@@ -154,7 +139,29 @@ pub fn router(state: AppState) -> Router {
             .layer(CatchPanicLayer::custom(panicked))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
     );
-    webhooks.merge(all_else).with_state(state)
+    webhooks(&state).merge(all_else).with_state(state)
+}
+
+/// The routes that providers post to, with the layers around them.
+pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
+    let routes = Router::new()
+        .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route(
+            "/api/webhooks/whatsapp/{route}",
+            get(webhooks_whatsapp::answer_challenge)
+                .post(webhooks_whatsapp::receive)
+                .fallback(webhooks_whatsapp::only_get_and_post),
+        )
+        .route(
+            "/api/webhooks/twilio/{route}/inbound",
+            post(webhooks_twilio::receive_inbound).fallback(webhooks::only_post),
+        )
+        .route(
+            "/api/webhooks/twilio/{route}/status",
+            post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
+        );
+    webhook_layer::around(routes, state, webhooks::BODY_LIMIT)
 }
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.

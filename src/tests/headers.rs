@@ -16,6 +16,7 @@ const PAGES: &[&str] = &[
     "/dashboard/webhooks?panel=new",
     "/dashboard/webhooks/analytics",
     "/dashboard/events",
+    "/dashboard/events/test",
     "/dashboard/audit",
     "/dashboard/settings",
 ];

@@ -279,6 +279,7 @@ async fn no_page_and_no_answer_of_one_clinic_names_anything_of_another() {
         "/dashboard/webhooks/attempts",
         "/dashboard/webhooks/deliveries",
         "/dashboard/events",
+        "/dashboard/events/test",
         "/dashboard/audit",
         "/dashboard/settings",
     ] {

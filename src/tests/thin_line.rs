@@ -46,7 +46,7 @@ async fn a_clinic_connects_its_own_accounts_and_a_signed_call_is_answered_with_t
         "{status}"
     );
     let page = other.get("/dashboard/events").await.body + &other.get("/dashboard/integrations").await.body;
-    assert!(!page.contains(&sunrise.twilio.numbers[0].number) && !page.contains("end-of-call-report"));
+    assert!(!page.contains(&sunrise.twilio.numbers[0].number) && !page.contains("<code>end-of-call-report"));
     let seen = app.sandbox.requests(ProviderId::Twilio);
     assert!(seen.iter().all(|request| request.account.as_deref() == Some("Sunrise Dental")), "{seen:?}");
 }

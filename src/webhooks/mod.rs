@@ -20,6 +20,8 @@ pub mod outbound;
 pub mod payload;
 pub mod resolver;
 pub mod retry;
+pub mod masked;
+pub mod sign;
 pub mod signature;
 pub mod signing;
 pub mod strict;

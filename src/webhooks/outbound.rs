@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::db::outbound::{self as rows, NewDeliveries, NewOutboundEvent, Subscriber};
 use crate::db::{DbError, OrgTx};
-use crate::domain::OrgId;
+use crate::domain::{OrgId, sample};
 use crate::vault::{Place, Sealed, Vault, VaultError};
 
 /// Something that happened.
@@ -90,7 +90,9 @@ pub async fn emit_but(
     event: &OutboundEvent,
     but: Option<Uuid>,
 ) -> Result<Uuid, OutboundError> {
-    let to = rows::list_subscribers(tx, event.kind, but).await?;
+    // What a quiet test has caused is written down and told to nobody.
+    let is_quiet = event.data["callId"].as_str().is_some_and(sample::is_quiet);
+    let to = if is_quiet { Vec::new() } else { rows::list_subscribers(tx, event.kind, but).await? };
     let payload = Payload::new(event.kind, &event.data, event.metadata.clone(), OffsetDateTime::now_utc());
     let told =
         Told { kind: event.kind, cause: "event", triggered_by: &event.triggered_by, held_seconds: 0.0 };

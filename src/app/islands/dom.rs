@@ -104,3 +104,27 @@ fn hand_on(line: &str, take: &mut impl FnMut(&JsValue)) {
         take(&value);
     }
 }
+
+/// Reads this page again, for the clinic that it was opened for. `None` where it is not to be had: the
+/// server is away, the session has ended, or it is in another clinic.
+pub async fn read_page(org: &str) -> Option<String> {
+    let window = web_sys::window()?;
+    let location = window.location();
+    let query = UrlSearchParams::new_with_str(&location.search().ok()?).ok()?;
+    // A message that was told is not told again.
+    query.delete("said");
+    let text = String::from(query.to_string());
+    let path = location.pathname().ok()?;
+    let address = if text.is_empty() { path } else { format!("{path}?{text}") };
+    let headers = Headers::new().ok()?;
+    headers.set("Accept", "text/html").ok()?;
+    headers.set("X-Organization", org).ok()?;
+    let init = RequestInit::new();
+    init.set_headers(headers.as_ref());
+    let promise = window.fetch_with_str_and_init(&address, &init);
+    let response: Response = JsFuture::from(promise).await.ok()?.dyn_into().ok()?;
+    if !response.ok() || response.redirected() {
+        return None;
+    }
+    JsFuture::from(response.text().ok()?).await.ok()?.as_string()
+}

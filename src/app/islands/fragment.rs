@@ -3,7 +3,7 @@
 //! What arrives here was rendered by `app` and escaped there, came from this page's own address, and
 //! is never put together from parts. Text goes through `set_text_content` instead.
 
-use web_sys::Element;
+use web_sys::{DomParser, Element, SupportedType};
 
 /// Replaces what is inside of an element.
 pub fn fill(element: &Element, html: &str) {
@@ -20,4 +20,11 @@ pub fn fill_from_template(root: &Element, element: &Element, selector: &str) {
     if let Ok(Some(template)) = root.query_selector(selector) {
         fill(element, &template.inner_html());
     }
+}
+
+/// The inside of the element that a selector finds in a page which this server drew.
+pub fn inner_of(page: &str, selector: &str) -> Option<String> {
+    // Parsed apart from the document: no script of it runs, no picture of it is loaded.
+    let parsed = DomParser::new().ok()?.parse_from_string(page, SupportedType::TextHtml).ok()?;
+    Some(parsed.query_selector(selector).ok()??.inner_html())
 }

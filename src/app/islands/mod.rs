@@ -9,6 +9,7 @@ pub mod copy_button;
 pub mod dialog;
 pub mod dismiss;
 pub mod form_help;
+pub mod live_region;
 pub mod relative_time;
 
 #[cfg(feature = "hydrate")]

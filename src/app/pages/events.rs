@@ -1,26 +1,47 @@
-//! What came in from providers, and the way that each event took.
+//! What came in from providers, with its filters, and the way that each event took.
 
 use leptos::prelude::*;
 
 use crate::app::components::badge::Badge;
-use crate::app::components::button::ButtonLink;
+use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::empty::Empty;
+use crate::app::components::filters::{FilterBar, FilterField};
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::{Ago, Moment};
+use crate::app::components::waterfall::{TraceStage, span};
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
-use crate::domain::EventId;
 use crate::domain::card::Meaning;
+use crate::domain::{EventId, OrgId};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct EventsView {
+    pub org: OrgId,
     pub now: UnixMillis,
+    /// In the order in which they are shown, each with what was asked for.
+    pub filters: Vec<FilterField>,
+    /// Something is filtered, so an empty list does not mean that nothing came.
+    pub is_filtered: bool,
     /// Newest first.
     pub events: Vec<EventRow>,
     /// The page before this one in time.
     pub older_href: Option<String>,
+    /// Back to the newest; none where they are shown.
+    pub newest_href: Option<String>,
+    pub recover: RecoverForm,
+    pub can_configure: bool,
+    pub may_ask: Option<String>,
+}
+
+/// The form that gives parked events back to the workers.
+#[derive(Clone, Debug, Default)]
+pub struct RecoverForm {
+    /// As `<input type="datetime-local">` writes it, in UTC.
+    pub since: String,
+    pub error: Option<String>,
 }
 
 /// One inbound event. Holds no transcript and no number in full.
@@ -38,6 +59,8 @@ pub struct EventRow {
     pub received_at: UnixMillis,
     pub error: Option<String>,
     pub trace: Vec<TraceStage>,
+    /// Sent by the clinic itself, to see whether it arrives.
+    pub is_test: bool,
 }
 
 /// How far an event has come.
@@ -50,7 +73,8 @@ pub enum EventStatus {
 }
 
 impl EventStatus {
-    const fn words(self) -> (&'static str, Meaning) {
+    /// The word and its meaning.
+    pub const fn words(self) -> (&'static str, Meaning) {
         match self {
             EventStatus::Received => ("Waiting", Meaning::Unknown),
             EventStatus::Processed => ("Processed", Meaning::Works),
@@ -59,57 +83,95 @@ impl EventStatus {
     }
 }
 
-/// One stage of an event's way.
-#[derive(Clone, Debug)]
-pub struct TraceStage {
-    /// "Signature checked", "Stored", "Answered".
-    pub name: String,
-    /// Microseconds after the request's first byte.
-    pub offset_us: u64,
-    pub note: Option<String>,
-}
-
 /// The page.
 pub fn events_page(view: EventsView) -> impl IntoView {
-    let EventsView { now, events, older_href } = view;
-    let list = if events.is_empty() {
-        view! {
+    let EventsView {
+        org,
+        now,
+        filters,
+        is_filtered,
+        events,
+        older_href,
+        newest_href,
+        recover,
+        can_configure,
+        may_ask,
+    } = view;
+    // Older pages stand still: what is new is not on them.
+    let is_newest = newest_href.is_none();
+    let list = view! {
+        <div data-live-body="">
+            {list(events, now, is_filtered)}
+        </div>
+    }
+    .into_any();
+    let list = if is_newest {
+        view! { <LiveRegion topics="events".to_owned() org=org.to_string()>{list}</LiveRegion> }.into_any()
+    } else {
+        list.into_any()
+    };
+    view! {
+        <PageHeader title="Events" lead="What came in from your providers, newest first.">
+            <ButtonLink href="/dashboard/events/test" label="Send a test event" icon=IconName::Flask />
+        </PageHeader>
+        <FilterBar action="/dashboard/events" label="Filter events" fields=filters is_filtered />
+        {list}
+        <nav class="pager" aria-label="Pages of events">
+            {newest_href.map(|href| view! { <ButtonLink href label="Newest events" weight=Weight::Quiet /> })}
+            {older_href.map(|href| view! { <ButtonLink href label="Older events" /> })}
+        </nav>
+        {recover_section(recover, org, can_configure, may_ask)}
+    }
+}
+
+fn list(events: Vec<EventRow>, now: UnixMillis, is_filtered: bool) -> AnyView {
+    if events.is_empty() && is_filtered {
+        return view! {
+            <Empty
+                icon=IconName::Inbox
+                title="No such events here"
+                text="Nothing that was looked through fits these filters. Take one away, or look further back."
+            />
+        }
+        .into_any();
+    }
+    if events.is_empty() {
+        return view! {
             <Empty
                 icon=IconName::Inbox
                 title="No events yet"
                 text="As soon as Vapi reports a call, it is listed here with every stage and its time."
             />
         }
-        .into_any()
-    } else {
-        view! {
-            <Table caption="Inbound events" columns=vec!["Event", "Call", "Status", "Received", "Way"]>
-                {events.into_iter().map(|event| row(event, now)).collect_view()}
-            </Table>
-        }
-        .into_any()
-    };
-    view! {
-        <PageHeader title="Events" lead="What came in from your providers, newest first." />
-        {list}
-        {older_href.map(|href| view! { <p><ButtonLink href label="Older events" /></p> })}
+        .into_any();
     }
+    view! {
+        <Table caption="Inbound events" columns=vec!["Event", "Call", "Status", "Received", "Way"]>
+            {events.into_iter().map(|event| row(event, now)).collect_view()}
+        </Table>
+    }
+    .into_any()
 }
 
-fn row(event: EventRow, now: UnixMillis) -> impl IntoView {
+fn row(event: EventRow, now: UnixMillis) -> AnyView {
     let (word, meaning) = event.status.words();
     let attempts = (event.attempts > 1).then(|| {
         view! { <span class="second">{format!("{} attempts", event.attempts)}</span> }
     });
     let call = match event.call_id {
-        Some(id) => view! { <code>{id}</code> }.into_any(),
+        Some(id) => {
+            let href = format!("/dashboard/events?call={}", query_value(&id));
+            view! { <a href=href><code>{id}</code></a> }.into_any()
+        }
         None => view! { <span class="soft">"none"</span> }.into_any(),
     };
+    let test = event.is_test.then(|| view! { <Badge meaning=Meaning::Unknown text="Test" /> });
     view! {
         <Row id=event.id.to_string()>
             <RowHead>
-                <code>{event.kind}</code>
+                <a href=format!("/dashboard/events/{}", event.id)><code>{event.kind}</code></a>
                 <span class="second">{event.summary.unwrap_or(event.source)}</span>
+                {test}
             </RowHead>
             <Cell label="Call">{call}</Cell>
             <Cell label="Status">
@@ -124,6 +186,20 @@ fn row(event: EventRow, now: UnixMillis) -> impl IntoView {
             <Cell label="Way">{way(event.trace)}</Cell>
         </Row>
     }
+    .into_any()
+}
+
+/// A value as the part of an address behind `=` may hold it.
+pub fn query_value(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 fn way(trace: Vec<TraceStage>) -> AnyView {
@@ -153,23 +229,59 @@ fn way(trace: Vec<TraceStage>) -> AnyView {
     .into_any()
 }
 
-/// `340 µs`, `12.4 ms`, `1.30 s`.
-fn span(microseconds: u64) -> String {
-    match microseconds {
-        0..=999 => format!("{microseconds} µs"),
-        1_000..=999_999 => format!("{}.{} ms", microseconds / 1_000, microseconds % 1_000 / 100),
-        _ => format!("{}.{:02} s", microseconds / 1_000_000, microseconds % 1_000_000 / 10_000),
+fn recover_section(form: RecoverForm, org: OrgId, can_configure: bool, may_ask: Option<String>) -> AnyView {
+    let body = if can_configure {
+        let is_wrong = form.error.is_some();
+        view! {
+            <form class="stack" method="post" action="/dashboard/events/recover">
+                <OrgField org />
+                <div class="field">
+                    <label for="recover-since">"Everything parked since (UTC)"</label>
+                    <input
+                        class="input"
+                        id="recover-since"
+                        name="since"
+                        type="datetime-local"
+                        required=true
+                        value=form.since
+                        aria-describedby="recover-since-help recover-since-error"
+                        aria-invalid=is_wrong.then_some("true")
+                    />
+                    <p class="field-error" id="recover-since-error" hidden=!is_wrong>
+                        <span>{form.error.unwrap_or_default()}</span>
+                    </p>
+                    <p class="field-help" id="recover-since-help">
+                        <span>
+                            "Use it once what parked them is mended. Each event has its effect once. What was answered while the caller waited stays parked: running it again could send or book twice."
+                        </span>
+                    </p>
+                </div>
+                <div><Submit label="Work on them again" icon=IconName::Refresh /></div>
+            </form>
+        }
+        .into_any()
+    } else {
+        view! { <AskSomeone may_ask /> }.into_any()
+    };
+    view! {
+        <section class="section" aria-labelledby="recover-title" id="recover">
+            <header>
+                <h2 id="recover-title">"Recover parked events"</h2>
+                <p>"An event that failed again and again is parked until somebody looks."</p>
+            </header>
+            <div class="surface padded">{body}</div>
+        </section>
     }
+    .into_any()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::span;
+    use super::query_value;
 
     #[test]
-    fn spans_are_read_in_their_own_unit() {
-        assert_eq!(span(340), "340 µs");
-        assert_eq!(span(12_449), "12.4 ms");
-        assert_eq!(span(1_304_000), "1.30 s");
+    fn what_a_provider_wrote_stays_inside_of_its_value() {
+        assert_eq!(query_value("a b&c=d#é"), "a%20b%26c%3Dd%23%C3%A9");
+        assert_eq!(query_value("c0ffee00-0000"), "c0ffee00-0000");
     }
 }

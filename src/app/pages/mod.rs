@@ -11,6 +11,8 @@ pub mod connect_panel;
 pub mod consent_panel;
 pub mod disconnect_panel;
 pub mod error;
+pub mod event;
+pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod login;

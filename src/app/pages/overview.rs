@@ -9,6 +9,7 @@ use crate::app::components::card::{CardView, ProofLine, mark_href};
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::time::Ago;
 use crate::app::icons::{Icon, IconName};
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 use crate::domain::card::{CardState, Meaning};
@@ -17,8 +18,8 @@ use crate::domain::readiness::Readiness;
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct OverviewView {
-    pub now: UnixMillis,
     pub org: OrgId,
+    pub now: UnixMillis,
     pub can_configure: bool,
     pub org_name: String,
     /// How a whole call goes, in one sentence and part by part.
@@ -79,8 +80,7 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
             }
         })
         .collect_view();
-    view! {
-        <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
+    let strip = view! {
         <section class="surface readiness" aria-label="Readiness">
             <p class="figure">
                 <strong class="numbers">{format!("{connected} of {total}")}</strong>
@@ -92,8 +92,10 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 {mend}
             </div>
         </section>
-        {incident_list(incidents, org, can_configure, now)}
-        {steps(next_steps)}
+    }
+    .into_any();
+    let incidents = incident_list(incidents, org, can_configure, now);
+    let providers = view! {
         <section class="section" aria-labelledby="providers-title">
             <header>
                 <h2 id="providers-title">"Integrations"</h2>
@@ -112,6 +114,14 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
                 view! { <ButtonLink href="/dashboard/integrations" label weight=Weight::Quiet /> }
             })}
         </section>
+    }
+    .into_any();
+    let steps = steps(next_steps).into_any();
+    view! {
+        <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
+        <LiveRegion topics="status".to_owned() org=org.to_string()>
+            <div data-live-body="">{strip} {incidents} {steps} {providers}</div>
+        </LiveRegion>
     }
 }
 

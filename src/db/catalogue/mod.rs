@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 36] = [
+pub const GATE_FUNCTIONS: [&str; 38] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -75,6 +75,8 @@ pub const GATE_FUNCTIONS: [&str; 36] = [
     "touch_assistants",
     "touch_integrations",
     "list_audit_heads",
+    "list_ended_watchers",
+    "list_live_marks",
     "list_clinics_for_staff",
     "list_ended_secrets",
     "list_open_appointments",

@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod endpoints;
 pub mod event_kinds;
+pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod keys;
@@ -118,6 +119,10 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(deliveries::replay))
         .routes(routes!(events::list))
         .routes(routes!(analytics::webhooks))
+        .routes(routes!(events::show))
+        .routes(routes!(events::replay))
+        .routes(routes!(events::recover))
+        .routes(routes!(event_test::send_test))
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod appointments;
 pub mod audit;
 pub mod calls;
+pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod messages;
@@ -146,8 +147,30 @@ impl Page {
         active: NavItem,
         page: impl FnOnce() -> V,
     ) -> Result<Html<String>, HttpError> {
-        let Self { state, tx, scope, said, nonce, .. } = self;
+        let (tx, frame) = self.split();
         tx.commit().await?;
+        Ok(frame.draw(title, active, page))
+    }
+
+    /// The transaction, for those who end it themselves, and what is drawn around the page.
+    pub fn split(self) -> (OrgTx, Frame) {
+        let Self { state, tx, scope, said, nonce, .. } = self;
+        (tx, Frame { state, scope, said, nonce })
+    }
+}
+
+/// What is drawn around a page whose transaction has ended.
+pub struct Frame {
+    pub state: AppState,
+    pub scope: Scope,
+    said: Said,
+    nonce: String,
+}
+
+impl Frame {
+    /// Draws the page.
+    pub fn draw<V: IntoView>(self, title: &str, active: NavItem, page: impl FnOnce() -> V) -> Html<String> {
+        let Self { state, scope, said, nonce } = self;
         let shell = Shell {
             title: title.to_owned(),
             nonce,
@@ -166,7 +189,7 @@ impl Page {
             sandbox: state.is_sandbox,
             flash: said.flash(),
         };
-        Ok(Html(render(shell, page)))
+        Html(render(shell, page))
     }
 }
 

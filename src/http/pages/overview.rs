@@ -30,8 +30,8 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let open = incidents::list_open(&mut page.tx).await?;
     let view = OverviewView {
-        now: page.now(),
         org,
+        now: page.now(),
         can_configure,
         org_name: page.scope.org_name.clone(),
         incidents: open.iter().map(incident).collect(),

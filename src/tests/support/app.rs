@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use voxanne::assemble::{self, AppParts, Parts};
 use voxanne::auth::accounts::{self, NewUser};
@@ -16,6 +17,7 @@ use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
 use voxanne::integrations::onboard;
+use voxanne::live::Live;
 use voxanne::providers::google::OAuthClient;
 use voxanne::sandbox::{DEMO_GOOGLE_CLIENT, Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
 use voxanne::state::Services;
@@ -38,6 +40,9 @@ pub struct TestApp {
     pub services: Arc<Services>,
     pub clock: Clock,
     pub key: String,
+    pub live: Arc<Live>,
+    /// Asks the process to stop.
+    pub stop: CancellationToken,
 }
 
 /// What a server of a test may be told beside the usual.
@@ -152,6 +157,7 @@ impl TestApp {
         })
         .await
         .unwrap();
+        let stop = CancellationToken::new();
         let app = assemble::app(
             services.clone(),
             AppParts {
@@ -161,12 +167,23 @@ impl TestApp {
                 setup_code: Some("the-code".to_owned()),
                 is_sandbox: true,
                 site_dir: setting.site_dir.unwrap_or_else(|| "target/site".into()),
+                stop: stop.clone(),
             },
         );
         let router =
             voxanne::http::router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url: format!("http://{address}"), db, sandbox, services, clock, key: key.to_owned() }
+        let live = app.live.clone();
+        Self {
+            url: format!("http://{address}"),
+            db,
+            sandbox,
+            services,
+            clock,
+            key: key.to_owned(),
+            live,
+            stop,
+        }
     }
 
     /// Another server over the same database, with a pool and a clock of its own and the same

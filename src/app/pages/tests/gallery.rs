@@ -14,6 +14,8 @@ use crate::app::pages::calls::{CallsView, calls_page};
 use crate::app::pages::connect_panel::ConnectPanelView;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::error::{ErrorPage, error_page};
+use crate::app::pages::event::event_page;
+use crate::app::pages::event_test::event_test_page;
 use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
@@ -116,6 +118,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         }
     }
     let overview = OverviewView {
+        org: org(),
         now: NOW,
         org_name: text.to_owned(),
         readiness: Readiness::of(&ReadinessFacts {
@@ -208,11 +211,6 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             .collect(),
         older_href: Some("/dashboard/audit?before=1".to_owned()),
     };
-    let events = EventsView {
-        now: NOW,
-        events: vec![event("end-of-call-report", EventStatus::Processed), event(text, EventStatus::Parked)],
-        older_href: None,
-    };
     let mut pages = vec![
         (
             "login",
@@ -299,12 +297,33 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ),
         ("messages", render(shell("Messages", NavItem::Messages), || messages_page(messages(text)))),
         ("messages-empty", render(shell("Messages", NavItem::Messages), || messages_page(no_messages()))),
-        ("events", render(shell("Events", NavItem::Events), || events_page(events))),
+        ("events", render(shell("Events", NavItem::Events), || events_page(events(text, true)))),
         (
             "events-empty",
             render(shell("Events", NavItem::Events), || {
-                events_page(EventsView { now: NOW, events: Vec::new(), older_href: None })
+                events_page(EventsView {
+                    is_filtered: false,
+                    newest_href: Some("/dashboard/events".to_owned()),
+                    events: Vec::new(),
+                    ..events(text, false)
+                })
             }),
+        ),
+        (
+            "event-test",
+            render(shell("Test event", NavItem::Events), || event_test_page(event_test(text, true))),
+        ),
+        (
+            "event-test-member",
+            render(shell("Test event", NavItem::Events), || event_test_page(event_test(text, false))),
+        ),
+        (
+            "event",
+            render(shell("Event", NavItem::Events), || event_page(one_event(text, EventStatus::Processed))),
+        ),
+        (
+            "event-parked",
+            render(shell("Event", NavItem::Events), || event_page(one_event(text, EventStatus::Parked))),
         ),
         ("audit", render(shell("Audit", NavItem::Audit), || audit_page(audit))),
     ];

@@ -1,0 +1,100 @@
+//! The test tool: a clinic's own signed samples, through the route of all webhooks.
+
+use serde_json::json;
+use voxanne::calls::samples::KINDS;
+use voxanne::domain::Role;
+use voxanne::jobs;
+
+use super::support::app::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_of_every_type_is_verified_stored_and_answered_by_the_webhooks_own_route() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    for (kind, _) in KINDS {
+        sqlx::query("delete from rate_counters").execute(&app.db.superuser).await.unwrap();
+        let answer = owner.send("POST", "/api/events/test", Some(json!({ "kind": kind }))).await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+        let tested = answer.json();
+        assert_eq!((tested["status"].as_u64(), tested["event"]["kind"].as_str()), (Some(200), Some(*kind)));
+        assert_eq!(tested["event"]["isTest"], true);
+        let stages: Vec<&str> = tested["event"]["trace"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s["stage"].as_str().unwrap())
+            .collect();
+        assert_eq!(stages[..3], ["received", "verified", "sealed"], "{kind}");
+        if *kind == "tool-calls" {
+            assert!(tested["answer"].as_str().unwrap().contains("nothing was done"), "{tested}");
+        }
+        if *kind == "assistant-request" {
+            assert!(tested["answer"].as_str().unwrap().contains("assistantId"), "{tested}");
+        }
+    }
+    jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    let parked = "select count(*) from inbound_events where org_id = $1 and status = 'parked'";
+    assert_eq!(app.count(parked, clinic.org).await, 0);
+    assert!(app.sandbox.phone_log().is_empty(), "a quiet test reaches nobody outside");
+    let deliveries = "select count(*) from deliveries where org_id = $1";
+    assert_eq!(app.count(deliveries, clinic.org).await, 0);
+    assert_eq!(app.recorded(clinic.org, "event.tested", "success").await, KINDS.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_in_earnest_does_what_a_real_message_does() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let body = json!({ "kind": "tool-calls", "loud": true, "number": "+1 555 010 0177" });
+    let answer = owner.send("POST", "/api/events/test", Some(body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let sent = app.sandbox.phone_log();
+    assert_eq!(sent.len(), 1, "{}", answer.body);
+    assert_eq!(sent[0].to, "+15550100177");
+    let without =
+        owner.send("POST", "/api/events/test", Some(json!({ "kind": "tool-calls", "loud": true }))).await;
+    assert_eq!(without.status, 422);
+
+    // In the dashboard the next page is the event with its stages.
+    let org = clinic.org.to_string();
+    let answer = owner.post("/dashboard/events/test", &[("org", &org), ("kind", "end-of-call-report")]).await;
+    assert_eq!(answer.status, 303);
+    let page = owner.get(answer.location()).await.body;
+    for part in
+        ["end-of-call-report was verified, stored and answered with 200", "Stages as a table", "verified"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let answer = owner.post("/dashboard/events/test", &[("org", &org), ("kind", "nonsense")]).await;
+    assert!(owner.get(answer.location()).await.body.contains("Choose a type of message"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_are_for_owners_and_admins_of_a_connected_clinic_and_a_few_a_minute() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let member = app.sign_in(&clinic.email(Role::Member)).await;
+    let ask = || Some(json!({ "kind": "hang" }));
+    assert_eq!(member.send("POST", "/api/events/test", ask()).await.status, 403);
+    assert_eq!(app.recorded(clinic.org, "event.tested", "denied").await, 1);
+    assert!(!member.get("/dashboard/events/test").await.body.contains("<select"));
+    let fresh = app.clinic("Harbor Clinic").await;
+    let stranger = app.sign_in(&fresh.email(Role::Owner)).await;
+    let answer = stranger.send("POST", "/api/events/test", ask()).await;
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("not_connected")));
+    let mut statuses = Vec::new();
+    for _ in 0..21 {
+        statuses.push(owner.send("POST", "/api/events/test", ask()).await.status);
+    }
+    assert_eq!((statuses[19], statuses[20]), (200, 429), "{statuses:?}");
+    let answer = owner.send("POST", "/api/events/test", ask()).await;
+    assert_eq!(
+        (answer.header("retry-after"), answer.json()["code"].as_str()),
+        ("60", Some("too_many_tests"))
+    );
+    assert_eq!(
+        stranger.send("POST", "/api/events/test", ask()).await.status,
+        409,
+        "another clinic's counter"
+    );
+}

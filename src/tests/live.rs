@@ -1,0 +1,224 @@
+//! Pages that hear of changes: of their own clinic, at once, for as long as they may.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE};
+use serde_json::{Value, json};
+use voxanne::domain::{ProviderId, Role};
+use voxanne::live::{MOST_PER_CLINIC, Proof};
+use voxanne::sandbox::Fault;
+
+use super::support::app::{Browser, TestApp};
+use super::support::wire::Wire;
+
+/// One open stream.
+struct Stream {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Stream {
+    async fn open(app: &TestApp, name: reqwest::header::HeaderName, value: &str) -> Self {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.get(format!("{}/api/live", app.url)).header(ACCEPT, "text/event-stream");
+        let response = request.header(name, value).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut stream = Self { response, text: String::new() };
+        assert_eq!(stream.next().await.unwrap().0, "hello");
+        stream
+    }
+
+    async fn of(app: &TestApp, browser: &Browser) -> Self {
+        Self::open(app, COOKIE, &browser.cookie().unwrap()).await
+    }
+
+    /// The next event with its data; none at the end of the stream.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                let field = |name: &str| {
+                    block.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
+                };
+                let Some(event) = field("event:") else { continue };
+                return Some((event, serde_json::from_str(&field("data:").unwrap()).unwrap()));
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(40), self.response.chunk()).await.unwrap();
+            match chunk {
+                Ok(Some(bytes)) => self.text.push_str(std::str::from_utf8(&bytes).unwrap()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Waits until a topic is named.
+    async fn hears(&mut self, topic: &str) -> bool {
+        let hears = async {
+            while let Some((event, data)) = self.next().await {
+                if event == "change" && data["topics"].as_array().unwrap().contains(&json!(topic)) {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::time::timeout(Duration::from_secs(30), hears).await.unwrap()
+    }
+
+    /// Whether something is told within a time.
+    async fn is_told_within(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.next()).await.is_ok()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_browsers_hear_of_their_own_clinic_within_about_a_second_and_of_no_other() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    let other = app.clinic("Harbor Clinic").await;
+    let neighbour = app.sign_in(&other.email(Role::Owner)).await;
+    let people = ["first@sunrise.example", "second@sunrise.example"];
+    let mut streams = Vec::new();
+    for person in people {
+        let user = app.person(person).await;
+        voxanne::integrations::onboard::add_member(&app.services, wire.org, user, Role::Member)
+            .await
+            .unwrap();
+        streams.push(Stream::of(&app, &app.sign_in(person).await).await);
+    }
+    let mut foreign = Stream::of(&app, &neighbour).await;
+    // Past the first look, which takes what is there for known.
+    assert_eq!(wire.send(&wire.message("hang", "before", &json!({}))).await.status, 200);
+    for stream in &mut streams {
+        assert!(stream.hears("events").await);
+    }
+    let mut slowest = Duration::ZERO;
+    for at in 0..3 {
+        let sent = Instant::now();
+        assert_eq!(wire.send(&wire.message("hang", &format!("call-{at}"), &json!({}))).await.status, 200);
+        for stream in &mut streams {
+            assert!(stream.hears("events").await);
+        }
+        slowest = slowest.max(sent.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    assert!(!foreign.is_told_within(Duration::from_millis(1500)).await, "it heard of another clinic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_changes_is_told_and_an_event_that_ends_late_too() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let mut stream = Stream::of(&app, &owner).await;
+    app.sandbox.faults().set(ProviderId::Twilio, Fault::None);
+    assert_eq!(owner.send("POST", "/api/integrations/twilio/verify", None).await.status, 200);
+    assert!(stream.hears("status").await);
+
+    let (_, assistant) = app.assistants(&clinic)[0];
+    let scheme = voxanne::webhooks::signature::Scheme::Hmac(voxanne::webhooks::signature::HmacPlan::ours());
+    let wire = Wire::tap(&app, clinic.org, assistant, scheme).await;
+    assert_eq!(wire.send(&wire.report("call")).await.status, 200);
+    assert!(stream.hears("events").await);
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    assert!(stream.hears("events").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_membership_the_session_and_the_key() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let member = app.sign_in(&clinic.email(Role::Member)).await;
+    let admin = app.sign_in(&clinic.email(Role::Admin)).await;
+    let made =
+        owner.send("POST", "/api/api-keys", Some(json!({ "name": "Wall", "role": "member" }))).await.json();
+    let (key, key_id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+
+    let mut kept = Stream::of(&app, &owner).await;
+    let mut removed = Stream::of(&app, &member).await;
+    let mut left = Stream::of(&app, &admin).await;
+    let mut revoked = Stream::open(&app, AUTHORIZATION, &format!("Bearer {key}")).await;
+    assert_eq!(app.live.count(), 4);
+    let deleted =
+        app.meddle("delete from memberships where org_id = $1 and role = 'member'", clinic.org).await;
+    assert_eq!(deleted, 1);
+    assert_eq!(admin.post("/logout", &[("org", &clinic.org.to_string())]).await.status, 303);
+    assert!(owner.send("DELETE", &format!("/api/api-keys/{key_id}"), None).await.status < 300);
+    let ended = Instant::now();
+    for stream in [&mut removed, &mut left, &mut revoked] {
+        while stream.next().await.is_some() {}
+    }
+    assert!(ended.elapsed() < Duration::from_secs(15), "{:?}", ended.elapsed());
+    assert!(!kept.is_told_within(Duration::from_millis(200)).await);
+    assert_eq!(app.live.count(), 1);
+    // Nobody gets in who could not read the page.
+    assert_eq!(app.browser().send("GET", "/api/live", None).await.status, 401);
+    let foreign = [("x-organization", "01890000-0000-7000-8000-000000000000")];
+    assert_eq!(owner.send_with("GET", "/api/live", None, &foreign).await.status, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_bounded_nobody_looks_while_nobody_watches_and_a_stop_ends_them_at_once() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let mut stream = Stream::of(&app, &owner).await;
+    let more: Vec<_> = (1..MOST_PER_CLINIC).map(|_| app.live.watch(clinic.org, None).unwrap()).collect();
+    let answer = owner.send("GET", "/api/live", None).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "30"), "{}", answer.body);
+    drop(more);
+    assert_eq!(app.live.count(), 1);
+    let asked = Instant::now();
+    app.stop.cancel();
+    assert!(stream.next().await.is_none());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(owner.send("GET", "/api/live", None).await.status, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_is_dropped_and_keeps_nobody_waiting() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    let slow = app.live.watch(wire.org, None).unwrap();
+    let mut quick = app.live.watch(wire.org, None).unwrap();
+    let begun = Instant::now();
+    let mut at = 0;
+    while app.live.count() == 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        at += 1;
+        assert_eq!(wire.send(&wire.message("hang", &format!("call-{at}"), &json!({}))).await.status, 200);
+        assert!(quick.next().await.is_some());
+    }
+    assert_eq!(app.live.count(), 1);
+    drop(slow);
+    // A session that never was is noticed as well.
+    let mut nobody = app.live.watch(wire.org, Some(Proof::Session([7; 32]))).unwrap();
+    while nobody.next().await.is_some() {}
+    assert_eq!(app.live.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_hear_of_a_clinic_for_as_long_as_their_access_lasts() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    let user = app.person("staff@platform.test").await;
+    let admin = "insert into platform_admins (user_id) values ($1)";
+    sqlx::query(admin).bind(user.0).execute(&app.db.superuser).await.unwrap();
+    let staff = app.browser();
+    let fields = [("email", "staff@platform.test"), ("password", super::support::app::PASSWORD)];
+    assert_eq!(staff.post("/login", &fields).await.status, 303);
+    let access = format!("/api/platform/organizations/{}/access", wire.org);
+    let reason = json!({ "reason": "Ticket 4711: calls are not answered" });
+    assert!(staff.send("POST", &access, Some(reason)).await.status < 300);
+    let entered = "update sessions set org_id = $1 where user_id = $2";
+    sqlx::query(entered).bind(wire.org.0).bind(user.0).execute(&app.db.superuser).await.unwrap();
+    let mut stream = Stream::of(&app, &staff).await;
+    // Longer than it takes until everybody's right is asked for again.
+    for at in 0..5 {
+        assert_eq!(wire.send(&wire.message("hang", &format!("call-{at}"), &json!({}))).await.status, 200);
+        assert!(stream.hears("events").await);
+    }
+    assert!(staff.send("DELETE", &access, None).await.status < 300);
+    while stream.next().await.is_some() {}
+    assert_eq!(app.live.count(), 0);
+}
