@@ -337,7 +337,7 @@ async fn counts_by_the_hour_are_exact() {
     assert_eq!(differ, 0, "each attempt is in one bucket");
     let differ = number(
         app,
-        "select count(*) from endpoints e where (attempts_total, attempts_succeeded, attempts_failed) is distinct from (
+        "select count(*) from endpoints e where (attempts_total, attempts_succeeded, attempts_failed) <> (
            select count(*), count(*) filter (where outcome = 'succeeded'), count(*) filter (where outcome <> 'succeeded')
              from delivery_attempts a where a.endpoint_id = e.id)",
     )
