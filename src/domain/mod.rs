@@ -4,6 +4,7 @@
 //! be tested with nothing but its inputs. Parsing happens at the edge, in the `parse` functions.
 
 pub mod access_scope;
+pub mod account;
 pub mod card;
 pub mod ids;
 pub mod mask;
@@ -14,6 +15,7 @@ pub mod provider;
 pub mod readiness;
 pub mod role;
 
+pub use account::{Account, AccountLabel};
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};
 pub use outcome::{Answer, CapabilityResult, Outcome};
 pub use provider::ProviderId;

@@ -19,6 +19,7 @@ pub mod grant;
 pub mod incidents;
 pub mod onboard;
 pub mod pause;
+pub mod primary;
 pub mod purge;
 pub mod rotation;
 mod save;

@@ -68,6 +68,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(lifecycle::pause))
         .routes(routes!(lifecycle::resume))
         .routes(routes!(lifecycle::purge))
+        .routes(routes!(lifecycle::make_primary))
         .routes(routes!(credentials::list))
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))

@@ -56,6 +56,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         reference: Some("0197a2c4".to_owned()),
     };
     let disconnect = DisconnectPanelView {
+        account: None,
         org: org(),
         provider: ProviderId::Twilio,
         name: "Twilio",
