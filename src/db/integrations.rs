@@ -286,6 +286,15 @@ pub async fn pin_identity(tx: &mut OrgTx, id: IntegrationId, identity: &str) -> 
     Ok(())
 }
 
+/// Notes that the assistants were just found, or made, as they should be.
+pub async fn mark_ensured(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
+    sqlx::query("update org_integrations set ensured_at = now() where id = $1")
+        .bind(id.0)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Says something on the card, or takes back what was said.
 pub async fn set_notice(tx: &mut OrgTx, id: IntegrationId, notice: Option<&str>) -> Result<(), DbError> {
     sqlx::query(

@@ -21,7 +21,8 @@ impl AccountLabel {
     /// What a label is, as a sentence.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let label = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '&' | '(' | ')' | '\'');
+        let is_plain =
+            |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '&' | '(' | ')' | '\'');
         if label.is_empty() || label.chars().count() > MOST_OF_A_LABEL {
             return Err("A name for an account has 1 to 60 characters.");
         }

@@ -70,6 +70,7 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))
         .route("/dashboard/settings/profile", post(forms::settings::submit_profile))
+        .route("/dashboard/settings/retention", post(forms::settings::submit_retention))
         .route("/dashboard/settings/senders", post(forms::settings::submit_senders))
         .merge(api_routes)
         .layer(session_layer(&state))

@@ -9,9 +9,9 @@ use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
 use crate::db::integrations::{self, Findings, LockedIntegration};
 use crate::db::{OrgTx, changes, fresh_id, jobs, webhook_secrets};
+use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::card::Verification;
 use crate::domain::provider::ProviderSpec;
-use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::{Account, CredentialId, IntegrationId, OrgId, Outcome, ProviderId};
 use crate::providers::{TestReport, catalogue};
 use crate::state::Services;
@@ -207,7 +207,9 @@ pub async fn save_draft(
     credentials::delete_drafts(&mut tx, replaces).await?;
     form.insert(&mut tx, caller, card.id, &json!(report), true).await?;
     let outcome = report.map_or("invalid", |report| report.outcome.as_str());
-    caller.record(&mut tx, services, "integration.tested", &account.target(), Ended::Failure, outcome).await?;
+    caller
+        .record(&mut tx, services, "integration.tested", &account.target(), Ended::Failure, outcome)
+        .await?;
     tx.commit().await?;
     Ok(form.id)
 }

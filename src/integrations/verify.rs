@@ -23,9 +23,8 @@ pub async fn verify(
     let provider = account.provider;
     let mut tx = caller.begin(services).await?;
     // No lock: a member may not take one, and what is found is recorded only for this version.
-    let card = integrations::find_id(&mut tx, &account)
-        .await?
-        .ok_or(IntegrationError::NotConnected(provider))?;
+    let card =
+        integrations::find_id(&mut tx, &account).await?.ok_or(IntegrationError::NotConnected(provider))?;
     let row =
         credentials::find_active(&mut tx, card).await?.ok_or(IntegrationError::NotConnected(provider))?;
     tx.commit().await?;
@@ -85,10 +84,8 @@ pub async fn restore(
     let mut tx = caller.begin(services).await?;
     let rows = integrations::list(&mut tx, services.restore_days).await?;
     let wanted_card = integrations::find_id(&mut tx, &account).await?;
-    let card = rows
-        .into_iter()
-        .find(|row| Some(row.id) == wanted_card)
-        .ok_or(IntegrationError::NothingToRestore)?;
+    let card =
+        rows.into_iter().find(|row| Some(row.id) == wanted_card).ok_or(IntegrationError::NothingToRestore)?;
     let wanted =
         credential.or(card.restorable_id.map(CredentialId)).ok_or(IntegrationError::NothingToRestore)?;
     let row = credentials::find_restorable(&mut tx, wanted, services.restore_days)

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::audit::{self, Ended, Entry, Origin};
 use crate::db::overdue::{self, Overdue};
-use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, messages, sessions};
+use crate::db::{self, DbError, OrgTx, changes, counters, credentials, inbound, jobs, messages, sessions};
 use crate::domain::OrgId;
+use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
 
@@ -22,6 +23,10 @@ use crate::state::Services;
 const BATCH: u64 = 500;
 /// Clinics that are named at a time.
 const CLINICS: i32 = 200;
+/// How often assistants at Vapi are looked after although nobody has changed anything here.
+const ENSURE_HOURS: i32 = 24;
+/// How long counts of what machines did are kept.
+const COUNT_DAYS: i32 = 90;
 
 /// Parks what is stuck and removes what has expired. Public so that tests can run it when they
 /// choose, as the others here.
@@ -31,16 +36,18 @@ pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
     parked.and(purged)
 }
 
-/// Empties what was kept long enough, deletes ended webhook credentials at Vapi, forgets old rows of
-/// the platform.
+/// Empties what was kept long enough, deletes ended webhook credentials at Vapi, has assistants looked
+/// after that nobody asked about for a day, forgets old counts and rows of the platform.
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
+    let looked_after = sweep(&services, Overdue::Assistants { hours: ENSURE_HOURS }).await;
+    let forgotten = sweep(&services, Overdue::Counts { days: COUNT_DAYS }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
     changes::prune(&services.pool).await?;
     tracing::debug!(ended, "expired sessions were removed");
-    emptied.and(deleted)
+    emptied.and(deleted).and(looked_after).and(forgotten)
 }
 
 /// Goes through the clinics that have something overdue.
@@ -68,6 +75,11 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
             Overdue::Payloads => empty(&mut tx, org).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
+            Overdue::Counts { days } => counters::delete_old(&mut tx, days, BATCH as i64).await?,
+            Overdue::Assistants { .. } => {
+                jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
+                0
+            }
             Overdue::Secrets { .. } => 0,
         };
         tx.commit().await?;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod accounts_by_label;
 mod assistants;
 mod audit_heads;
 mod audit_trail;

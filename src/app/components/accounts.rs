@@ -65,7 +65,8 @@ pub fn Accounts(
         }
     });
     (list.is_some() || add.is_some()).then(|| {
-        let summary = if count == 0 { "More accounts".to_owned() } else { format!("More accounts ({count})") };
+        let summary =
+            if count == 0 { "More accounts".to_owned() } else { format!("More accounts ({count})") };
         view! {
             <details class="fold card-accounts" open=count != 0>
                 <summary>{summary}</summary>
@@ -99,8 +100,10 @@ fn row(
         let verify = is_usable.then(|| post("verify", "Verify", Some(IconName::Refresh)));
         let resume = (other.state == CardState::Paused).then(|| post("resume", "Resume", None));
         let primary = is_usable.then(|| post("primary", "Make primary", None));
-        let restore =
-            other.restorable.filter(|_| !other.has_credential).map(|_| post("restore", "Restore", Some(IconName::Undo)));
+        let restore = other
+            .restorable
+            .filter(|_| !other.has_credential)
+            .map(|_| post("restore", "Restore", Some(IconName::Undo)));
         view! {
             <div class="account-actions">
                 {resume} {primary} {verify} {restore}

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::retention::{RetentionForm, retention_section};
 use super::senders::{SendersForm, senders_section};
 use crate::app::components::badge::StateBadge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
@@ -26,6 +27,7 @@ pub struct SettingsView {
     pub may_ask: Option<String>,
     pub profile: ProfileForm,
     pub senders: SendersForm,
+    pub retention: RetentionForm,
     pub credentials: Vec<CredentialRow>,
 }
 
@@ -97,6 +99,7 @@ pub fn settings_page(view: SettingsView) -> impl IntoView {
             {profile(view.profile, view.org, view.can_configure, view.may_ask)}
         </section>
         {senders_section(view.senders, view.org, view.can_configure)}
+        {retention_section(view.retention, view.org, view.can_configure)}
         <section class="section" aria-labelledby="credentials-title">
             <header>
                 <h2 id="credentials-title">"Credentials"</h2>

@@ -97,7 +97,11 @@ async fn provider_panel(
             org: page.scope.org,
             provider,
             name: card.spec.name,
-            stops: if label.is_none() { card.spec.on_disconnect } else { "Nothing: no call uses this account." },
+            stops: if label.is_none() {
+                card.spec.on_disconnect
+            } else {
+                "Nothing: no call uses this account."
+            },
             account: label,
             after: card.spec.after_disconnect,
             console_url: card.spec.console_url,

@@ -13,6 +13,7 @@ use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::overview::{NextStep, OverviewView, overview_page};
+use crate::app::pages::retention::RetentionForm;
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
@@ -135,6 +136,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             country: "DE".to_owned(),
             errors: Vec::new(),
         },
+        retention: RetentionForm { days: "30".to_owned(), errors: Vec::new() },
         senders: SendersForm {
             options: vec![("twilio", "Twilio"), ("vonage", "Vonage")],
             order: vec!["Twilio", "Vonage"],
@@ -255,8 +257,14 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             "409",
             ErrorPage::OtherClinic { now_in: "Lakeside Dental".to_owned(), opened_in: Some(text.to_owned()) },
         ),
-        ("500", ErrorPage::Internal { reference: "0197a2c4".to_owned() }),
-        ("503", ErrorPage::Unavailable { reference: None }),
+        (
+            "500",
+            ErrorPage::Internal {
+                reference: "0197a2c4".to_owned(),
+                again: Some("/dashboard/events".to_owned()),
+            },
+        ),
+        ("503", ErrorPage::Unavailable { reference: None, again: None }),
     ];
     pages.extend(
         errors
