@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use super::account::{Labelled, account_of};
 use super::{Admitted, JsonBody};
 use crate::audit::machines::Cause;
 use crate::db::agents;
@@ -114,23 +115,6 @@ pub fn provider_of(word: &str) -> Result<ProviderId, HttpError> {
     word.parse().map_err(|()| HttpError::not_found())
 }
 
-/// Which of several accounts is meant.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Labelled {
-    /// What the clinic calls the account; the primary one without it.
-    label: Option<String>,
-}
-
-/// Reads an account from a path and its query.
-pub fn account_of(word: &str, labelled: &Labelled) -> Result<Account, HttpError> {
-    let provider = provider_of(word)?;
-    Account::named(provider, labelled.label.as_deref()).map_err(|sentence| {
-        let errors = vec![FieldError { field: "label".to_owned(), message: sentence.to_owned() }];
-        HttpError::invalid("invalid_fields", sentence, errors)
-    })
-}
-
 /// A time as programs read it (RFC 3339).
 pub fn rfc3339(at: OffsetDateTime) -> String {
     at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
@@ -146,11 +130,11 @@ pub async fn show_status(admitted: Admitted) -> Result<Json<StatusesOut>, HttpEr
     tx.commit().await?;
     services.counts.count(admitted.caller.org(), Cause::ApiRead, services.clock.now());
     cards.sort_by_key(|card| card.spec.id);
-    Ok(Json(StatusesOut { integrations: cards.iter().flat_map(statuses_out).collect() }))
+    Ok(Json(StatusesOut { integrations: cards.iter().flat_map(statuses_of_card).collect() }))
 }
 
-/// The primary account, then the others.
-fn statuses_out(card: &Card) -> Vec<StatusOut> {
+/// The status of a card without a secret: the primary account, then the others.
+pub fn statuses_of_card(card: &Card) -> Vec<StatusOut> {
     let mut all = vec![status_out(card.spec, card.row.as_ref(), card.state, true)];
     all.extend(card.others.iter().map(|other| status_out(card.spec, Some(&other.row), other.state, false)));
     all

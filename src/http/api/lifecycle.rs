@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Admitted;
-use super::integrations::{Labelled, account_of};
+use super::account::{Labelled, account_of};
 use crate::http::error::{HttpError, Problem};
 use crate::integrations::{pause as use_pause, primary as use_primary, purge as use_purge};
 
