@@ -75,7 +75,7 @@ pub async fn save(
     Path(provider): Path<String>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, HttpError> {
-    connect_with(&admitted, provider_of(&provider)?.into(), body).await
+    connect_with(&admitted, provider_of(&provider)?, body).await
 }
 
 /// Tests the active credential of an id and records what was found.

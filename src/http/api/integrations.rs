@@ -218,9 +218,10 @@ pub async fn save(
 /// Connects a provider with a JSON body.
 pub async fn connect_with(
     admitted: &Admitted,
-    account: Account,
+    account: impl Into<Account>,
     body: Map<String, Value>,
 ) -> Result<Response, HttpError> {
+    let account: Account = account.into();
     let provider = account.provider;
     let is_primary = account.label.is_none();
     let spec = catalogue::find(provider).spec();
