@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, PgPool};
+use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
 /// A count gathered in memory.
@@ -92,4 +92,17 @@ pub async fn exists(pool: &PgPool, key: &[u8; 32], seconds: f64) -> Result<bool,
     .bind(seconds)
     .fetch_one(pool)
     .await?)
+}
+
+/// Forgets counts of the transaction's organization that are older than that; gives how many.
+pub async fn delete_old(tx: &mut OrgTx, days: i32, limit: i64) -> Result<u64, DbError> {
+    let done = sqlx::query(
+        "delete from machine_counts where (minute, cause) in (
+           select minute, cause from machine_counts where minute < now() - make_interval(days => $1) limit $2)",
+    )
+    .bind(days)
+    .bind(limit)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{DbError, OrgTx};
 use crate::domain::card::Verification;
-use crate::domain::{CapabilityResult, CredentialId, IntegrationId, OrgId, ProviderId, UserId};
+use crate::domain::{Account, CapabilityResult, CredentialId, IntegrationId, OrgId, ProviderId, UserId};
 
 /// Everything that a card or a status answer needs, of one integration.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -16,6 +16,7 @@ pub struct IntegrationRow {
     pub id: IntegrationId,
     pub provider: String,
     pub label: String,
+    pub is_primary: bool,
     pub is_paused: bool,
     pub active_credential_id: Option<Uuid>,
     pub verification_status: String,
@@ -58,7 +59,7 @@ impl IntegrationRow {
 /// All integrations of the organization in one statement.
 pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRow>, DbError> {
     Ok(sqlx::query_as(
-        "select i.id, i.provider, i.label, i.is_paused, i.active_credential_id, i.verification_status, i.capabilities,
+        "select i.id, i.provider, i.label, i.is_primary, i.is_paused, i.active_credential_id, i.verification_status, i.capabilities,
                 i.identity, i.identity_name, i.last_verified_at, i.last_success_at, i.verification_error,
                 i.fix_hint, i.fix_url, i.notice, i.updated_at, u.name as updated_by_name,
                 c.hint, c.sealed, c.key_version, k.kek_id, k.wrapped, r.id as restorable_id,
@@ -76,7 +77,7 @@ pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRo
                 and v.id is distinct from i.active_credential_id
                 and coalesce(v.superseded_at, v.disconnected_at) > now() - make_interval(days => $1)
               order by coalesce(v.superseded_at, v.disconnected_at) desc limit 1) r on true
-          order by i.provider, i.label",
+          order by i.provider, i.is_primary desc, lower(i.label)",
     )
     .bind(restore_days)
     .fetch_all(tx.conn())
@@ -92,64 +93,113 @@ pub struct LockedIntegration {
     pub identity: Option<String>,
     pub verification_status: String,
     pub is_paused: bool,
+    pub is_primary: bool,
 }
 
-/// The id of the integration of a provider under a label. Takes no lock: only those who may change
-/// a row may lock it.
-pub async fn find_id(
-    tx: &mut OrgTx,
-    provider: ProviderId,
-    label: &str,
-) -> Result<Option<IntegrationId>, DbError> {
-    let id: Option<Uuid> =
-        sqlx::query_scalar("select id from org_integrations where provider = $1 and label = $2")
-            .bind(provider.as_str())
-            .bind(label)
-            .fetch_optional(tx.conn())
-            .await?;
+/// Picks the row of an account: of the label where there is one, else the primary.
+const OF_ACCOUNT: &str =
+    "provider = $1 and case when $2::text is null then is_primary else lower(label) = lower($2) end";
+
+/// The id of the integration of an account. Takes no lock: only those who may change a row may lock it.
+pub async fn find_id(tx: &mut OrgTx, account: &Account) -> Result<Option<IntegrationId>, DbError> {
+    let id: Option<Uuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "select id from org_integrations where {OF_ACCOUNT}"
+    )))
+    .bind(account.provider.as_str())
+    .bind(account.label())
+    .fetch_optional(tx.conn())
+    .await?;
     Ok(id.map(IntegrationId))
 }
 
-/// Finds and locks the integration of a provider under a label.
-pub async fn lock(
-    tx: &mut OrgTx,
-    provider: ProviderId,
-    label: &str,
-) -> Result<Option<LockedIntegration>, DbError> {
-    Ok(sqlx::query_as(
-        "select id, active_credential_id, identity, verification_status, is_paused
-           from org_integrations where provider = $1 and label = $2 for update",
-    )
-    .bind(provider.as_str())
-    .bind(label)
+/// Finds and locks the integration of an account.
+pub async fn lock(tx: &mut OrgTx, account: &Account) -> Result<Option<LockedIntegration>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select id, active_credential_id, identity, verification_status, is_paused, is_primary
+           from org_integrations where {OF_ACCOUNT} for update"
+    )))
+    .bind(account.provider.as_str())
+    .bind(account.label())
     .fetch_optional(tx.conn())
     .await?)
 }
 
-/// Finds and locks the integration of a provider, making its row first where it is missing.
+/// Locks all integrations of a provider, in an order that is the same for everybody; gives how many.
+pub async fn lock_all(tx: &mut OrgTx, provider: ProviderId) -> Result<usize, DbError> {
+    // Counted by a statement of its own: whoever had to wait sees what the other has made.
+    sqlx::query("select 1 from org_integrations where provider = $1 order by id for update")
+        .bind(provider.as_str())
+        .execute(tx.conn())
+        .await?;
+    let count: i64 = sqlx::query_scalar("select count(*) from org_integrations where provider = $1")
+        .bind(provider.as_str())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Finds and locks the integration of an account, making its row first where it is missing. The first
+/// of a provider is its primary.
 pub async fn lock_or_insert(
     tx: &mut OrgTx,
-    provider: ProviderId,
-    label: &str,
+    account: &Account,
     by: Option<UserId>,
 ) -> Result<LockedIntegration, DbError> {
+    if let Some(found) = lock(tx, account).await? {
+        return Ok(found);
+    }
     let org = tx.org();
+    // Of two that come first at once, the second finds the place of the primary taken.
+    for may_be_primary in [true, false] {
+        sqlx::query(
+            "insert into org_integrations (org_id, id, provider, label, is_primary, created_by, updated_by)
+             select $1, $2, $3, coalesce($4, $5 || case when exists (
+                      select 1 from org_integrations where provider = $3 and lower(label) = lower($5)) then ' 2' else '' end),
+                    $6 and not exists (select 1 from org_integrations where provider = $3 and is_primary), $7, $7
+             on conflict do nothing",
+        )
+        .bind(org.0)
+        .bind(Uuid::now_v7())
+        .bind(account.provider.as_str())
+        .bind(account.label())
+        .bind(PRIMARY)
+        .bind(may_be_primary)
+        .bind(by.map(|user| user.0))
+        .execute(tx.conn())
+        .await?;
+        if let Some(made) = lock(tx, account).await? {
+            return Ok(made);
+        }
+        if account.label.is_none() {
+            break;
+        }
+    }
+    Err(DbError::NotFound)
+}
+
+/// Makes an integration the primary one of its provider.
+pub async fn make_primary(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    id: IntegrationId,
+    by: Option<UserId>,
+) -> Result<(), DbError> {
+    // Two statements: the index that allows one primary is checked row by row.
+    sqlx::query("update org_integrations set is_primary = false where provider = $1 and is_primary")
+        .bind(provider.as_str())
+        .execute(tx.conn())
+        .await?;
     sqlx::query(
-        "insert into org_integrations (org_id, id, provider, label, is_primary, created_by, updated_by)
-         values ($1, $2, $3, $4, $5, $6, $6) on conflict on constraint org_integrations_label_key do nothing",
+        "update org_integrations set is_primary = true, updated_by = $2, updated_at = now() where id = $1",
     )
-    .bind(org.0)
-    .bind(Uuid::now_v7())
-    .bind(provider.as_str())
-    .bind(label)
-    .bind(label == PRIMARY)
+    .bind(id.0)
     .bind(by.map(|user| user.0))
     .execute(tx.conn())
     .await?;
-    lock(tx, provider, label).await?.ok_or(DbError::NotFound)
+    Ok(())
 }
 
-/// The label of the account that calls use.
+/// The label of the first account, unless the clinic gives it another.
 pub const PRIMARY: &str = "Primary";
 
 /// What a test found, as it is kept on the card.
@@ -233,6 +283,15 @@ pub async fn pin_identity(tx: &mut OrgTx, id: IntegrationId, identity: &str) -> 
     .bind(identity)
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Notes that the assistants were just found, or made, as they should be.
+pub async fn mark_ensured(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
+    sqlx::query("update org_integrations set ensured_at = now() where id = $1")
+        .bind(id.0)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

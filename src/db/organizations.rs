@@ -69,3 +69,10 @@ pub async fn update_profile(
         .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
 }
+
+/// For how many days conversations are kept.
+pub async fn update_retention(tx: &mut OrgTx, days: i32) -> Result<(), DbError> {
+    let done =
+        sqlx::query("update organizations set retention_days = $1").bind(days).execute(tx.conn()).await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
+}

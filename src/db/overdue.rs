@@ -26,6 +26,10 @@ pub enum Overdue {
     Messages { seconds: i32 },
     /// Webhook secrets that verify no more; those of disconnected clinics after this many days.
     Secrets { days: i32 },
+    /// Assistants at Vapi that nobody has looked at for this many hours.
+    Assistants { hours: i32 },
+    /// Counts of what machines did, older than this many days.
+    Counts { days: i32 },
 }
 
 /// Clinics with something overdue, in the order of their ids, after a given one.
@@ -44,6 +48,8 @@ pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Res
         Overdue::Credentials { days } => ("select * from list_overdue_credentials($3, $1, $2)", Some(days)),
         Overdue::Messages { seconds } => ("select * from list_stuck_messages($3, $1, $2)", Some(seconds)),
         Overdue::Secrets { days } => ("select * from list_ended_secrets($3, $1, $2)", Some(days)),
+        Overdue::Assistants { hours } => ("select * from list_unensured($3, $1, $2)", Some(hours)),
+        Overdue::Counts { days } => ("select * from list_old_counts($3, $1, $2)", Some(days)),
     };
     let ids: Vec<Uuid> = sqlx::query_scalar(sql).bind(after.0).bind(limit).bind(span).fetch_all(pool).await?;
     Ok(ids.into_iter().map(OrgId).collect())

@@ -1,6 +1,5 @@
 //! Who sends a clinic's text messages: what it has chosen, and what is connected at all.
 
-use super::integrations::PRIMARY;
 use super::{DbError, OrgTx};
 
 /// The words of the chosen providers and of those that are connected.
@@ -17,10 +16,9 @@ pub async fn find(tx: &mut OrgTx) -> Result<SenderRow, DbError> {
     Ok(sqlx::query_as(
         "select o.sms_primary, o.sms_fallback,
                 array(select i.provider from org_integrations i
-                       where i.label = $1 and i.active_credential_id is not null) as connected
+                       where i.is_primary and i.active_credential_id is not null) as connected
            from organizations o",
     )
-    .bind(PRIMARY)
     .fetch_one(tx.conn())
     .await?)
 }

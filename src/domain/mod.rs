@@ -5,6 +5,7 @@
 
 pub mod access_scope;
 pub mod agent_tools;
+pub mod account;
 pub mod card;
 pub mod clinic_plan;
 pub mod event_kinds;
@@ -19,6 +20,7 @@ pub mod readiness;
 pub mod role;
 pub mod sample;
 
+pub use account::{Account, AccountLabel};
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};
 pub use outcome::{Answer, CapabilityResult, Outcome};
 pub use provider::ProviderId;

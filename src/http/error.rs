@@ -256,6 +256,12 @@ impl From<IntegrationError> for HttpError {
             IntegrationError::OtherAccount { .. } => {
                 HttpError::new(StatusCode::CONFLICT, "other_account", sentence)
             }
+            IntegrationError::TooManyAccounts(_) => {
+                HttpError::new(StatusCode::CONFLICT, "too_many_accounts", sentence)
+            }
+            IntegrationError::OneAccountOnly(_) => {
+                HttpError::new(StatusCode::CONFLICT, "one_account_only", sentence)
+            }
             IntegrationError::NothingToRestore => {
                 HttpError::new(StatusCode::CONFLICT, "nothing_to_restore", sentence)
             }

@@ -53,6 +53,7 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/integrations/{provider}/restore", post(forms::integrations::submit_restore))
         .route("/dashboard/integrations/{provider}/pause", post(forms::integrations::submit_pause))
         .route("/dashboard/integrations/{provider}/resume", post(forms::integrations::submit_resume))
+        .route("/dashboard/integrations/{provider}/primary", post(forms::integrations::submit_primary))
         .route("/dashboard/integrations/{provider}/purge", post(forms::integrations::submit_purge))
         .route("/dashboard/integrations/{provider}/disconnect", post(forms::integrations::submit_disconnect))
         .route(
@@ -109,6 +110,7 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/audit", get(pages::audit::show))
         .route("/dashboard/settings", get(pages::settings::show))
         .route("/dashboard/settings/profile", post(forms::settings::submit_profile))
+        .route("/dashboard/settings/retention", post(forms::settings::submit_retention))
         .route("/dashboard/settings/senders", post(forms::settings::submit_senders))
         .route("/dashboard/settings/alerts", post(forms::calls::submit_alerts))
         .route("/platform", get(pages::platform::show))

@@ -1,6 +1,6 @@
 //! What the cards of a clinic show, from one query: facts, state, proof.
 
-use crate::db::integrations::{self, IntegrationRow, PRIMARY};
+use crate::db::integrations::{self, IntegrationRow};
 use crate::db::{DbError, OrgTx};
 use crate::domain::card::{CardFacts, CardState, Verification};
 use crate::domain::provider::ProviderSpec;
@@ -16,6 +16,14 @@ pub struct Card {
     pub spec: &'static ProviderSpec,
     pub row: Option<IntegrationRow>,
     pub state: CardState,
+    /// Accounts beside the primary one, which nothing uses until one of them becomes it.
+    pub others: Vec<OtherAccount>,
+}
+
+/// An account that is not the primary one.
+pub struct OtherAccount {
+    pub row: IntegrationRow,
+    pub state: CardState,
 }
 
 /// The cards of the transaction's organization, one per provider of the catalogue, worst first.
@@ -26,10 +34,16 @@ pub async fn list(tx: &mut OrgTx, services: &Services) -> Result<Vec<Card>, DbEr
         .iter()
         .map(|provider| {
             let spec = provider.spec();
-            let at = rows.iter().position(|row| row.provider_id() == Some(spec.id) && row.label == PRIMARY);
-            let row = at.map(|at| rows.swap_remove(at));
+            let own: Vec<IntegrationRow>;
+            (own, rows) = rows.drain(..).partition(|row| row.provider_id() == Some(spec.id));
+            let (primary, others): (Vec<_>, Vec<_>) = own.into_iter().partition(|row| row.is_primary);
+            let row = primary.into_iter().next();
             let state = state_of(services, org, row.as_ref());
-            Card { spec, row, state }
+            let others = others
+                .into_iter()
+                .map(|row| OtherAccount { state: state_of(services, org, Some(&row)), row })
+                .collect();
+            Card { spec, row, state, others }
         })
         .collect();
     cards.sort_by_key(|card| card.state.urgency());

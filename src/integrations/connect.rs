@@ -7,9 +7,9 @@ use super::fields::{Submitted, has_typed_secret, is_same, merge};
 use super::save::{self, Saving, is_other_account, save_active, save_draft};
 use super::{Caller, IntegrationError, Problem, consent, grant, tokens};
 use crate::db::credentials;
-use crate::db::integrations::{self, PRIMARY};
+use crate::db::integrations;
 use crate::domain::provider::OAuthSpec;
-use crate::domain::{CapabilityResult, CredentialId, OrgId, Outcome, ProviderId};
+use crate::domain::{Account, CapabilityResult, CredentialId, OrgId, Outcome, ProviderId};
 use crate::providers::egress::{BulkheadKey, Deadline};
 use crate::providers::google::GoogleError;
 use crate::providers::{Choice, Provider, TestContext, TestReport, catalogue};
@@ -69,14 +69,18 @@ const TEST_SECONDS: u64 = 20;
 pub async fn connect(
     services: &Services,
     caller: &Caller,
-    provider: ProviderId,
+    account: impl Into<Account>,
     request: ConnectRequest,
     progress: Option<mpsc::Sender<CapabilityResult>>,
 ) -> Result<Connected, IntegrationError> {
-    caller.require_configure(services, "integration.connected", provider.as_str()).await?;
-    let provider = catalogue::find(provider);
+    let account = account.into();
+    caller.require_configure(services, "integration.connected", &account.target()).await?;
+    let provider = catalogue::find(account.provider);
     let spec = provider.spec();
-    let stored = load_base(services, caller, provider, request.draft).await?;
+    if account.label.is_some() && spec.oauth().is_some() {
+        return Err(IntegrationError::OneAccountOnly(spec.id));
+    }
+    let stored = load_base(services, caller, &account, request.draft).await?;
     let fields = merge(spec, stored.fields.as_ref(), &request.fields);
 
     if let Some(oauth) = spec.oauth()
@@ -87,11 +91,13 @@ pub async fn connect(
     }
 
     fn saving_of<'a>(
+        account: &'a Account,
         fields: &'a SecretFields,
         report: &'a TestReport,
         request: &ConnectRequest,
     ) -> Saving<'a> {
         Saving {
+            account,
             fields,
             report,
             used_draft: request.draft,
@@ -106,14 +112,14 @@ pub async fn connect(
         let report = stored.report.filter(|report| is_untouched && report.outcome == Outcome::Undetermined);
         let report = report.ok_or(IntegrationError::DraftGone)?;
         let credential =
-            save_active(services, caller, provider, saving_of(&fields, &report, &request)).await?;
+            save_active(services, caller, saving_of(&account, &fields, &report, &request)).await?;
         return Ok(Connected::Saved { report, credential });
     }
 
     let problems = check(provider, &fields);
     if !problems.is_empty() {
         let draft = if has_typed_secret(spec, &request.fields) || request.draft.is_some() {
-            Some(save_draft(services, caller, provider, &fields, None, request.draft).await?)
+            Some(save_draft(services, caller, &account, &fields, None, request.draft).await?)
         } else {
             None
         };
@@ -122,7 +128,7 @@ pub async fn connect(
 
     let report = run_test(services, caller, provider, &fields, progress).await;
     if report.outcome == Outcome::Accepted {
-        let saved = save_active(services, caller, provider, saving_of(&fields, &report, &request)).await;
+        let saved = save_active(services, caller, saving_of(&account, &fields, &report, &request)).await;
         match saved {
             Ok(credential) => return Ok(Connected::Saved { report, credential }),
             Err(IntegrationError::OtherAccount { .. }) => {}
@@ -131,7 +137,7 @@ pub async fn connect(
     }
     let is_other_account =
         report.outcome == Outcome::Accepted || is_other_account(stored.identity.as_deref(), &report);
-    let draft = save_draft(services, caller, provider, &fields, Some(&report), request.draft).await?;
+    let draft = save_draft(services, caller, &account, &fields, Some(&report), request.draft).await?;
     Ok(Connected::NotSaved { report, draft, is_other_account })
 }
 
@@ -180,12 +186,12 @@ struct Base {
 async fn load_base(
     services: &Services,
     caller: &Caller,
-    provider: &dyn Provider,
+    account: &Account,
     draft: Option<CredentialId>,
 ) -> Result<Base, IntegrationError> {
-    let id = provider.spec().id;
+    let id = account.provider;
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock(&mut tx, id, PRIMARY).await?;
+    let card = integrations::lock(&mut tx, account).await?;
     let row = match (draft, &card) {
         (Some(draft), _) => {
             Some(credentials::find_draft(&mut tx, draft).await?.ok_or(IntegrationError::DraftGone)?)
@@ -194,10 +200,13 @@ async fn load_base(
         (None, None) => None,
     };
     tx.commit().await?;
+    let card_id = card.as_ref().map(|card| card.id);
     let is_active = card.as_ref().is_some_and(|card| card.active_credential_id.is_some());
     let identity = card.and_then(|card| card.active_credential_id.and(card.identity));
     let Some(row) = row else { return Ok(Base { is_active, fields: None, report: None, identity }) };
-    if row.provider != id.as_str() {
+    // A draft belongs to the account that it was typed for.
+    let is_of_account = card_id.is_some_and(|card| card == row.integration_id);
+    if row.provider != id.as_str() || !is_of_account {
         return Err(IntegrationError::DraftGone);
     }
     let report = row.report.and_then(|json| serde_json::from_value(json.0).ok());

@@ -3,9 +3,8 @@
 use super::tokens::{self, Pair};
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
-use crate::db::integrations::{self, PRIMARY};
-use crate::db::{OrgTx, agents, changes, credentials, jobs, oauth, routes, webhook_secrets};
-use crate::domain::ProviderId;
+use crate::db::{OrgTx, agents, changes, credentials, integrations, jobs, oauth, routes, webhook_secrets};
+use crate::domain::{Account, ProviderId};
 use crate::providers::catalogue;
 use crate::providers::google::ISSUER;
 use crate::state::Services;
@@ -17,24 +16,26 @@ use super::save::ENSURE_ASSISTANTS;
 pub async fn disconnect(
     services: &Services,
     caller: &Caller,
-    provider: ProviderId,
+    account: impl Into<Account>,
 ) -> Result<Disconnected, IntegrationError> {
-    caller.require_configure(services, "integration.disconnected", provider.as_str()).await?;
+    let account = account.into();
+    let provider = account.provider;
+    caller.require_configure(services, "integration.disconnected", &account.target()).await?;
     // Looked at before the transaction: opening it may need a connection of its own.
     let pair = match catalogue::find(provider).spec().oauth() {
         Some(_) => tokens::find_pair(services, caller.org()).await.ok().flatten(),
         None => None,
     };
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock(&mut tx, provider, PRIMARY).await?;
-    let active = card.and_then(|card| card.active_credential_id.map(|credential| (card.id, credential)));
+    let card = integrations::lock(&mut tx, &account).await?;
+    let active = card.and_then(|card| card.active_credential_id.map(|credential| (card, credential)));
     let Some((card, credential)) = active else {
         caller
             .record(
                 &mut tx,
                 services,
                 "integration.disconnected",
-                provider.as_str(),
+                &account.target(),
                 Ended::Failure,
                 "not connected",
             )
@@ -43,8 +44,8 @@ pub async fn disconnect(
         return Err(IntegrationError::NotConnected(provider));
     };
     credentials::mark_disconnected(&mut tx, credential).await?;
-    integrations::deactivate(&mut tx, card, caller.user()).await?;
-    if provider == ProviderId::Vapi {
+    integrations::deactivate(&mut tx, card.id, caller.user()).await?;
+    if provider == ProviderId::Vapi && card.is_primary {
         release_vapi(&mut tx).await?;
     }
     let given_back = if catalogue::find(provider).spec().oauth().is_some() {
@@ -54,7 +55,7 @@ pub async fn disconnect(
     };
     changes::announce(&mut tx).await?;
     caller
-        .record(&mut tx, services, "integration.disconnected", provider.as_str(), Ended::Success, "")
+        .record(&mut tx, services, "integration.disconnected", &account.target(), Ended::Success, "")
         .await?;
     tx.commit().await?;
     services.evict(caller.org());

@@ -117,6 +117,7 @@ async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, Integrati
     if let Some(notice) = notice {
         integrations::set_notice(&mut tx, opened.integration_id, notice.as_deref()).await?;
     }
+    integrations::mark_ensured(&mut tx, opened.integration_id).await?;
     // Both assistants sign with this one now; what signed before has its time to run out.
     signing::let_others_end(&mut tx, &secret).await?;
     let rows = agents::list(&mut tx).await?;

@@ -4,6 +4,7 @@ use super::ConsentRefusal;
 use crate::audit::AuditError;
 use crate::db::{BeginError, DbError};
 use crate::domain::ProviderId;
+use crate::domain::account::MOST_ACCOUNTS;
 use crate::providers::catalogue;
 use crate::vault::VaultError;
 
@@ -29,6 +30,10 @@ pub enum IntegrationError {
     DraftGone,
     #[error("the credential belongs to another account than the connected one")]
     OtherAccount { provider: ProviderId },
+    #[error("{} has as many accounts as a clinic may have", .0.as_str())]
+    TooManyAccounts(ProviderId),
+    #[error("{} takes one account", .0.as_str())]
+    OneAccountOnly(ProviderId),
     #[error("no earlier credential can be restored")]
     NothingToRestore,
     /// The consent was given back at disconnect: only a new one helps.
@@ -95,6 +100,14 @@ impl IntegrationError {
             }
             IntegrationError::OtherAccount { provider } => format!(
                 "This belongs to another {} account than the one that is connected. Confirm the switch if that is what you want.",
+                provider_name(*provider)
+            ),
+            IntegrationError::TooManyAccounts(provider) => format!(
+                "A clinic can have {MOST_ACCOUNTS} accounts of {}. Remove one for good before you add another.",
+                provider_name(*provider)
+            ),
+            IntegrationError::OneAccountOnly(provider) => format!(
+                "{} takes one account for a clinic: Google's cards share one permission.",
                 provider_name(*provider)
             ),
             IntegrationError::NothingToRestore => {

@@ -12,7 +12,7 @@ use super::tokens::{
 };
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
-use crate::db::integrations::{self, PRIMARY};
+use crate::db::integrations;
 use crate::db::oauth::NewTokens;
 use crate::db::{OrgTx, credentials, oauth};
 use crate::domain::{CredentialId, Outcome, ProviderId};
@@ -176,14 +176,20 @@ async fn judge(
     }
     if is_other_account(services, caller, spec.id, stored.as_ref(), &grant.subject).await? {
         let draft =
-            save_draft(services, caller, provider, &keep(fields, &grant), Some(&report), None).await?;
+            save_draft(services, caller, &spec.id.into(), &keep(fields, &grant), Some(&report), None).await?;
         return Ok(Connected::NotSaved { report, draft, is_other_account: true });
     }
     let grant = seal(services, caller, grant, stored.as_ref()).await?;
-    let saving =
-        Saving { fields, report: &report, used_draft: None, allow_other_account: true, grant: Some(&grant) };
+    let saving = Saving {
+        account: &spec.id.into(),
+        fields,
+        report: &report,
+        used_draft: None,
+        allow_other_account: true,
+        grant: Some(&grant),
+    };
     let subject = grant.grant.subject.clone();
-    let credential = save_active(services, caller, provider, saving).await?;
+    let credential = save_active(services, caller, saving).await?;
     settle_others(services, caller, spec.id, &subject).await?;
     Ok(Connected::Saved { report, credential })
 }
@@ -198,7 +204,7 @@ async fn settle_others(
 ) -> Result<(), IntegrationError> {
     for other in providers_of_issuer().into_iter().filter(|other| *other != saved) {
         let mut tx = caller.begin(services).await?;
-        let card = integrations::lock(&mut tx, other, PRIMARY).await?;
+        let card = integrations::lock(&mut tx, &other.into()).await?;
         let card = card.filter(|card| card.active_credential_id.is_some());
         if let Some(card) = &card {
             integrations::pin_identity(&mut tx, card.id, subject).await?;
@@ -224,7 +230,7 @@ async fn is_other_account(
         return Ok(true);
     }
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock(&mut tx, provider, PRIMARY).await?;
+    let card = integrations::lock(&mut tx, &provider.into()).await?;
     tx.commit().await?;
     let pinned = card.and_then(|card| card.active_credential_id.and(card.identity));
     Ok(pinned.is_some_and(|pinned| pinned != subject))
@@ -289,13 +295,14 @@ pub(super) async fn switch(
     let old = find_pair(services, caller.org()).await.ok().flatten();
     let grant = seal(services, caller, grant, old.as_ref()).await?;
     let saving = Saving {
+        account: &spec.id.into(),
         fields: &fields,
         report: &report,
         used_draft: Some(draft),
         allow_other_account: true,
         grant: Some(&grant),
     };
-    let credential = save_active(services, caller, provider, saving).await?;
+    let credential = save_active(services, caller, saving).await?;
     settle_others(services, caller, spec.id, &grant.grant.subject).await?;
     if let Some(old) = old.filter(|old| old.row.subject != grant.grant.subject) {
         give_back(services, caller.org(), &old).await;

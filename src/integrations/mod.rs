@@ -22,6 +22,7 @@ pub mod in_step;
 pub mod incidents;
 pub mod onboard;
 pub mod pause;
+pub mod primary;
 pub mod purge;
 pub mod rotation;
 mod save;

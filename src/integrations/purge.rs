@@ -6,9 +6,8 @@
 use super::disconnect::{forget_consent, release_vapi};
 use super::{Caller, IntegrationError, tokens};
 use crate::audit::Ended;
-use crate::db::integrations::{self, PRIMARY};
-use crate::db::{ContextRole, changes, credentials, webhook_secrets};
-use crate::domain::{ProviderId, Role};
+use crate::db::{ContextRole, changes, credentials, integrations, webhook_secrets};
+use crate::domain::{Account, ProviderId, Role};
 use crate::providers::catalogue;
 use crate::state::Services;
 
@@ -22,23 +21,25 @@ const ACTION: &str = "integration.purged";
 pub async fn purge(
     services: &Services,
     caller: &Caller,
-    provider: ProviderId,
+    account: impl Into<Account>,
 ) -> Result<u64, IntegrationError> {
+    let account = account.into();
+    let provider = account.provider;
     let is_consent = catalogue::find(provider).spec().oauth().is_some();
     // Looked at before the transaction: opening it may need a connection of its own.
     let pair = if is_consent { tokens::find_pair(services, caller.org()).await.ok().flatten() } else { None };
     let mut tx = caller.begin(services).await?;
     if caller.scope.role != ContextRole::Person(Role::Owner) {
-        caller.record(&mut tx, services, ACTION, provider.as_str(), Ended::Denied, "").await?;
+        caller.record(&mut tx, services, ACTION, &account.target(), Ended::Denied, "").await?;
         tx.commit().await?;
         return Err(IntegrationError::OwnerOnly);
     }
-    let Some(card) = integrations::lock(&mut tx, provider, PRIMARY).await? else {
-        caller.record(&mut tx, services, ACTION, provider.as_str(), Ended::Failure, "nothing stored").await?;
+    let Some(card) = integrations::lock(&mut tx, &account).await? else {
+        caller.record(&mut tx, services, ACTION, &account.target(), Ended::Failure, "nothing stored").await?;
         tx.commit().await?;
         return Err(IntegrationError::NotConnected(provider));
     };
-    if provider == ProviderId::Vapi {
+    if provider == ProviderId::Vapi && card.is_primary {
         release_vapi(&mut tx).await?;
         webhook_secrets::purge_all(&mut tx, provider.as_str()).await?;
     }
@@ -48,7 +49,7 @@ pub async fn purge(
     let given_back = if is_consent { forget_consent(&mut tx, &pair).await? } else { None };
     changes::announce(&mut tx).await?;
     let details = format!("{versions} versions removed");
-    caller.record(&mut tx, services, ACTION, provider.as_str(), Ended::Success, &details).await?;
+    caller.record(&mut tx, services, ACTION, &account.target(), Ended::Success, &details).await?;
     tx.commit().await?;
     services.evict(caller.org());
     if let Some(pair) = given_back {

@@ -7,12 +7,13 @@ use super::grant::{self, SealedGrant};
 use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
-use crate::db::integrations::{self, Findings, PRIMARY};
+use crate::db::integrations::{self, Findings, LockedIntegration};
 use crate::db::{OrgTx, changes, fresh_id, jobs, webhook_secrets};
+use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::card::Verification;
 use crate::domain::provider::ProviderSpec;
-use crate::domain::{CredentialId, IntegrationId, OrgId, Outcome, ProviderId};
-use crate::providers::{Provider, TestReport};
+use crate::domain::{Account, CredentialId, IntegrationId, OrgId, Outcome, ProviderId};
+use crate::providers::{TestReport, catalogue};
 use crate::state::Services;
 use crate::vault::{Place, Sealed, SecretFields};
 
@@ -91,6 +92,7 @@ impl SealedForm {
 
 /// What becomes the active version of a card.
 pub(super) struct Saving<'a> {
+    pub account: &'a Account,
     pub fields: &'a SecretFields,
     pub report: &'a TestReport,
     pub used_draft: Option<CredentialId>,
@@ -104,18 +106,17 @@ pub(super) struct Saving<'a> {
 pub(super) async fn save_active(
     services: &Services,
     caller: &Caller,
-    provider: &dyn Provider,
     saving: Saving<'_>,
 ) -> Result<CredentialId, IntegrationError> {
-    let Saving { fields, report, used_draft, allow_other_account, grant } = saving;
-    let spec = provider.spec();
+    let Saving { account, fields, report, used_draft, allow_other_account, grant } = saving;
+    let spec = catalogue::find(account.provider).spec();
     let form = SealedForm::seal(services, caller, spec, fields).await?;
     let fingerprint = match &report.identity {
         Some(identity) => Some(services.vault.fingerprint(spec.id.as_str(), identity.as_bytes()).await?),
         None => None,
     };
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
+    let card = lock_card(&mut tx, caller, account).await?;
     if !allow_other_account
         && card.active_credential_id.is_some()
         && is_other_account(card.identity.as_deref(), report)
@@ -136,23 +137,40 @@ pub(super) async fn save_active(
         grant::insert(&mut tx, grant).await?;
     }
     note(&mut tx, card.id, spec.id, report).await?;
-    if spec.id == ProviderId::Vapi {
+    // Calls use the primary account, so nothing at Vapi follows another one.
+    if spec.id == ProviderId::Vapi && card.is_primary {
         // A webhook credential belongs to one Vapi organization and is of no use in another.
         if card.identity.is_none() || card.identity != report.identity {
             webhook_secrets::end_all(&mut tx, spec.id.as_str()).await?;
         }
         jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
     }
-    voice_key::request_if_needed(&mut tx, spec.id).await?;
+    if card.is_primary {
+        voice_key::request_if_needed(&mut tx, spec.id).await?;
+    }
     changes::announce(&mut tx).await?;
     let action =
         if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };
     caller
-        .record(&mut tx, services, action, spec.id.as_str(), Ended::Success, report.outcome.as_str())
+        .record(&mut tx, services, action, &account.target(), Ended::Success, report.outcome.as_str())
         .await?;
     tx.commit().await?;
     services.evict(caller.org());
     Ok(form.id)
+}
+
+/// The card of an account, locked; made where it is missing and there is room for one more.
+async fn lock_card(
+    tx: &mut OrgTx,
+    caller: &Caller,
+    account: &Account,
+) -> Result<LockedIntegration, IntegrationError> {
+    if integrations::find_id(tx, account).await?.is_none()
+        && integrations::lock_all(tx, account.provider).await? >= MOST_ACCOUNTS
+    {
+        return Err(IntegrationError::TooManyAccounts(account.provider));
+    }
+    Ok(integrations::lock_or_insert(tx, account, caller.user()).await?)
 }
 
 /// Puts what a test noticed onto the card, or takes it back. What stands on Vapi's card is `ensure`'s.
@@ -177,19 +195,21 @@ pub fn is_other_account(pinned: Option<&str>, report: &TestReport) -> bool {
 pub async fn save_draft(
     services: &Services,
     caller: &Caller,
-    provider: &dyn Provider,
+    account: &Account,
     fields: &SecretFields,
     report: Option<&TestReport>,
     replaces: Option<CredentialId>,
 ) -> Result<CredentialId, IntegrationError> {
-    let spec = provider.spec();
+    let spec = catalogue::find(account.provider).spec();
     let form = SealedForm::seal(services, caller, spec, fields).await?;
     let mut tx = caller.begin(services).await?;
-    let card = integrations::lock_or_insert(&mut tx, spec.id, PRIMARY, caller.user()).await?;
+    let card = lock_card(&mut tx, caller, account).await?;
     credentials::delete_drafts(&mut tx, replaces).await?;
     form.insert(&mut tx, caller, card.id, &json!(report), true).await?;
     let outcome = report.map_or("invalid", |report| report.outcome.as_str());
-    caller.record(&mut tx, services, "integration.tested", spec.id.as_str(), Ended::Failure, outcome).await?;
+    caller
+        .record(&mut tx, services, "integration.tested", &account.target(), Ended::Failure, outcome)
+        .await?;
     tx.commit().await?;
     Ok(form.id)
 }

@@ -3,7 +3,7 @@
 
 use super::IntegrationError;
 use super::ensure::client;
-use crate::db::integrations::{self, PRIMARY};
+use crate::db::integrations;
 use crate::db::{DbError, OrgTx, credentials, jobs};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::elevenlabs::ElevenLabsCredentials;
@@ -21,7 +21,7 @@ pub async fn request_if_needed(tx: &mut OrgTx, connected: ProviderId) -> Result<
         ProviderId::ElevenLabs => ProviderId::Vapi,
         _ => return Ok(()),
     };
-    let Some(card) = integrations::find_id(tx, other, PRIMARY).await? else { return Ok(()) };
+    let Some(card) = integrations::find_id(tx, &other.into()).await? else { return Ok(()) };
     if credentials::find_active(tx, card).await?.is_some() {
         jobs::request(tx, REGISTER_VOICE_KEY).await?;
     }

@@ -15,10 +15,12 @@ use crate::audit::{self, Ended, Entry, Origin};
 use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
-    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, inbound_messages, leads,
+    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, inbound_messages, jobs,
+    leads,
     messages, notes, outbound, outbound_calls, sessions,
 };
 use crate::domain::OrgId;
+use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::integrations::{IntegrationError, signing};
 use crate::state::Services;
 
@@ -26,6 +28,10 @@ use crate::state::Services;
 const BATCH: u64 = 500;
 /// Clinics that are named at a time.
 const CLINICS: i32 = 200;
+/// How often assistants at Vapi are looked after although nobody has changed anything here.
+const ENSURE_HOURS: i32 = 24;
+/// How long counts of what machines did are kept.
+const COUNT_DAYS: i32 = 90;
 
 /// Parks what is stuck and removes what has expired. Public so that tests can run it when they
 /// choose, as the others here.
@@ -36,19 +42,21 @@ pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
     parked.and(purged).and(settled)
 }
 
-/// Empties what was kept long enough, deletes ended webhook credentials at Vapi, forgets old rows of
-/// the platform.
+/// Empties what was kept long enough, deletes ended webhook credentials at Vapi, has assistants looked
+/// after that nobody asked about for a day, forgets old counts and rows of the platform.
 pub async fn sweep_hourly(services: Arc<Services>) -> Result<(), DbError> {
     let emptied = sweep(&services, Overdue::Payloads).await;
     let forgotten = sweep(&services, Overdue::Patients).await;
     let emptied = sweep(&services, Overdue::Calls).await.and(emptied);
     let emptied = sweep(&services, Overdue::Deliveries).await.and(emptied);
     let deleted = sweep(&services, Overdue::Secrets { days: services.restore_days }).await;
+    let looked_after = sweep(&services, Overdue::Assistants { hours: ENSURE_HOURS }).await;
+    let old = sweep(&services, Overdue::Counts { days: COUNT_DAYS }).await;
     let ended = sessions::delete_expired(&services.pool).await?;
     counters::prune(&services.pool).await?;
     changes::prune(&services.pool).await?;
     tracing::debug!(ended, "expired sessions were removed");
-    emptied.and(forgotten).and(deleted)
+    emptied.and(forgotten).and(deleted).and(looked_after).and(old)
 }
 
 /// Goes through the clinics that have something overdue.
@@ -86,6 +94,11 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
             Overdue::Deliveries => outbound::empty_old(&mut tx, BATCH as i64).await?,
             Overdue::Credentials { days } => purge(services, &mut tx, days).await?,
             Overdue::Messages { seconds } => park(services, &mut tx, seconds).await?,
+            Overdue::Counts { days } => counters::delete_old(&mut tx, days, BATCH as i64).await?,
+            Overdue::Assistants { .. } => {
+                jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
+                0
+            }
             Overdue::Secrets { .. } | Overdue::Appointments { .. } => 0,
         };
         tx.commit().await?;

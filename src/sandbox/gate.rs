@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 
 use crate::domain::ProviderId;
 
+use super::agreement::SentBody;
 use super::faults::Fault;
 use super::listener::Cut;
 use super::state::Shared;
@@ -25,6 +26,8 @@ const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "xi-api-key", "x-n8n-api
 
 /// Requests that are kept; older ones are forgotten.
 const MOST_SEEN: usize = 20_000;
+/// The largest body that a stand-in reads, in bytes.
+const MOST_OF_A_BODY: usize = 4 * 1024 * 1024;
 
 /// A request that a stand-in has seen. The credential itself is not kept.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +37,8 @@ pub struct SeenRequest {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// What the body is made of, without its values; none for an empty one.
+    pub body: Option<SentBody>,
     /// Name of the account that the credential belongs to; none for an unknown one.
     pub account: Option<String>,
     /// First 12 hexadecimal digits of the SHA-256 of the header that signs in; empty without one.
@@ -101,11 +106,19 @@ pub(super) async fn pass(
     let sent = CREDENTIAL_HEADERS.iter().find_map(|name| request.headers().get(*name));
     let fingerprint =
         sent.map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned()).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, MOST_OF_A_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent_body = SentBody::read(kind, &bytes);
+    let request = Request::from_parts(parts, Body::from(bytes));
     let ticket = gate.shared.seen.add(SeenRequest {
         at: OffsetDateTime::now_utc(),
         provider: gate.provider,
         method: request.method().to_string(),
         path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+        body: sent_body,
         account: (gate.account_name)(&gate.shared, request.headers()),
         credential_fingerprint: fingerprint,
         status: 0,

@@ -20,6 +20,7 @@ use crate::domain::ProviderId;
 use crate::providers::ProviderBases;
 use crate::providers::egress::HostPort;
 
+mod agreement;
 mod call;
 mod demo;
 mod elevenlabs;
@@ -46,6 +47,7 @@ mod vapi;
 mod vonage;
 mod whatsapp;
 
+pub use agreement::{SentBody, disagreements};
 pub use call::{CallScript, CallStep, CallTranscript, FIRST_FREE, LAST_RESULT, PlaceCallError, ToolUse};
 pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoogle, DemoTwilio, DemoVapi};
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};

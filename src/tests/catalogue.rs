@@ -93,6 +93,8 @@ async fn every_provider_is_connected_verified_disconnected_and_restored_through_
         assert_eq!((restored.status, &restored.json()["success"]), (200, &json!(true)), "{}", restored.body);
         assert_eq!(app.active(clinic.org, word).await, active, "{word}");
     }
+    // What was sent on the way is what the providers' own documents describe.
+    assert_eq!(app.sandbox.disagreements(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,7 @@ async fn a_spreadsheet_is_connected_beside_the_calendar_and_both_live_on_one_con
         let path = format!("/api/integrations/{word}/verify");
         assert_eq!(owner.send("POST", &path, None).await.json()["verified"], true, "{word}");
     }
+    assert_eq!(app.sandbox.disagreements(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod agents_page;
 mod appointments;
 mod appointments_page;
 mod analytics;
+mod accounts_by_label;
 mod assistants;
 mod audit_heads;
 mod audit_trail;

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 use voxanne::db::overdue::{self, Overdue};
 use voxanne::domain::{OrgId, ProviderId, Role};
-use voxanne::jobs::{sweep_hourly, sweep_often, work_off_inbox};
+use voxanne::jobs::{run_due_jobs, sweep_hourly, sweep_often, work_off_inbox};
 use voxanne::sandbox::Fault;
 
 use super::support::app::TestApp;
@@ -219,4 +219,57 @@ async fn one_clinic_that_fails_keeps_no_other_waiting() {
     sweep_often(app.services.clone()).await.unwrap();
     assert_eq!(app.count(VERSIONS, broken.org).await, 2);
     assert_eq!(app.count(VERSIONS, clinic.org).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assistants_that_nobody_asked_about_for_a_day_are_looked_after() {
+    let app = TestApp::start().await;
+    let line = Wire::new(&app, "Sunrise Dental").await;
+    let jobs = "select count(*) from jobs where org_id = $1 and kind = 'ensure_assistants'";
+    sweep_hourly(app.services.clone()).await.unwrap();
+    assert_eq!(app.count(jobs, line.org).await, 0, "they were made a moment ago");
+    let old = "update org_integrations set ensured_at = now() - interval '25 hours' where org_id = $1";
+    app.meddle(old, line.org).await;
+    assert!(!nobody_is_overdue(&app, Overdue::Assistants { hours: 24 }).await);
+    sweep_hourly(app.services.clone()).await.unwrap();
+    assert_eq!(app.count(jobs, line.org).await, 1);
+    run_due_jobs(app.services.clone()).await.unwrap();
+    assert_eq!(app.count(jobs, line.org).await, 0);
+    assert!(nobody_is_overdue(&app, Overdue::Assistants { hours: 24 }).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_machines_are_kept_for_ninety_days_and_each_clinic_sets_its_retention() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    app.meddle(
+        "insert into machine_counts (org_id, minute, cause, count)
+         select $1, now() - make_interval(days => d), 'api.read', 1 from unnest(array[1, 89, 91, 400]) d",
+        clinic.org,
+    )
+    .await;
+    sweep_hourly(app.services.clone()).await.unwrap();
+    assert_eq!(
+        app.count("select count(*) from machine_counts where org_id = $1 and cause = 'api.read'", clinic.org)
+            .await,
+        2
+    );
+
+    let org = clinic.org.to_string();
+    let set = async |days: &str| {
+        let answer = owner.post("/dashboard/settings/retention", &[("org", &org), ("days", days)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        owner.get(answer.location()).await.body
+    };
+    let days = "select retention_days::bigint from organizations where id = $1";
+    assert!(set("7").await.contains("Conversations are kept for 7 days"));
+    assert_eq!(app.count(days, clinic.org).await, 7);
+    for bad in ["0", "3651", "-1", "many", ""] {
+        assert!(set(bad).await.contains("Enter a number of days from 1 to 3650."), "{bad}");
+    }
+    assert_eq!(app.count(days, clinic.org).await, 7);
+    let member = app.sign_in(&clinic.email(Role::Member)).await;
+    let answer = member.post("/dashboard/settings/retention", &[("org", &org), ("days", "1")]).await;
+    assert_eq!(answer.status, 403);
 }

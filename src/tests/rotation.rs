@@ -57,7 +57,9 @@ async fn a_new_master_key_takes_over_and_the_old_one_is_retired_when_it_protects
 
     let alone = with_keys(&app, &new_current).await;
     assert_eq!(alone.vault.keyring().current().id(), new_id);
-    let report = verify::verify(&alone, &Caller::service(clinic.org), "vapi".parse().unwrap()).await.unwrap();
+    let report = verify::verify(&alone, &Caller::service(clinic.org), voxanne::domain::ProviderId::Vapi)
+        .await
+        .unwrap();
     assert_eq!(report.outcome, Outcome::Accepted);
 
     // The process that has only the old key says so on one card, and draws the page all the same.

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::accounts::{Accounts, AccountsView};
 use super::badge::{StateBadge, meaning_class};
 use super::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use super::capability_list::CapabilityList;
@@ -74,6 +75,8 @@ pub struct CardView {
     pub can_send_test: bool,
     /// The address that has to be entered at the provider by hand.
     pub callback: Option<Callback>,
+    /// The accounts beside the primary one, which is what the card is about.
+    pub accounts: AccountsView,
 }
 
 /// An address of ours for the provider.
@@ -124,6 +127,13 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
                     }
                 })}
                 {details(card.identity_name, card.hints, card.assistants)}
+                <Accounts
+                    org=card.org
+                    provider=card.provider
+                    name=card.name
+                    accounts=card.accounts
+                    can_configure=card.can_configure
+                />
             </div>
             <footer class="card-footer">{actions}</footer>
         </article>

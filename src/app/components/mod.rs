@@ -1,5 +1,6 @@
 //! Parts that pages are made of. Server only, pure functions of their properties.
 
+pub mod accounts;
 pub mod badge;
 pub mod button;
 pub mod capability_list;

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::disconnect_panel::account_field;
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::card::mark_href;
 use crate::app::components::copy_box::CopyBox;
@@ -31,6 +32,8 @@ pub fn connect_status(provider: ProviderId, name: &'static str, answer: ConnectA
 #[derive(Clone, Debug)]
 pub struct ConnectPanelView {
     pub org: OrgId,
+    /// The label of the account, where it is not the primary one.
+    pub account: Option<String>,
     pub provider: ProviderId,
     pub name: &'static str,
     pub purpose: &'static str,
@@ -60,6 +63,10 @@ pub fn capability_line(line: CapabilityResult) -> impl IntoView {
 pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
     let word = view.provider.as_str();
     let close = close_href(view.provider);
+    let title = match &view.account {
+        Some(label) => format!("Connect {} ({label})", view.name),
+        None => format!("Connect {}", view.name),
+    };
     let is_done = view.success.is_some();
     // A report takes the focus itself, unless a field is what is wrong.
     let takes_focus = view.report.is_none() || view.fields.iter().any(|field| field.error.is_some());
@@ -78,6 +85,7 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
         view! {
             <form class="form" id=FORM_ID method="post" action=action>
                 <OrgField org=view.org />
+                {account_field(view.account.as_deref())}
                 {permissions(view.permissions, view.console_url, view.name)}
                 {fields(view.fields, takes_focus)}
                 <div class="form-actions">
@@ -90,7 +98,7 @@ pub fn connect_panel(view: ConnectPanelView) -> impl IntoView {
     view! {
         <Panel
             id="connect"
-            title=format!("Connect {}", view.name)
+            title=title
             lead=view.purpose.to_owned()
             close_href=close.clone()
             mark=mark_href(view.provider)

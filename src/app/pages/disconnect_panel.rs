@@ -13,6 +13,8 @@ use crate::domain::{OrgId, ProviderId};
 #[derive(Clone, Debug)]
 pub struct DisconnectPanelView {
     pub org: OrgId,
+    /// The label of the account, where it is not the primary one.
+    pub account: Option<String>,
     pub provider: ProviderId,
     pub name: &'static str,
     /// What stops working, in one sentence.
@@ -33,6 +35,10 @@ pub struct DisconnectPanelView {
 pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
     let word = view.provider.as_str();
     let close = format!("{INTEGRATIONS}#{word}");
+    let what = match &view.account {
+        Some(label) => format!("{} ({label})", view.name),
+        None => view.name.to_owned(),
+    };
     let uses = (!view.uses.is_empty()).then(|| {
         view! {
             <li>
@@ -45,9 +51,10 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
         view! {
             <form class="form aside-form" method="post" action=format!("{INTEGRATIONS}/{word}/pause")>
                 <OrgField org=view.org />
+                {account_field(view.account.as_deref())}
                 <p>"Only for a while? A pause keeps the credential, and nothing uses it until you resume."</p>
                 <div class="form-actions">
-                    <Submit label=format!("Pause {}", view.name) weight=Weight::Plain />
+                    <Submit label=format!("Pause {what}") weight=Weight::Plain />
                 </div>
             </form>
         }
@@ -58,15 +65,16 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                 <summary>"Remove it for good"</summary>
                 <form class="form fold-body" method="post" action=format!("{INTEGRATIONS}/{word}/purge")>
                     <OrgField org=view.org />
+                    {account_field(view.account.as_deref())}
                     <p>
                         "Every stored version of the credential is deleted at once. This cannot be undone, and Restore has nothing to bring back."
                     </p>
                     <label class="choice" for="sure">
                         <input id="sure" type="checkbox" name="sure" value="yes" required=true />
-                        <span>{format!("Yes, delete everything stored for {}", view.name)}</span>
+                        <span>{format!("Yes, delete everything stored for {what}")}</span>
                     </label>
                     <div class="form-actions">
-                        <Submit label=format!("Delete {} for good", view.name) weight=Weight::Danger />
+                        <Submit label=format!("Delete {what} for good") weight=Weight::Danger />
                     </div>
                 </form>
             </details>
@@ -75,7 +83,7 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
     view! {
         <Panel
             id="disconnect"
-            title=format!("Disconnect {}?", view.name)
+            title=format!("Disconnect {what}?")
             close_href=close.clone()
             mark=mark_href(view.provider)
         >
@@ -100,8 +108,9 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
             </ul>
             <form class="form" method="post" action=format!("{INTEGRATIONS}/{word}/disconnect")>
                 <OrgField org=view.org />
+                {account_field(view.account.as_deref())}
                 <div class="form-actions">
-                    <Submit label=format!("Disconnect {}", view.name) weight=Weight::Danger />
+                    <Submit label=format!("Disconnect {what}") weight=Weight::Danger />
                     <ButtonLink href=close label="Keep it connected" weight=Weight::Plain />
                 </div>
             </form>
@@ -109,4 +118,10 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
             {purge}
         </Panel>
     }
+}
+
+/// Names the account of a form, where it is not the primary one.
+pub fn account_field(label: Option<&str>) -> Option<impl IntoView + use<>> {
+    let label = label?.to_owned();
+    Some(view! { <input type="hidden" name="label" value=label /> })
 }

@@ -19,10 +19,11 @@ pub enum ErrorPage {
     BadRequest { sentence: String },
     /// Too many tries.
     TooMany { retry_after_seconds: Option<u64> },
-    /// Ours to fix. The reference is in the log.
-    Internal { reference: String },
+    /// Ours to fix. The reference is in the log. `again` is the address, where looking at it once more
+    /// does no harm.
+    Internal { reference: String, again: Option<String> },
     /// Not ready or overloaded.
-    Unavailable { reference: Option<String> },
+    Unavailable { reference: Option<String>, again: Option<String> },
 }
 
 impl ErrorPage {
@@ -79,8 +80,17 @@ impl ErrorPage {
 
     fn reference(&self) -> Option<String> {
         match self {
-            ErrorPage::Internal { reference } => Some(reference.clone()),
-            ErrorPage::Unavailable { reference } => reference.clone(),
+            ErrorPage::Internal { reference, .. } => Some(reference.clone()),
+            ErrorPage::Unavailable { reference, .. } => reference.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl ErrorPage {
+    fn again(&self) -> Option<String> {
+        match self {
+            ErrorPage::Internal { again, .. } | ErrorPage::Unavailable { again, .. } => again.clone(),
             _ => None,
         }
     }
@@ -104,9 +114,18 @@ pub fn error_page(error: ErrorPage) -> impl IntoView {
             </div>
             <p>{error.text()}</p>
             {error.reference().map(|reference| view! { <Reference reference /> })}
-            <p>
-                <ButtonLink href="/dashboard" label="Go to the overview" weight=Weight::Main />
-            </p>
+            {ways(error.again())}
         </section>
+    }
+}
+
+/// The ways on: once more where that is an option, and the overview.
+fn ways(again: Option<String>) -> impl IntoView {
+    let weight = if again.is_some() { Weight::Plain } else { Weight::Main };
+    let again = again.map(|href| view! { <ButtonLink href label="Try again" weight=Weight::Main /> });
+    view! {
+        <p class="form-actions">
+            {again} <ButtonLink href="/dashboard" label="Go to the overview" weight />
+        </p>
     }
 }

@@ -23,6 +23,7 @@ pub mod phone;
 pub mod phone_forms;
 pub mod platform;
 pub mod schedule;
+pub mod retention;
 pub mod senders;
 pub mod settings;
 pub mod setup;

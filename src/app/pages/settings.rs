@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::alerts::{AlertsForm, alerts_section};
+use super::retention::{RetentionForm, retention_section};
 use super::senders::{SendersForm, senders_section};
 use crate::app::components::badge::StateBadge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
@@ -29,6 +30,7 @@ pub struct SettingsView {
     pub profile: ProfileForm,
     pub senders: SendersForm,
     pub alerts: AlertsForm,
+    pub retention: RetentionForm,
     pub credentials: Vec<CredentialRow>,
 }
 
@@ -101,6 +103,7 @@ pub fn settings_page(view: SettingsView) -> impl IntoView {
         </section>
         {senders_section(view.senders, view.org, view.can_configure)}
         {alerts_section(view.alerts, view.org, view.can_configure, view.may_ask)}
+        {retention_section(view.retention, view.org, view.can_configure)}
         <section class="section" aria-labelledby="credentials-title">
             <header>
                 <h2 id="credentials-title">"Credentials"</h2>

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 38] = [
+pub const GATE_FUNCTIONS: [&str; 40] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -86,6 +86,8 @@ pub const GATE_FUNCTIONS: [&str; 38] = [
     "list_overdue_deliveries",
     "list_overdue_payloads",
     "list_stuck_messages",
+    "list_old_counts",
+    "list_unensured",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.

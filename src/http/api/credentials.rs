@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::integrations::{ResultOut, connect_with, provider_of, result_out, rfc3339};
 use super::{Admitted, JsonBody};
 use crate::db::credentials::{self, CredentialRow};
-use crate::domain::{CredentialId, Outcome, ProviderId};
+use crate::domain::{Account, AccountLabel, CredentialId, Outcome};
 use crate::http::error::{HttpError, Problem};
 use crate::integrations::{disconnect, verify};
 
@@ -82,12 +82,12 @@ pub async fn save(
 #[utoipa::path(post, path = "/api/organization/credentials/{target}/verify", tag = "credentials",
     params(("target" = String, Path, description = "Id of the credential")), responses((status = 200, body = ResultOut), (status = 404, body = Problem)))]
 pub async fn verify_one(admitted: Admitted, Path(id): Path<String>) -> Result<Json<ResultOut>, HttpError> {
-    let (row, provider) = find(&admitted, &id).await?;
+    let (row, account) = find(&admitted, &id).await?;
     if !row.is_active {
         let sentence = "Only the active credential can be verified. Restore this one to use it again.";
         return Err(HttpError::new(StatusCode::CONFLICT, "not_active", sentence));
     }
-    let report = verify::verify(&admitted.state.services, &admitted.caller, provider).await?;
+    let report = verify::verify(&admitted.state.services, &admitted.caller, account).await?;
     let success = report.outcome == Outcome::Accepted;
     Ok(Json(result_out(report, success)))
 }
@@ -96,22 +96,23 @@ pub async fn verify_one(admitted: Admitted, Path(id): Path<String>) -> Result<Js
 #[utoipa::path(delete, path = "/api/organization/credentials/{target}", tag = "credentials",
     params(("target" = String, Path, description = "Id of the credential")), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn remove(admitted: Admitted, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
-    let (row, provider) = find(&admitted, &id).await?;
+    let (row, account) = find(&admitted, &id).await?;
     if !row.is_active {
         let sentence =
             "This credential is not in use any more. It can be restored for a while, and calls never use it.";
         return Err(HttpError::new(StatusCode::CONFLICT, "not_active", sentence));
     }
-    disconnect::disconnect(&admitted.state.services, &admitted.caller, provider).await?;
+    disconnect::disconnect(&admitted.state.services, &admitted.caller, account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The credential of an id within the caller's clinic; a foreign one does not exist.
-async fn find(admitted: &Admitted, id: &str) -> Result<(CredentialRow, ProviderId), HttpError> {
+async fn find(admitted: &Admitted, id: &str) -> Result<(CredentialRow, Account), HttpError> {
     let id = id.parse().map(CredentialId).map_err(|_| HttpError::not_found())?;
     let mut tx = admitted.caller.begin(&admitted.state.services).await?;
     let row = credentials::find(&mut tx, id).await?.ok_or_else(HttpError::not_found)?;
     tx.commit().await?;
-    let provider = provider_of(&row.provider)?;
-    Ok((row, provider))
+    let label = AccountLabel::parse(&row.label).map_err(|_| HttpError::not_found())?;
+    let account = Account { provider: provider_of(&row.provider)?, label: Some(label) };
+    Ok((row, account))
 }

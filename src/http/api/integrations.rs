@@ -1,7 +1,7 @@
 //! Integrations by provider: connect, see, verify, disconnect, restore.
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,12 +9,14 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::account::{Labelled, account_of};
 use super::{Admitted, JsonBody};
 use crate::audit::machines::Cause;
 use crate::db::agents;
+use crate::db::integrations::IntegrationRow;
 use crate::domain::card::CardState;
 use crate::domain::provider::ProviderSpec;
-use crate::domain::{CredentialId, Outcome, ProviderId};
+use crate::domain::{Account, CredentialId, Outcome, ProviderId};
 use crate::http::error::{FieldError, HttpError, Problem};
 use crate::integrations::cards::{self, Card};
 use crate::integrations::connect::{ConnectRequest, Connected, connect};
@@ -40,6 +42,10 @@ pub struct CapabilityOut {
 pub struct StatusOut {
     pub provider: String,
     pub name: String,
+    /// What the clinic calls this account; absent where nothing was ever connected.
+    pub account: Option<String>,
+    /// Calls and messages use the primary account only. Accounts beside it follow it in the list.
+    pub primary: bool,
     /// The state of the card: `connected`, `connected_limited`, `needs_verification`, `error`, ...
     pub status: String,
     pub label: String,
@@ -124,19 +130,33 @@ pub async fn show_status(admitted: Admitted) -> Result<Json<StatusesOut>, HttpEr
     tx.commit().await?;
     services.counts.count(admitted.caller.org(), Cause::ApiRead, services.clock.now());
     cards.sort_by_key(|card| card.spec.id);
-    Ok(Json(StatusesOut { integrations: cards.iter().map(status_of_card).collect() }))
+    Ok(Json(StatusesOut { integrations: cards.iter().flat_map(statuses_of_card).collect() }))
 }
 
-/// The status of one card; no secret.
-pub fn status_of_card(card: &Card) -> StatusOut {
-    let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
+/// The status of a card without a secret: the primary account, then the others.
+pub fn statuses_of_card(card: &Card) -> Vec<StatusOut> {
+    let mut all = vec![status_out(card.spec, card.row.as_ref(), card.state, true)];
+    all.extend(card.others.iter().map(|other| status_out(card.spec, Some(&other.row), other.state, false)));
+    all
+}
+
+fn status_out(
+    spec: &ProviderSpec,
+    row: Option<&IntegrationRow>,
+    state: CardState,
+    primary: bool,
+) -> StatusOut {
+    let account = row.map(|row| row.label.clone());
+    let row = row.filter(|row| row.active_credential_id.is_some());
     StatusOut {
-        provider: card.spec.id.as_str().to_owned(),
-        name: card.spec.name.to_owned(),
-        status: card.state.as_str().to_owned(),
-        label: card.state.label().to_owned(),
+        provider: spec.id.as_str().to_owned(),
+        name: spec.name.to_owned(),
+        account,
+        primary,
+        status: state.as_str().to_owned(),
+        label: state.label().to_owned(),
         connected: row.is_some(),
-        verified: matches!(card.state, CardState::Connected | CardState::ConnectedLimited),
+        verified: matches!(state, CardState::Connected | CardState::ConnectedLimited),
         last_verified_at: row.and_then(|row| row.last_verified_at).map(rfc3339),
         last_used_at: row.and_then(|row| row.last_success_at).map(rfc3339),
         identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
@@ -182,31 +202,35 @@ pub fn result_out(report: TestReport, success: bool) -> ResultOut {
 /// `draft` names an earlier try, `saveAnyway` stores what nobody could test, `switchAccount` confirms
 /// another account.
 #[utoipa::path(post, path = "/api/integrations/{provider}", tag = "integrations",
-    params(("provider" = String, Path, description = "The word of a provider: `vapi`, `twilio`, `elevenlabs`, ...")), request_body = Object,
+    params(("provider" = String, Path, description = "The word of a provider: `vapi`, `twilio`, `elevenlabs`, ..."), Labelled), request_body = Object,
     responses((status = 200, body = ResultOut), (status = 202, body = ConsentOut, description = "A consent is needed first"),
         (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
         (status = 409, body = Problem), (status = 503, body = Problem, description = "Nobody could tell; nothing was saved")))]
 pub async fn save(
     admitted: Admitted,
     Path(provider): Path<String>,
+    Query(labelled): Query<Labelled>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, HttpError> {
-    connect_with(&admitted, provider_of(&provider)?, body).await
+    connect_with(&admitted, account_of(&provider, &labelled)?, body).await
 }
 
 /// Connects a provider with a JSON body.
 pub async fn connect_with(
     admitted: &Admitted,
-    provider: ProviderId,
+    account: impl Into<Account>,
     body: Map<String, Value>,
 ) -> Result<Response, HttpError> {
+    let account: Account = account.into();
+    let provider = account.provider;
+    let is_primary = account.label.is_none();
     let spec = catalogue::find(provider).spec();
     let request = read_body(spec, body)?;
     let services = &admitted.state.services;
-    match connect(services, &admitted.caller, provider, request, None).await? {
+    match connect(services, &admitted.caller, account, request, None).await? {
         Connected::Saved { report, .. } => {
             let mut out = result_out(report, true);
-            if provider == ProviderId::Vapi {
+            if provider == ProviderId::Vapi && is_primary {
                 out.assistants = Some(assistants(admitted).await?);
             }
             Ok(Json(out).into_response())
@@ -298,33 +322,45 @@ async fn assistants(admitted: &Admitted) -> Result<AssistantsOut, HttpError> {
 
 /// Tests what is stored and records what was found.
 #[utoipa::path(post, path = "/api/integrations/{provider}/verify", tag = "integrations",
-    params(("provider" = String, Path)), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
+    params(("provider" = String, Path), Labelled), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
 pub async fn verify_stored(
     admitted: Admitted,
     Path(provider): Path<String>,
+    Query(labelled): Query<Labelled>,
 ) -> Result<Json<ResultOut>, HttpError> {
-    let report = verify::verify(&admitted.state.services, &admitted.caller, provider_of(&provider)?).await?;
+    let account = account_of(&provider, &labelled)?;
+    let report = verify::verify(&admitted.state.services, &admitted.caller, account).await?;
     let success = report.outcome == Outcome::Accepted;
     Ok(Json(result_out(report, success)))
 }
 
 /// Disconnects a provider. It can be restored for 30 days.
 #[utoipa::path(delete, path = "/api/integrations/{provider}", tag = "integrations",
-    params(("provider" = String, Path)), responses((status = 204), (status = 409, body = Problem)))]
-pub async fn remove(admitted: Admitted, Path(provider): Path<String>) -> Result<StatusCode, HttpError> {
-    use_disconnect::disconnect(&admitted.state.services, &admitted.caller, provider_of(&provider)?).await?;
+    params(("provider" = String, Path), Labelled), responses((status = 204), (status = 409, body = Problem)))]
+pub async fn remove(
+    admitted: Admitted,
+    Path(provider): Path<String>,
+    Query(labelled): Query<Labelled>,
+) -> Result<StatusCode, HttpError> {
+    let account = account_of(&provider, &labelled)?;
+    use_disconnect::disconnect(&admitted.state.services, &admitted.caller, account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Brings the last credential back, after testing it.
 #[utoipa::path(post, path = "/api/integrations/{provider}/restore", tag = "integrations",
-    params(("provider" = String, Path)), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
-pub async fn restore(admitted: Admitted, Path(provider): Path<String>) -> Result<Json<ResultOut>, HttpError> {
-    let provider = provider_of(&provider)?;
-    let report = verify::restore(&admitted.state.services, &admitted.caller, provider, None).await?;
+    params(("provider" = String, Path), Labelled), responses((status = 200, body = ResultOut), (status = 409, body = Problem)))]
+pub async fn restore(
+    admitted: Admitted,
+    Path(provider): Path<String>,
+    Query(labelled): Query<Labelled>,
+) -> Result<Json<ResultOut>, HttpError> {
+    let account = account_of(&provider, &labelled)?;
+    let is_vapi = account.provider == ProviderId::Vapi && account.label.is_none();
+    let report = verify::restore(&admitted.state.services, &admitted.caller, account, None).await?;
     let success = report.outcome != Outcome::Refused;
     let mut out = result_out(report, success);
-    if success && provider == ProviderId::Vapi {
+    if success && is_vapi {
         out.assistants = Some(assistants(&admitted).await?);
     }
     Ok(Json(out))

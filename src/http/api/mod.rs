@@ -3,6 +3,7 @@
 //! Takes a browser session, an API key or a token of a configured issuer. Handlers are declared once: `routes!` makes the route and
 //! its description together, so the two cannot differ.
 
+pub mod account;
 pub mod agents;
 pub mod appointments;
 pub mod alerts;
@@ -81,6 +82,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(lifecycle::pause))
         .routes(routes!(lifecycle::resume))
         .routes(routes!(lifecycle::purge))
+        .routes(routes!(lifecycle::make_primary))
         .routes(routes!(credentials::list))
         .routes(routes!(credentials::save, credentials::remove))
         .routes(routes!(credentials::verify_one))

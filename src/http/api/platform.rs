@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::integrations::{
-    ResultOut, StatusOut, StatusesOut, connect_with, provider_of, result_out, rfc3339, status_of_card,
+    ResultOut, StatusOut, StatusesOut, connect_with, provider_of, result_out, rfc3339, statuses_of_card,
 };
 use super::{Admitted, JsonBody};
 use crate::db::platform;
@@ -130,7 +130,7 @@ async fn statuses(visiting: &Visiting) -> Result<Vec<StatusOut>, HttpError> {
     let mut cards = cards::list(&mut tx, services).await?;
     tx.commit().await?;
     cards.sort_by_key(|card| card.spec.id);
-    Ok(cards.iter().map(status_of_card).collect())
+    Ok(cards.iter().flat_map(statuses_of_card).collect())
 }
 
 /// Sets or replaces a clinic's credential: tested, sealed, stored, and masked from then on. The body is

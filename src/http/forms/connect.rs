@@ -15,13 +15,13 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Submission;
-use super::integrations::{HOME, parse};
+use super::integrations::{HOME, LABEL, account, panel_of, parse, shown};
 use crate::app::pages::connect_panel::{capability_line, connect_status};
 use crate::app::render_fragment;
 use crate::app::wire::{ConnectAnswer, FieldError, ReportView, SuccessView};
 use crate::db::agents;
 use crate::domain::card::Meaning;
-use crate::domain::{CapabilityResult, CredentialId, Outcome, ProviderId};
+use crate::domain::{Account, CapabilityResult, CredentialId, Outcome, ProviderId};
 use crate::http::error::HttpError;
 use crate::http::flash::Said;
 use crate::http::pages::views_assistants;
@@ -36,38 +36,46 @@ const MOST_LINES: usize = 64;
 
 /// `POST /dashboard/integrations/{provider}/connect`
 pub async fn submit_connect(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    if catalogue::find(provider).spec().oauth().is_some() {
-        return super::consent::submit(provider, form).await;
+    if let Some(oauth) = parse(&provider).ok().filter(|id| catalogue::find(*id).spec().oauth().is_some()) {
+        return super::consent::submit(oauth, form).await;
     }
+    let account = match account(&provider, &form) {
+        Ok(account) => account,
+        Err(error) => {
+            let panel = format!("{HOME}?panel={provider}&account=new");
+            return form.back(&panel, error, &[LABEL], &provider).await;
+        }
+    };
     if form.is_from_island() {
-        return answer_in_lines(provider, form).await;
+        return answer_in_lines(account, form).await;
     }
+    let for_work = account.clone();
     let work = async move {
-        let answer = run(&form, provider, None).await;
+        let answer = run(&form, &for_work, None).await;
         (form, answer)
     };
     let (form, answer) =
         tokio::spawn(work.in_current_span()).await.map_err(|error| HttpError::fault(&error))?;
-    answer_as_page(provider, &form, answer).await
+    answer_as_page(&account, &form, answer).await
 }
 
 pub(super) async fn answer_as_page(
-    provider: ProviderId,
+    account: &Account,
     form: &Submission,
     answer: Result<ConnectAnswer, HttpError>,
 ) -> Result<Response, HttpError> {
+    let provider = account.provider;
     let spec = catalogue::find(provider).spec();
-    let panel = format!("{HOME}?panel={}", provider.as_str());
+    let panel = panel_of(account);
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return form.back(&panel, error, &[], provider.as_str()).await,
     };
-    if answer.ok && provider != ProviderId::Vapi {
+    if answer.ok && *account != ProviderId::Vapi.into() {
         return form
             .go(
                 &format!("{HOME}#{}", provider.as_str()),
-                Said::message(Meaning::Works, format!("{} is connected", spec.name)),
+                Said::message(Meaning::Works, format!("{} is connected", shown(account))),
             )
             .await;
     }
@@ -125,12 +133,12 @@ fn one_line(value: &impl Serialize) -> Bytes {
 
 /// The answer begins with its first line. What fails before that has a status of its own; what fails
 /// later is the last line, as a problem document.
-async fn answer_in_lines(provider: ProviderId, form: Submission) -> Result<Response, HttpError> {
+async fn answer_in_lines(account: Account, form: Submission) -> Result<Response, HttpError> {
     let (sender, mut lines) = mpsc::unbounded_channel();
     let work = async move {
         let to_island = Lines(sender);
-        match run(&form, provider, Some(&to_island)).await {
-            Ok(answer) => to_island.send(&last_line(provider, answer)),
+        match run(&form, &account, Some(&to_island)).await {
+            Ok(answer) => to_island.send(&last_line(account.provider, answer)),
             Err(error) => {
                 let _ = to_island.0.send(Err(error));
             }
@@ -170,25 +178,26 @@ fn last_line(provider: ProviderId, answer: ConnectAnswer) -> Line {
 /// Connects, and makes the assistants where there are some to make.
 async fn run(
     form: &Submission,
-    provider: ProviderId,
+    account: &Account,
     lines: Option<&Lines>,
 ) -> Result<ConnectAnswer, HttpError> {
     let services = &form.state.services;
+    let request = request(form, account.provider);
     let connected = match lines {
         Some(lines) => {
             let (progress, answers) = mpsc::channel(MOST_LINES);
-            let work = connect(services, &form.caller, provider, request(form, provider), Some(progress));
+            let work = connect(services, &form.caller, account.clone(), request, Some(progress));
             tokio::join!(work, lines.pass_on(answers)).0
         }
-        None => connect(services, &form.caller, provider, request(form, provider), None).await,
+        None => connect(services, &form.caller, account.clone(), request, None).await,
     };
-    answer(form, provider, connected?, lines).await
+    answer(form, account, connected?, lines).await
 }
 
 /// What there is to say, and the assistants where some are to be made.
 pub(super) async fn answer(
     form: &Submission,
-    provider: ProviderId,
+    account: &Account,
     connected: Connected,
     lines: Option<&Lines>,
 ) -> Result<ConnectAnswer, HttpError> {
@@ -199,7 +208,7 @@ pub(super) async fn answer(
             ConnectAnswer { report: Some(report_view(report)), ..ConnectAnswer::default() }
         }
         Connected::Saved { report, .. } => {
-            let success = if provider == ProviderId::Vapi {
+            let success = if *account == ProviderId::Vapi.into() {
                 if let Some(lines) = lines {
                     lines.send(&Line::Stage { stage: "Saved. Setting up both assistants" });
                 }
@@ -224,7 +233,7 @@ pub(super) async fn answer(
             ..ConnectAnswer::default()
         },
         Connected::NotSaved { report, draft, is_other_account } => {
-            let name = catalogue::find(provider).spec().name;
+            let name = catalogue::find(account.provider).spec().name;
             let field_errors = report
                 .field
                 .as_ref()

@@ -26,8 +26,8 @@ pub(super) async fn submit(provider: ProviderId, form: Submission) -> Result<Res
     }
     let answered = match connect(services, &form.caller, provider, request(&form, provider), None).await {
         Ok(Connected::Consent { url }) => return Ok(Redirect::to(url.as_str()).into_response()),
-        Ok(connected) => answer(&form, provider, connected, None).await,
+        Ok(connected) => answer(&form, &provider.into(), connected, None).await,
         Err(error) => Err(error.into()),
     };
-    answer_as_page(provider, &form, answered).await
+    answer_as_page(&provider.into(), &form, answered).await
 }

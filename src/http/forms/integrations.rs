@@ -7,27 +7,30 @@ use axum::response::Response;
 
 use super::Submission;
 use super::connect::make_assistants;
+use crate::app::components::accounts::encoded;
 use crate::calls::messages::{self, NewText, Purpose, Sent, hot_lead_text};
 use crate::calls::senders;
 use crate::domain::card::Meaning;
-use crate::domain::{CredentialId, Outcome, ProviderId};
-use crate::http::error::HttpError;
+use crate::domain::{Account, CredentialId, Outcome, ProviderId};
+use crate::http::error::{FieldError, HttpError};
 use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::millis;
-use crate::integrations::{disconnect, pause, purge, signing, verify};
+use crate::integrations::{disconnect, pause, primary, purge, signing, verify};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
 
 pub const HOME: &str = "/dashboard/integrations";
+/// The field that names an account beside the primary one.
+pub const LABEL: &str = "label";
 
 /// `POST /dashboard/integrations/{provider}/verify`
 pub async fn submit_verify(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    let back = format!("{HOME}#{}", provider.as_str());
-    match verify::verify(&form.state.services, &form.caller, provider).await {
-        Ok(report) => form.go(&back, said_of(provider, &report)).await,
+    let account = account(&provider, &form)?;
+    let back = format!("{HOME}#{}", account.provider.as_str());
+    match verify::verify(&form.state.services, &form.caller, account.clone()).await {
+        Ok(report) => form.go(&back, said_of(&account, &report)).await,
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }
 }
@@ -43,10 +46,10 @@ pub async fn submit_resume(Path(provider): Path<String>, form: Submission) -> Re
 }
 
 async fn set_paused(provider: &str, form: Submission, paused: bool) -> Result<Response, HttpError> {
-    let provider = parse(provider)?;
-    let back = format!("{HOME}#{}", provider.as_str());
-    let name = catalogue::find(provider).spec().name;
-    match pause::set_paused(&form.state.services, &form.caller, provider, paused).await {
+    let account = account(provider, &form)?;
+    let back = format!("{HOME}#{}", account.provider.as_str());
+    let name = shown(&account);
+    match pause::set_paused(&form.state.services, &form.caller, account, paused).await {
         Ok(()) if paused => {
             form.go(&back, Said::message(Meaning::Unknown, format!("{name} is paused"))).await
         }
@@ -57,15 +60,15 @@ async fn set_paused(provider: &str, form: Submission, paused: bool) -> Result<Re
 
 /// `POST /dashboard/integrations/{provider}/purge`
 pub async fn submit_purge(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    let name = catalogue::find(provider).spec().name;
+    let account = account(&provider, &form)?;
+    let name = shown(&account);
     if form.fields.text("sure") != "yes" {
-        let panel = format!("{HOME}?panel={}&confirm=disconnect", provider.as_str());
+        let panel = format!("{}&confirm=disconnect", panel_of(&account));
         let sentence = format!("Nothing was deleted: tick the box to delete everything stored for {name}.");
         return form.go(&panel, Said::message(Meaning::Attention, sentence)).await;
     }
-    let back = format!("{HOME}#{}", provider.as_str());
-    match purge::purge(&form.state.services, &form.caller, provider).await {
+    let back = format!("{HOME}#{}", account.provider.as_str());
+    match purge::purge(&form.state.services, &form.caller, account).await {
         Ok(_) => {
             form.go(
                 &back,
@@ -79,18 +82,18 @@ pub async fn submit_purge(Path(provider): Path<String>, form: Submission) -> Res
 
 /// `POST /dashboard/integrations/{provider}/restore`
 pub async fn submit_restore(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    let back = format!("{HOME}#{}", provider.as_str());
+    let account = account(&provider, &form)?;
+    let back = format!("{HOME}#{}", account.provider.as_str());
     let credential = form.fields.text("credential").parse().ok().map(CredentialId);
-    match verify::restore(&form.state.services, &form.caller, provider, credential).await {
+    match verify::restore(&form.state.services, &form.caller, account.clone(), credential).await {
         Ok(report) if report.outcome != Outcome::Refused => {
-            if provider == ProviderId::Vapi {
+            if account == ProviderId::Vapi.into() {
                 make_assistants(&form).await?;
             }
-            let name = catalogue::find(provider).spec().name;
+            let name = shown(&account);
             form.go(&back, Said::message(Meaning::Works, format!("{name} is connected again"))).await
         }
-        Ok(report) => form.go(&back, said_of(provider, &report)).await,
+        Ok(report) => form.go(&back, said_of(&account, &report)).await,
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }
 }
@@ -100,12 +103,13 @@ pub async fn submit_disconnect(
     Path(provider): Path<String>,
     form: Submission,
 ) -> Result<Response, HttpError> {
-    let provider = parse(&provider)?;
-    let back = format!("{HOME}#{}", provider.as_str());
-    let spec = catalogue::find(provider).spec();
-    match disconnect::disconnect(&form.state.services, &form.caller, provider).await {
+    let account = account(&provider, &form)?;
+    let back = format!("{HOME}#{}", account.provider.as_str());
+    let spec = catalogue::find(account.provider).spec();
+    let name = shown(&account);
+    match disconnect::disconnect(&form.state.services, &form.caller, account).await {
         Ok(disconnected) => {
-            let mut said = Said::message(Meaning::Unknown, format!("{} is disconnected", spec.name));
+            let mut said = Said::message(Meaning::Unknown, format!("{name} is disconnected"));
             let detail = match disconnected.is_known_there {
                 false => spec.after_disconnect.to_owned(),
                 true => format!(
@@ -201,9 +205,52 @@ pub(super) fn parse(provider: &str) -> Result<ProviderId, HttpError> {
     provider.parse().map_err(|()| HttpError::not_found())
 }
 
+/// The account that a form is about: the primary one, unless it names another.
+pub(super) fn account(provider: &str, form: &Submission) -> Result<Account, HttpError> {
+    let label = form.fields.text(LABEL);
+    Account::named(parse(provider)?, Some(label)).map_err(|sentence| {
+        let errors = vec![FieldError { field: LABEL.to_owned(), message: sentence.to_owned() }];
+        HttpError::invalid("invalid_fields", sentence, errors)
+    })
+}
+
+/// An account in sentences: "Twilio", "Twilio (Branch office)".
+pub(super) fn shown(account: &Account) -> String {
+    let name = catalogue::find(account.provider).spec().name;
+    match account.label() {
+        Some(label) => format!("{name} ({label})"),
+        None => name.to_owned(),
+    }
+}
+
+/// Where the panel of an account is.
+pub(super) fn panel_of(account: &Account) -> String {
+    let panel = format!("{HOME}?panel={}", account.provider.as_str());
+    match account.label() {
+        Some(label) => format!("{panel}&account={}", encoded(label)),
+        None => panel,
+    }
+}
+
+/// `POST /dashboard/integrations/{provider}/primary`
+pub async fn submit_primary(Path(provider): Path<String>, form: Submission) -> Result<Response, HttpError> {
+    let account = account(&provider, &form)?;
+    let back = format!("{HOME}#{}", account.provider.as_str());
+    match primary::make_primary(&form.state.services, &form.caller, &account).await {
+        Ok(()) => {
+            if account.provider == ProviderId::Vapi {
+                make_assistants(&form).await?;
+            }
+            let sentence = format!("{} is the primary account now", shown(&account));
+            form.go(&back, Said::message(Meaning::Works, sentence)).await
+        }
+        Err(error) => form.back(&back, error.into(), &[], "").await,
+    }
+}
+
 /// What a test of something stored says at the top of the page.
-fn said_of(provider: ProviderId, report: &TestReport) -> Said {
-    let name = catalogue::find(provider).spec().name;
+fn said_of(account: &Account, report: &TestReport) -> Said {
+    let name = shown(account);
     let mut said = match report.outcome {
         Outcome::Accepted => Said::message(Meaning::Works, format!("{name} works")),
         Outcome::Refused => Said::message(Meaning::Broken, report.headline.clone()),

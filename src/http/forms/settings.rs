@@ -1,4 +1,4 @@
-//! The forms of the clinic's profile and of who sends its text messages.
+//! The forms of the clinic's profile, of how long it keeps conversations, and of who sends its text messages.
 
 use axum::response::Response;
 
@@ -46,6 +46,25 @@ pub async fn submit_profile(form: Submission) -> Result<Response, HttpError> {
     form.caller.record(&mut tx, services, "clinic.changed", "profile", Ended::Success, "").await?;
     tx.commit().await.map_err(IntegrationError::from)?;
     form.go(HOME, Said::message(Meaning::Works, "The clinic's profile is saved")).await
+}
+
+/// `POST /dashboard/settings/retention`
+pub async fn submit_retention(form: Submission) -> Result<Response, HttpError> {
+    let services = &form.state.services;
+    form.caller.require_configure(services, "clinic.changed", "retention").await?;
+    let days = form.fields.text("days").trim().parse::<i32>().ok().filter(|days| (1..=3650).contains(days));
+    let Some(days) = days else {
+        let message = "Enter a number of days from 1 to 3650.".to_owned();
+        let errors = vec![FieldError { field: "days".to_owned(), message: message.clone() }];
+        let error = HttpError::invalid("invalid_fields", message, errors);
+        return form.back(HOME, error, &["days"], "retention").await;
+    };
+    let mut tx = form.caller.begin(services).await?;
+    organizations::update_retention(&mut tx, days).await?;
+    let details = format!("{days} days");
+    form.caller.record(&mut tx, services, "clinic.changed", "retention", Ended::Success, &details).await?;
+    tx.commit().await.map_err(IntegrationError::from)?;
+    form.go(HOME, Said::message(Meaning::Works, format!("Conversations are kept for {days} days"))).await
 }
 
 /// `POST /dashboard/settings/senders`

@@ -44,6 +44,8 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
     if !is_page {
         return response;
     }
+    // Only a page that was looked at can be looked at again.
+    let again = Some(target.clone()).filter(|target| method == Method::GET && target.starts_with('/'));
     if error.status == StatusCode::UNAUTHORIZED && error.code == "unauthenticated" {
         let next = if method == Method::GET { target } else { "/dashboard".to_owned() };
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
@@ -67,8 +69,8 @@ pub async fn html_errors(State(state): State<AppState>, request: Request, next: 
         (StatusCode::TOO_MANY_REQUESTS, _) => {
             ErrorPage::TooMany { retry_after_seconds: error.retry_after.map(u64::from) }
         }
-        (StatusCode::INTERNAL_SERVER_ERROR, _) => ErrorPage::Internal { reference: request_id },
-        (StatusCode::SERVICE_UNAVAILABLE, _) => ErrorPage::Unavailable { reference: Some(request_id) },
+        (StatusCode::INTERNAL_SERVER_ERROR, _) => ErrorPage::Internal { reference: request_id, again },
+        (StatusCode::SERVICE_UNAVAILABLE, _) => ErrorPage::Unavailable { reference: Some(request_id), again },
         _ => ErrorPage::BadRequest { sentence: error.sentence.clone() },
     };
     let mut page = (error.status, Html(render(shell, || error_page(page)))).into_response();

@@ -7,20 +7,27 @@ use serde::Deserialize;
 use super::{Page, millis, views};
 use crate::app::NavItem;
 use crate::app::components::card::{Callback, CardView};
+use crate::app::components::field::FieldView;
 use crate::app::pages::disconnect_panel::DisconnectPanelView;
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page, parse_filter};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
+use crate::app::wire::FieldError;
 use crate::calls::messages::hot_lead_text;
 use crate::calls::senders::{self as names, Choice};
+use crate::db::integrations::IntegrationRow;
 use crate::db::{ContextRole, agents, credentials, messages, routes, senders};
 use crate::domain::card::CardState;
-use crate::domain::{ProviderId, Role};
+use crate::domain::{AccountLabel, ProviderId, Role};
 use crate::http::error::HttpError;
-use crate::integrations::cards::{self, Card};
+use crate::http::flash::Said;
+use crate::http::forms::integrations::LABEL;
+use crate::integrations::cards::{self, Card, OtherAccount};
 
 #[derive(Deserialize)]
 pub struct Shown {
     panel: Option<String>,
+    /// The label of an account that is not the primary one; `new` for one that is to be added.
+    account: Option<String>,
     confirm: Option<String>,
     show: Option<String>,
 }
@@ -38,7 +45,7 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
         }
         (Some(word), true) => {
             let provider: ProviderId = word.parse().map_err(|()| HttpError::not_found())?;
-            Some(provider_panel(&mut page, provider, &cards, shown.confirm.is_some()).await?)
+            Some(provider_panel(&mut page, provider, &cards, &shown).await?)
         }
         (Some(_), false) => return Err(HttpError::forbidden(may_ask.unwrap_or_default())),
         (None, _) => None,
@@ -68,15 +75,22 @@ async fn provider_panel(
     page: &mut Page,
     provider: ProviderId,
     cards: &[Card],
-    confirm: bool,
+    shown: &Shown,
 ) -> Result<Panel, HttpError> {
     let card = cards.iter().find(|card| card.spec.id == provider).ok_or_else(HttpError::not_found)?;
-    let active = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
-    if confirm && active.is_some() {
+    let account = account_of(card, shown.account.as_deref())?;
+    let (row, state) = match &account {
+        AccountShown::Primary => (card.row.as_ref(), card.state),
+        AccountShown::Other(other) => (Some(&other.row), other.state),
+        AccountShown::New(_) => (None, CardState::NotConfigured),
+    };
+    let active = row.filter(|row| row.active_credential_id.is_some());
+    let label = account.label();
+    if shown.confirm.is_some() && (active.is_some() || matches!(account, AccountShown::Other(_))) {
         let own = routes::list_own(&mut page.tx).await?;
         let count = |kind: &str| own.iter().filter(|route| route.kind == kind).count();
         let uses = match provider {
-            ProviderId::Vapi => {
+            ProviderId::Vapi if label.is_none() => {
                 vec![counted(count("assistant"), "assistant"), counted(count("phone_number"), "phone number")]
             }
             _ => Vec::new(),
@@ -85,7 +99,12 @@ async fn provider_panel(
             org: page.scope.org,
             provider,
             name: card.spec.name,
-            stops: card.spec.on_disconnect,
+            stops: if label.is_none() {
+                card.spec.on_disconnect
+            } else {
+                "Nothing: no call uses this account."
+            },
+            account: label,
             after: card.spec.after_disconnect,
             console_url: card.spec.console_url,
             undo: match card.spec.oauth() {
@@ -96,7 +115,7 @@ async fn provider_panel(
                 Some(_) => "by connecting again; the permission itself is given back now.",
             },
             uses,
-            is_paused: card.state == CardState::Paused,
+            is_paused: state == CardState::Paused || active.is_none(),
             can_purge: page.scope.role == ContextRole::Person(Role::Owner),
         }));
     }
@@ -121,15 +140,65 @@ async fn provider_panel(
         );
         return Ok(Panel::Consent(Box::new(view)));
     }
-    let view = views::connect_panel(
+    let is_primary = matches!(account, AccountShown::Primary);
+    let mut view = views::connect_panel(
         page.scope.org,
         card.spec,
         hints.as_ref(),
         &page.said,
         is_draft,
-        active.is_some(),
+        active.is_some() && is_primary,
     );
+    if let AccountShown::New(None) = account {
+        view.fields.insert(0, label_field(&page.said));
+    }
+    view.account = label;
     Ok(Panel::Connect(Box::new(view)))
+}
+
+/// The account that a panel is about.
+enum AccountShown<'a> {
+    Primary,
+    Other(&'a OtherAccount),
+    /// One that is to be added, with its label where that was typed already.
+    New(Option<String>),
+}
+
+impl AccountShown<'_> {
+    fn label(&self) -> Option<String> {
+        match self {
+            AccountShown::Primary => None,
+            AccountShown::Other(other) => Some(other.row.label.clone()),
+            AccountShown::New(label) => label.clone(),
+        }
+    }
+}
+
+fn account_of<'a>(card: &'a Card, word: Option<&str>) -> Result<AccountShown<'a>, HttpError> {
+    let word = match word {
+        None | Some("") => return Ok(AccountShown::Primary),
+        Some(_) if card.spec.oauth().is_some() => return Err(HttpError::not_found()),
+        Some("new") => return Ok(AccountShown::New(None)),
+        Some(word) => word,
+    };
+    let label = AccountLabel::parse(word).map_err(|_| HttpError::not_found())?;
+    let is_it = |row: &IntegrationRow| row.label.to_lowercase() == label.as_str().to_lowercase();
+    if card.row.as_ref().is_some_and(is_it) {
+        return Ok(AccountShown::Primary);
+    }
+    let other = card.others.iter().find(|other| is_it(&other.row));
+    Ok(other.map_or_else(|| AccountShown::New(Some(label.as_str().to_owned())), AccountShown::Other))
+}
+
+/// The field for the label of an account that is to be added.
+fn label_field(said: &Said) -> FieldView {
+    let typed = said.values.get(LABEL).cloned().unwrap_or_default();
+    FieldView {
+        example: "Branch office",
+        help: "Your own name for it. Calls go on with the primary account until you make this one primary.",
+        error: FieldError::find(&said.errors, LABEL).map(str::to_owned),
+        ..FieldView::new(LABEL, "Name of this account", typed)
+    }
 }
 
 /// "1 assistant", "2 assistants".

@@ -6,6 +6,7 @@ use axum::response::Html;
 use super::{Page, millis, views};
 use crate::app::NavItem;
 use crate::app::pages::alerts::AlertsForm;
+use crate::app::pages::retention::RetentionForm;
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::calls::senders::{self as names, Choice};
@@ -30,6 +31,17 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         country: typed("country", stored.country),
         errors: if page.said.form == "profile" { page.said.errors.clone() } else { Vec::new() },
     };
+    let is_retention = page.said.form == "retention";
+    let retention = RetentionForm {
+        days: page
+            .said
+            .values
+            .get("days")
+            .filter(|_| is_retention)
+            .cloned()
+            .unwrap_or_else(|| stored.retention_days.to_string()),
+        errors: if is_retention { page.said.errors.clone() } else { Vec::new() },
+    };
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let senders = senders_form(&page, &choice);
     let alerts = alerts_form(&mut page, &cards).await?;
@@ -41,6 +53,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         profile,
         senders,
         alerts,
+        retention,
         credentials: cards.iter().filter_map(credential).collect(),
     };
     page.draw("Settings", NavItem::Settings, || settings_page(view)).await

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::millis;
+use crate::app::components::accounts::{AccountView, AccountsView};
 use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::components::report::CapabilityCheck;
@@ -11,6 +12,7 @@ use crate::app::pages::consent_panel::{ChoiceView, ConsentPanelView, OtherAccoun
 use crate::app::wire::{AssistantLine, ConnectAnswer, FieldError};
 use crate::db::agents::AgentRow;
 use crate::db::integrations::IntegrationRow;
+use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::card::CardState;
 use crate::domain::provider::{OAuthSpec, ProviderSpec};
 use crate::domain::{CredentialId, OrgId, ProviderId};
@@ -67,6 +69,27 @@ pub fn card(
             .map(CredentialId),
         can_send_test: is_usable && spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY),
         callback: None,
+        accounts: accounts(card),
+    }
+}
+
+/// The accounts beside the primary one, and whether there is room for another.
+fn accounts(card: &Card) -> AccountsView {
+    let count = card.others.len() + usize::from(card.row.is_some());
+    AccountsView {
+        primary: card.row.as_ref().map(|row| row.label.clone()),
+        others: card
+            .others
+            .iter()
+            .map(|other| AccountView {
+                label: other.row.label.clone(),
+                state: other.state,
+                identity_name: other.row.identity_name.clone().or_else(|| other.row.identity.clone()),
+                has_credential: other.row.active_credential_id.is_some(),
+                restorable: other.row.restorable_id.map(CredentialId),
+            })
+            .collect(),
+        can_add: card.row.is_some() && count < MOST_ACCOUNTS && card.spec.oauth().is_none(),
     }
 }
 
@@ -151,6 +174,7 @@ pub fn connect_panel(
     let ConnectAnswer { report, draft, save_anyway, success, message, .. } = answer;
     ConnectPanelView {
         org,
+        account: None,
         provider: spec.id,
         name: spec.name,
         purpose: spec.purpose,

@@ -30,6 +30,17 @@ struct Bench {
     bases: ProviderBases,
 }
 
+/// What a test has sent must be what the providers' own documents describe: each test holds it at its end.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let found = self.sandbox.disagreements();
+        assert!(found.is_empty(), "requests that no document describes: {found:#?}");
+    }
+}
+
 impl Bench {
     async fn start() -> Self {
         let sandbox = Sandbox::start(SandboxOptions::default()).await.expect("the stand-ins start");

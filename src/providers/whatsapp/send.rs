@@ -75,7 +75,8 @@ fn body(to: &PhoneNumber, content: Content<'_>, reference: &str) -> Value {
             let parameters: Vec<Value> =
                 texts.iter().map(|text| json!({ "type": "text", "text": text })).collect();
             body["type"] = json!("template");
-            body["template"] = json!({ "name": name, "language": { "code": language } });
+            body["template"] =
+                json!({ "name": name, "language": { "policy": "deterministic", "code": language } });
             if !parameters.is_empty() {
                 body["template"]["components"] = json!([{ "type": "body", "parameters": parameters }]);
             }

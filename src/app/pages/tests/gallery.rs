@@ -22,6 +22,7 @@ use crate::app::pages::login::{LoginView, login_page};
 use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::app::pages::messages::messages_page;
 use crate::app::pages::phone::{PhoneView, phone_page};
+use crate::app::pages::retention::RetentionForm;
 use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
@@ -69,6 +70,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         reference: Some("0197a2c4".to_owned()),
     };
     let disconnect = DisconnectPanelView {
+        account: None,
         org: org(),
         provider: ProviderId::Twilio,
         name: "Twilio",
@@ -159,6 +161,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             country: "DE".to_owned(),
             errors: Vec::new(),
         },
+        retention: RetentionForm { days: "30".to_owned(), errors: Vec::new() },
         senders: SendersForm {
             options: vec![("twilio", "Twilio"), ("vonage", "Vonage")],
             order: vec!["Twilio", "Vonage"],
@@ -335,8 +338,14 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             "409",
             ErrorPage::OtherClinic { now_in: "Lakeside Dental".to_owned(), opened_in: Some(text.to_owned()) },
         ),
-        ("500", ErrorPage::Internal { reference: "0197a2c4".to_owned() }),
-        ("503", ErrorPage::Unavailable { reference: None }),
+        (
+            "500",
+            ErrorPage::Internal {
+                reference: "0197a2c4".to_owned(),
+                again: Some("/dashboard/events".to_owned()),
+            },
+        ),
+        ("503", ErrorPage::Unavailable { reference: None, again: None }),
     ];
     pages.extend(
         errors

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::app::components::accounts::{AccountView, AccountsView};
 use crate::app::components::card::{CardView, ErrorView, HintRow, Proof};
 use crate::app::components::field::{FieldView, SavedHint};
 use crate::app::components::filters::{FilterField, FilterKind};
@@ -113,6 +114,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         can_send_test: false,
         notices: Vec::new(),
         callback: None,
+        accounts: AccountsView::default(),
     }
 }
 
@@ -141,6 +143,17 @@ pub(super) fn twilio_card(state: CardState) -> CardView {
         restorable: Some(CredentialId(Uuid::from_u128(9))),
         can_send_test: true,
         notices: vec!["The phone number +15550100123 is already in use.".to_owned()],
+        accounts: AccountsView {
+            primary: Some("Primary".to_owned()),
+            others: vec![AccountView {
+                label: "Branch office".to_owned(),
+                state: CardState::Connected,
+                identity_name: Some("Praxis Süd".to_owned()),
+                has_credential: true,
+                restorable: None,
+            }],
+            can_add: true,
+        },
         ..vapi_card(state)
     }
 }
@@ -164,6 +177,7 @@ pub(super) fn connect() -> ConnectPanelView {
         ..FieldView::new("authToken", "Auth Token", "")
     };
     ConnectPanelView {
+        account: None,
         org: org(),
         provider: ProviderId::Twilio,
         name: "Twilio",

@@ -96,7 +96,12 @@ impl GoogleCalendar<'_> {
     fn event_url(&self, event: Option<&str>) -> Url {
         let mut segments = vec!["calendars", self.choice.calendar.as_str(), "events"];
         segments.extend(event);
-        let mut url = calendar_url(&self.client, &segments);
+        calendar_url(&self.client, &segments)
+    }
+
+    /// The same for a change, of which Google tells nobody.
+    fn change_url(&self, event: Option<&str>) -> Url {
+        let mut url = self.event_url(event);
         url.query_pairs_mut().append_pair("sendUpdates", "none");
         url
     }
@@ -149,7 +154,7 @@ impl CalendarProvider for GoogleCalendar<'_> {
             "start": time(event.start),
             "end": time(event.end),
         });
-        let url = self.event_url(None);
+        let url = self.change_url(None);
         let made = self.client.write::<EventRecord>(Method::POST, url, "/calendars/{id}/events", &body).await;
         match made {
             Ok(_) => Ok(Inserted::Made),
@@ -176,7 +181,7 @@ impl CalendarProvider for GoogleCalendar<'_> {
     }
 
     async fn delete(&self, id: &str) -> Result<(), CalendarError> {
-        let url = self.event_url(Some(id));
+        let url = self.change_url(Some(id));
         match self.client.send(Method::DELETE, url, "/calendars/{id}/events/{id}", Body::Empty).await {
             Ok(_) | Err(GoogleError::Gone | GoogleError::NotFound) => Ok(()),
             Err(error) => Err(calendar_error(&error)),
