@@ -1,5 +1,5 @@
-//! Background work: due jobs, abandoned events, news of changes. Counters are in `flush`, what is
-//! emptied, removed and logged by the hour in `sweep`.
+//! Background work: due jobs and news of changes. Events of the inbox are worked off in `inbox`, counters
+//! written in `flush`; what is emptied, removed and logged by the hour is in `sweep`.
 //!
 //! Everything is under a lease or a row lock by database time, so any number of processes may run
 //! this. Nothing here raises: what fails is logged and tried again.
@@ -7,23 +7,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::db::{DbError, OrgTx, changes, inbound, jobs, messages, tool_calls};
+use crate::db::{DbError, OrgTx, changes, jobs};
 use crate::integrations::ensure::{self, ENSURE_ASSISTANTS};
 use crate::integrations::voice_key::{self, REGISTER_VOICE_KEY};
 use crate::state::Services;
 
 mod flush;
+mod inbox;
 mod sweep;
 
 pub use flush::flush;
+pub use inbox::work_off as work_off_inbox;
 pub use sweep::{log_heads, sweep_hourly, sweep_often};
 
-/// How long a worker may hold a job or an event.
+/// How long a worker may hold a job.
 const LEASE_SECONDS: i32 = 90;
 /// Tool calls and messages that are still running after this have lost their process.
 const ABANDONED_SECONDS: i32 = 60;
@@ -41,17 +42,11 @@ pub fn start_housekeeping(
     tasks
 }
 
-/// Starts the worker: jobs, abandoned events, sweeps.
+/// Starts the worker: the inbox, jobs, sweeps.
 pub fn start_worker(services: &Arc<Services>, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(Duration::from_secs(1), services.clone(), stop.clone(), "jobs", run_due_jobs));
-    tasks.spawn(every(
-        Duration::from_secs(5),
-        services.clone(),
-        stop.clone(),
-        "events",
-        end_abandoned_events,
-    ));
+    tasks.spawn(inbox::work(services.clone(), stop.clone()));
     tasks.spawn(every(Duration::from_secs(60), services.clone(), stop.clone(), "sweep", sweep_often));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "tidy", sweep_hourly));
     tasks.spawn(every(Duration::from_secs(3600), services.clone(), stop.clone(), "heads", log_heads));
@@ -106,27 +101,6 @@ pub async fn run_due_jobs(services: Arc<Services>) -> Result<(), DbError> {
             jobs::put_off(&mut tx, &job.kind, &error.sentence(), seconds).await?;
             tx.commit().await?;
         }
-    }
-    Ok(())
-}
-
-/// Ends events whose process died while it answered: what it had begun is parked for a person,
-/// since nobody knows whether its effects happened.
-pub async fn end_abandoned_events(services: Arc<Services>) -> Result<(), DbError> {
-    for (org, event, _) in inbound::lease(&services.pool, 32, LEASE_SECONDS).await? {
-        let mut tx = OrgTx::service(&services.pool, org).await?;
-        let parked = tool_calls::park_abandoned(&mut tx, event, ABANDONED_SECONDS).await?;
-        messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
-        if parked > 0 {
-            let error =
-                "The service stopped while it answered. Somebody should look whether a message went out.";
-            inbound::put_off(&mut tx, event, error, None).await?;
-        } else {
-            let note = "ended by the worker: the answer was not recorded";
-            inbound::finish(&mut tx, event, None, &json!([{ "stage": "recovered", "us": 0, "note": note }]))
-                .await?;
-        }
-        tx.commit().await?;
     }
     Ok(())
 }

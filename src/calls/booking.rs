@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use super::incidents;
 use super::slots::{self, Schedule, Slot, Wish};
 use crate::domain::{OrgId, ProviderId};
 use crate::integrations::tokens::{self, Access};
@@ -171,8 +172,31 @@ async fn book_in(
     }
 }
 
-/// Lets something be done with the clinic's calendar. An access token that it rejects is renewed once.
+/// Lets something be done with the clinic's calendar, and notes where it stands in the way.
 async fn with_calendar<T>(
+    services: &Services,
+    org: OrgId,
+    deadline: Deadline,
+    act: impl AsyncFn(&dyn CalendarProvider) -> Result<T, CalendarError>,
+) -> Result<Result<T, Unavailable>, IntegrationError> {
+    const ID: ProviderId = ProviderId::GoogleCalendar;
+    let done = ask_calendar(services, org, deadline, act).await;
+    let trouble = match &done {
+        Ok(Ok(_)) => {
+            incidents::close_later(services, org, ID);
+            None
+        }
+        Ok(Err(unavailable)) => Some(incidents::of_calendar(ID, unavailable)),
+        Err(error) => incidents::of_error(ID, error),
+    };
+    if let Some(trouble) = trouble {
+        incidents::note(services, org, &trouble).await;
+    }
+    done
+}
+
+/// An access token that the calendar rejects is renewed once.
+async fn ask_calendar<T>(
     services: &Services,
     org: OrgId,
     deadline: Deadline,

@@ -4,9 +4,10 @@
 //! knows whether a message went out, it is parked for a person and never sent again by itself.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::senders::{Choice, Reason};
-use super::{CallError, whatsapp};
+use super::{CallError, incidents, whatsapp};
 use crate::db::messages::{self, NewMessage, SendResult};
 use crate::db::{self, DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
@@ -20,6 +21,7 @@ use crate::providers::twilio::{Channel, TwilioClient, TwilioCredentials, send_me
 use crate::providers::{Explanation, catalogue};
 use crate::state::Services;
 use crate::vault::{Credential, Place, SecretFields};
+use crate::webhooks::outbound::OutboundError;
 
 /// The longest text that is taken, in characters: what every sender takes and splits into segments.
 pub const MAX_TEXT: usize = 1600;
@@ -40,6 +42,11 @@ impl Purpose {
             Purpose::Alert => "alert",
         }
     }
+
+    /// Whether a call needs it: what goes wrong with a test is told to whoever tests.
+    pub(super) const fn is_live(self) -> bool {
+        !matches!(self, Purpose::Test)
+    }
 }
 
 /// A message to be sent.
@@ -52,6 +59,10 @@ pub struct NewText {
     pub by: Option<UserId>,
     /// Exactly this sender, whatever the clinic has chosen.
     pub sender: Option<ProviderId>,
+    /// The call that it belongs to, by Vapi's id.
+    pub call_id: Option<String>,
+    /// The alert that it carries.
+    pub alert_id: Option<Uuid>,
 }
 
 impl NewText {
@@ -73,7 +84,14 @@ impl NewText {
             let message = format!("The message is longer than {MAX_TEXT} characters.");
             return Err(CallError::Invalid { field: "message", message });
         }
-        Ok(Self { to, text: text.to_owned(), channel, purpose, by, sender: None })
+        let text = text.to_owned();
+        Ok(Self { to, text, channel, purpose, by, sender: None, call_id: None, alert_id: None })
+    }
+
+    /// The same message, as one of a call.
+    pub fn in_call(mut self, call_id: &str) -> Self {
+        self.call_id = Some(call_id.to_owned());
+        self
     }
 }
 
@@ -173,11 +191,20 @@ async fn send_by(
     note: Option<String>,
     deadline: Deadline,
 ) -> Result<Sent, Failed> {
-    let opened = services.vault.open_active(org, provider).await.map_err(|error| Failed {
-        // Nothing was sent; but a database that is away is away for the next sender too.
-        allows_another: !error.is_transient(),
-        error: IntegrationError::from(error).into(),
-    })?;
+    let opened = match services.vault.open_active(org, provider).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Nothing was sent; but a database that is away is away for the next sender too.
+            let allows_another = !error.is_transient();
+            let error = IntegrationError::from(error);
+            if new.purpose.is_live()
+                && let Some(trouble) = incidents::of_error(provider, &error)
+            {
+                incidents::note(services, org, &trouble).await;
+            }
+            return Err(Failed { error: error.into(), allows_another });
+        }
+    };
     let id: MessageId = fresh_id();
     let content = json!({ "to": new.to.as_str(), "text": new.text }).to_string();
     let place = place(org, id, provider);
@@ -197,6 +224,8 @@ async fn send_by(
             requested_by: new.by,
             chosen: reason.as_str(),
             chosen_note: note.as_deref(),
+            call_id: new.call_id.as_deref(),
+            alert_id: new.alert_id,
         },
     )
     .await?;
@@ -219,7 +248,8 @@ async fn send_by(
     };
     // The message is out, or it is not: that the result could not be recorded changes nothing of it.
     // The row stays `sending` and is parked by a worker.
-    if let Err(error) = record(services, org, id, &result).await {
+    let works = answer.is_ok().then_some(provider);
+    if let Err(error) = record(services, org, id, &result, works).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
     }
 
@@ -229,6 +259,11 @@ async fn send_by(
             Ok(Sent { id, sid: sent.sid, status: sent.status, provider, reason, note })
         }
         Err(failure) => {
+            if new.purpose.is_live()
+                && let Some(trouble) = incidents::of_send(provider, &failure)
+            {
+                incidents::note(services, org, &trouble).await;
+            }
             Err(Failed { error: CallError::of_send(&failure), allows_another: failure.allows_another() })
         }
     }
@@ -268,13 +303,19 @@ async fn ask(
     }
 }
 
+/// Writes the result of a send on its row. `works` names the provider that has taken it: what stood in
+/// its way is over.
 pub(super) async fn record(
     services: &Services,
     org: OrgId,
     id: MessageId,
     result: &SendResult<'_>,
-) -> Result<(), DbError> {
+    works: Option<ProviderId>,
+) -> Result<(), OutboundError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     messages::finish(&mut tx, id, result).await?;
-    tx.commit().await
+    if let Some(provider) = works {
+        incidents::close_in(&mut tx, &services.vault, provider).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod booking;
+pub mod incidents;
 pub mod messages;
 pub mod senders;
 pub mod slots;

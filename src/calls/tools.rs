@@ -166,7 +166,7 @@ async fn run_once(
         };
     }
     let (status, sentence) = match call.name.as_str() {
-        "send_sms" => send_sms(services, org, call, caller).await,
+        "send_sms" => send_sms(services, org, call_id, call, caller).await,
         _ => ("failed", "I can not do that here. I will take a note for the team.".to_owned()),
     };
     if let Err(error) = record(services, org, call_id, call, status, &sentence).await {
@@ -214,13 +214,16 @@ async fn wait_for(
 async fn send_sms(
     services: &Services,
     org: OrgId,
+    call_id: &str,
     call: &ToolCall,
     caller: Option<&str>,
 ) -> (&'static str, String) {
     let to = call.text(&["to", "phoneNumber", "phone", "number"]).or(caller).unwrap_or_default();
     let text = call.text(&["message", "text", "body"]).unwrap_or_default();
     let sent = match NewText::parse(to, text, Channel::Sms, Purpose::Tool, None) {
-        Ok(new) => messages::send(services, org, new, Deadline::after(EFFECT)).await.map(|_| ()),
+        Ok(new) => {
+            messages::send(services, org, new.in_call(call_id), Deadline::after(EFFECT)).await.map(|_| ())
+        }
         Err(error) => Err(error),
     };
     match sent {

@@ -6,9 +6,9 @@
 
 use serde_json::json;
 
-use super::CallError;
 use super::messages::{NewText, Purpose, Sent, record};
 use super::senders::Reason;
+use super::{CallError, incidents};
 use crate::db::messages::{self, NewMessage, SendResult, StatusNews, reference_of};
 use crate::db::{DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
@@ -29,6 +29,8 @@ pub struct NewWhatsApp<'a> {
     pub content: Content<'a>,
     pub purpose: Purpose,
     pub by: Option<UserId>,
+    /// The call that it belongs to, by Vapi's id.
+    pub call_id: Option<&'a str>,
 }
 
 /// The place that a message's content is bound to.
@@ -51,7 +53,8 @@ pub(super) async fn send_if_connected(
         Err(error) => return Err(IntegrationError::from(error).into()),
     };
     let content = Content::Text(&new.text);
-    let new = NewWhatsApp { to: new.to.clone(), content, purpose: new.purpose, by: new.by };
+    let call_id = new.call_id.as_deref();
+    let new = NewWhatsApp { to: new.to.clone(), content, purpose: new.purpose, by: new.by, call_id };
     send_with(services, org, &opened, new, deadline).await.map(Some)
 }
 
@@ -94,6 +97,8 @@ async fn send_with(
         requested_by: new.by,
         chosen: Reason::Only.as_str(),
         chosen_note: None,
+        call_id: new.call_id,
+        alert_id: None,
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     messages::insert(&mut tx, &row).await?;
@@ -124,7 +129,8 @@ async fn send_with(
         },
     };
     // As for every message: what is out is out, recorded or not. A status of Meta brings it up later.
-    if let Err(error) = record(services, org, id, &result).await {
+    let works = answer.is_ok().then_some(ProviderId::WhatsApp);
+    if let Err(error) = record(services, org, id, &result, works).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of a message was not recorded");
     }
     match answer {
@@ -139,7 +145,14 @@ async fn send_with(
                 note: None,
             })
         }
-        Err(failure) => Err(CallError::of_send(&failure)),
+        Err(failure) => {
+            if new.purpose.is_live()
+                && let Some(trouble) = incidents::of_send(ProviderId::WhatsApp, &failure)
+            {
+                incidents::note(services, org, &trouble).await;
+            }
+            Err(CallError::of_send(&failure))
+        }
     }
 }
 

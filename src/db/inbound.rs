@@ -13,6 +13,9 @@ use uuid::Uuid;
 use super::{DbError, OrgTx, PgPool};
 use crate::domain::{EventId, OrgId};
 
+/// The status of a new event that a worker is to take up at once; its row says `received`.
+pub const DUE: &str = "due";
+
 /// A verified event, sealed, on its way into the inbox.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
@@ -29,7 +32,7 @@ pub struct NewEvent {
     /// JSON text of the stages so far.
     pub trace: String,
     /// `processed` where nothing is left to do; `received` where the event is being answered right
-    /// now: workers leave it alone for a minute.
+    /// now: workers leave it alone for a minute; [`DUE`] where a worker is to take it up at once.
     pub status: &'static str,
 }
 
@@ -98,15 +101,61 @@ fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Uuid, PgArgu
         .bind(states)
 }
 
-/// Takes due events under a lease: (organization, event, attempt).
-pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<(OrgId, EventId, i32)>, DbError> {
-    let rows: Vec<(Uuid, Uuid, i32)> =
-        sqlx::query_as("select org_id, id, attempts from lease_inbound($1, $2)")
-            .bind(limit)
-            .bind(seconds)
-            .fetch_all(pool)
-            .await?;
-    Ok(rows.into_iter().map(|(org, id, attempts)| (OrgId(org), EventId(id), attempts)).collect())
+/// A due event that this worker has under a lease.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct LeasedEvent {
+    #[sqlx(try_from = "Uuid")]
+    pub org_id: OrgId,
+    #[sqlx(try_from = "Uuid")]
+    pub id: EventId,
+    pub source: String,
+    pub kind: String,
+    pub call_id: Option<String>,
+    /// This attempt is counted.
+    pub attempts: i32,
+}
+
+/// Takes due events under a lease, oldest first.
+pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<LeasedEvent>, DbError> {
+    Ok(sqlx::query_as("select org_id, id, source, kind, call_id, attempts from lease_inbound($1, $2)")
+        .bind(limit)
+        .bind(seconds)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// What an event brought that is not ended.
+#[derive(Debug, sqlx::FromRow)]
+pub struct WaitingEvent {
+    /// None where the clinic's retention has emptied it.
+    pub sealed_payload: Option<Vec<u8>>,
+    /// Microseconds since it was stored.
+    pub waited_us: i64,
+    /// The offset of the last stage of its trace, in microseconds.
+    pub last_us: i64,
+}
+
+/// An event that is not ended; none where it is, or where there is none.
+pub async fn find_waiting(tx: &mut OrgTx, id: EventId) -> Result<Option<WaitingEvent>, DbError> {
+    Ok(sqlx::query_as(
+        "select sealed_payload,
+                (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint as waited_us,
+                coalesce((trace -> -1 ->> 'us')::bigint, 0) as last_us
+           from inbound_events where id = $1 and status = 'received'",
+    )
+    .bind(id.0)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Locks an event that is not ended, for the transaction that ends it, and says when it came.
+pub async fn lock(tx: &mut OrgTx, id: EventId) -> Result<Option<OffsetDateTime>, DbError> {
+    Ok(sqlx::query_scalar(
+        "select received_at from inbound_events where id = $1 and status = 'received' for update",
+    )
+    .bind(id.0)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// An event as the list shows it.

@@ -21,14 +21,18 @@ pub struct NewMessage<'a> {
     pub chosen: &'a str,
     /// Why the fallback was used.
     pub chosen_note: Option<&'a str>,
+    /// The call that it belongs to, by Vapi's id.
+    pub call_id: Option<&'a str>,
+    /// The alert that it carries.
+    pub alert_id: Option<Uuid>,
 }
 
 pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
         "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version,
-                               requested_by, chosen, chosen_note)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                               requested_by, chosen, chosen_note, call_id, alert_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(org.0)
     .bind(new.id.0)
@@ -41,6 +45,8 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     .bind(new.requested_by.map(|user| user.0))
     .bind(new.chosen)
     .bind(new.chosen_note)
+    .bind(new.call_id)
+    .bind(new.alert_id)
     .execute(tx.conn())
     .await?;
     Ok(())

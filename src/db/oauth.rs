@@ -223,12 +223,12 @@ pub async fn mark_signed_out(
     Ok(())
 }
 
-/// How many of these providers are connected.
-pub async fn count_connected(tx: &mut OrgTx, providers: &[&str]) -> Result<i64, DbError> {
+/// Those of these providers that are connected.
+pub async fn list_connected(tx: &mut OrgTx, providers: &[&str]) -> Result<Vec<String>, DbError> {
     Ok(sqlx::query_scalar(
-        "select count(*) from org_integrations where provider = any ($1::text[]) and active_credential_id is not null",
+        "select distinct provider from org_integrations where provider = any ($1::text[]) and active_credential_id is not null",
     )
     .bind(providers)
-    .fetch_one(tx.conn())
+    .fetch_all(tx.conn())
     .await?)
 }

@@ -21,13 +21,15 @@ pub enum ProviderId {
     N8n,
     #[serde(rename = "google_calendar")]
     GoogleCalendar,
+    #[serde(rename = "google_sheets")]
+    GoogleSheets,
     WhatsApp,
     Vonage,
     Sns,
 }
 
 impl ProviderId {
-    pub const ALL: [ProviderId; 12] = [
+    pub const ALL: [ProviderId; 13] = [
         ProviderId::Vapi,
         ProviderId::Twilio,
         ProviderId::ElevenLabs,
@@ -37,6 +39,7 @@ impl ProviderId {
         ProviderId::Retell,
         ProviderId::N8n,
         ProviderId::GoogleCalendar,
+        ProviderId::GoogleSheets,
         ProviderId::WhatsApp,
         ProviderId::Vonage,
         ProviderId::Sns,
@@ -54,6 +57,7 @@ impl ProviderId {
             ProviderId::Retell => "retell",
             ProviderId::N8n => "n8n",
             ProviderId::GoogleCalendar => "google_calendar",
+            ProviderId::GoogleSheets => "google_sheets",
             ProviderId::WhatsApp => "whatsapp",
             ProviderId::Vonage => "vonage",
             ProviderId::Sns => "sns",

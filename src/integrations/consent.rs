@@ -12,10 +12,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::consent_refusal::ConsentRefusal;
-use super::tokens::{find_pair, own_client};
+use super::tokens::{find_pair, own_client, providers_of_issuer};
 use super::{Caller, IntegrationError, Problem};
-use crate::db::Access;
 use crate::db::oauth::{self, NewAttempt};
+use crate::db::{Access, OrgTx};
 use crate::domain::provider::{OAuthSpec, ProviderSpec};
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::catalogue;
@@ -104,6 +104,10 @@ pub(super) async fn start(
     let word = spec.id.as_str();
     let sealed = services.vault.seal(&place(caller.org(), word, id), sealed.encode().expose()).await?;
     let mut tx = caller.begin(services).await?;
+    let lost = match pair.as_ref().filter(|pair| pair.row.refused_at.is_some()) {
+        Some(pair) => lost_by_others(&mut tx, spec.id, &pair.row.scopes).await?,
+        None => Vec::new(),
+    };
     let attempt = NewAttempt {
         id,
         provider: word,
@@ -115,12 +119,14 @@ pub(super) async fn start(
     };
     oauth::insert_attempt(&mut tx, &attempt).await?;
     tx.commit().await?;
-    // With a living consent to the same client, Google need not ask again for what it has.
+    // With a living consent to the same client, Google need not ask again for what it has. For a
+    // permission that is new it does: the refresh token of an earlier consent does not cover it.
     let living = pair.filter(|pair| {
         pair.row.refused_at.is_none() && pair.client(services).is_some_and(|known| known.id == client.id)
     });
-    let scopes: Vec<&str> =
+    let mut scopes: Vec<&str> =
         google::IDENTITY_SCOPES.into_iter().chain(oauth.scopes.iter().map(|scope| scope.scope)).collect();
+    scopes.extend(lost.iter().map(String::as_str));
     Ok(consent_url(
         &services.bases.google_accounts,
         &ConsentRequest {
@@ -131,9 +137,26 @@ pub(super) async fn start(
             nonce: nonce.expose(),
             verifier: verifier.expose(),
             login_hint: living.as_ref().and_then(|pair| pair.row.email.as_deref()),
-            ask_again: living.is_none(),
+            ask_again: living.as_ref().is_none_or(|pair| {
+                oauth.scopes.iter().any(|scope| !pair.row.scopes.iter().any(|had| had == scope.scope))
+            }),
         },
     ))
+}
+
+/// What the other connected cards of the issuer had and lost with a consent that has ended: one new
+/// consent gives all of it back.
+async fn lost_by_others(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    had: &[String],
+) -> Result<Vec<String>, IntegrationError> {
+    let others: Vec<ProviderId> = providers_of_issuer().into_iter().filter(|id| *id != provider).collect();
+    let words: Vec<&str> = others.iter().map(|id| id.as_str()).collect();
+    let connected = oauth::list_connected(tx, &words).await?;
+    let of_others = others.iter().filter(|id| connected.iter().any(|word| word == id.as_str()));
+    let scopes = of_others.filter_map(|id| catalogue::find(*id).spec().oauth()).flat_map(|spec| spec.scopes);
+    Ok(scopes.map(|spec| spec.scope.to_owned()).filter(|scope| had.contains(scope)).collect())
 }
 
 fn state_of(id: Uuid, org: OrgId) -> Result<String, VaultError> {

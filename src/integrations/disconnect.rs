@@ -74,12 +74,12 @@ pub struct Disconnected {
 
 /// Forgets the consent, unless another card still lives on it. What is forgotten is given back when
 /// the transaction is over.
-async fn forget_consent<'a>(
+pub(super) async fn forget_consent<'a>(
     tx: &mut OrgTx,
     pair: &'a Option<Pair>,
 ) -> Result<Option<&'a Pair>, IntegrationError> {
     let cards: Vec<&str> = tokens::providers_of_issuer().iter().map(|id| id.as_str()).collect();
-    if oauth::count_connected(tx, &cards).await? > 0 {
+    if !oauth::list_connected(tx, &cards).await?.is_empty() {
         return Ok(None);
     }
     oauth::delete_tokens(tx, ISSUER).await?;

@@ -7,7 +7,9 @@ use super::connect::{Connected, bulkhead, test_with};
 use super::consent::{self, Answered, Callback};
 use super::consent_refusal::ConsentRefusal;
 use super::save::{self, Saving, save_active, save_draft};
-use super::tokens::{Pair, find_pair, find_row, give_back, own_client, part, place, service, with_tokens};
+use super::tokens::{
+    Pair, find_pair, find_row, give_back, own_client, part, place, providers_of_issuer, service, with_tokens,
+};
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::integrations::{self, PRIMARY};
@@ -180,8 +182,35 @@ async fn judge(
     let grant = seal(services, caller, grant, stored.as_ref()).await?;
     let saving =
         Saving { fields, report: &report, used_draft: None, allow_other_account: true, grant: Some(&grant) };
+    let subject = grant.grant.subject.clone();
     let credential = save_active(services, caller, provider, saving).await?;
+    settle_others(services, caller, spec.id, &subject).await?;
     Ok(Connected::Saved { report, credential })
+}
+
+/// The other cards of the issuer live on the new pair as well: they belong to its account from now on,
+/// and what they can do with it is looked at anew. That ends a sign-out on them, or tells what is missing.
+async fn settle_others(
+    services: &Services,
+    caller: &Caller,
+    saved: ProviderId,
+    subject: &str,
+) -> Result<(), IntegrationError> {
+    for other in providers_of_issuer().into_iter().filter(|other| *other != saved) {
+        let mut tx = caller.begin(services).await?;
+        let card = integrations::lock(&mut tx, other, PRIMARY).await?;
+        let card = card.filter(|card| card.active_credential_id.is_some());
+        if let Some(card) = &card {
+            integrations::pin_identity(&mut tx, card.id, subject).await?;
+        }
+        tx.commit().await?;
+        if card.is_some()
+            && let Err(error) = super::verify::verify(services, caller, other).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, org = %caller.org(), "a card could not be looked at after a consent");
+        }
+    }
+    Ok(())
 }
 
 async fn is_other_account(
@@ -267,6 +296,7 @@ pub(super) async fn switch(
         grant: Some(&grant),
     };
     let credential = save_active(services, caller, provider, saving).await?;
+    settle_others(services, caller, spec.id, &grant.grant.subject).await?;
     if let Some(old) = old.filter(|old| old.row.subject != grant.grant.subject) {
         give_back(services, caller.org(), &old).await;
     }

@@ -46,6 +46,8 @@ bases! {
     google_oauth: "GOOGLE_OAUTH_BASE_URL", "google-oauth-base-url", "https://oauth2.googleapis.com";
     /// Base address of Google's APIs.
     google_api: "GOOGLE_API_BASE_URL", "google-api-base-url", "https://www.googleapis.com";
+    /// Base address of Google Sheets' API, which has a host of its own.
+    google_sheets: "GOOGLE_SHEETS_BASE_URL", "google-sheets-base-url", "https://sheets.googleapis.com";
     /// Base address of Meta's Graph API, with its version.
     whatsapp: "WHATSAPP_BASE_URL", "whatsapp-base-url", "https://graph.facebook.com/v23.0";
     /// Base address of Vonage's SMS and account API.

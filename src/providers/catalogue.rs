@@ -6,6 +6,7 @@ use crate::domain::ProviderId;
 use super::Provider;
 use super::elevenlabs::ElevenLabsProvider;
 use super::google::calendar::GoogleCalendarProvider;
+use super::google::sheets::GoogleSheetsProvider;
 use super::hubspot::HubSpotProvider;
 use super::n8n::N8nProvider;
 use super::resend::ResendProvider;
@@ -29,6 +30,7 @@ pub fn catalogue() -> &'static [&'static dyn Provider] {
         &RetellProvider,
         &N8nProvider,
         &GoogleCalendarProvider,
+        &GoogleSheetsProvider,
         &WhatsAppProvider,
         &VonageProvider,
         &SnsProvider,
@@ -47,6 +49,7 @@ pub fn find(id: ProviderId) -> &'static dyn Provider {
         ProviderId::Retell => &RetellProvider,
         ProviderId::N8n => &N8nProvider,
         ProviderId::GoogleCalendar => &GoogleCalendarProvider,
+        ProviderId::GoogleSheets => &GoogleSheetsProvider,
         ProviderId::WhatsApp => &WhatsAppProvider,
         ProviderId::Vonage => &VonageProvider,
         ProviderId::Sns => &SnsProvider,

@@ -169,6 +169,12 @@ pub(super) fn seed(world: &mut World) {
             google.accounts.push(GoogleAccount::of(demo.id, demo.email));
             google.add_lasting_token(demo.access_token, client, demo.id);
         }
+        // An account of an older state file has none yet.
+        if let Some(account) = google.accounts.iter_mut().find(|known| known.id == demo.id)
+            && account.spreadsheets.is_empty()
+        {
+            account.add_spreadsheets();
+        }
     }
     vonage::seed(&mut world.vonage);
     sns::seed(&mut world.aws);

@@ -49,7 +49,7 @@ pub use demo::{DEMO_GOOGLE, DEMO_GOOGLE_CLIENT, DEMO_TWILIO, DEMO_VAPI, DemoGoog
 pub use elevenlabs::{DEMO_ELEVENLABS, DemoElevenLabs};
 pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
-pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar};
+pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar, StandInSpreadsheet};
 pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
 pub use issuer::demo_issuer_key;
 pub use n8n::{DEMO_N8N, DemoN8n};

@@ -127,6 +127,20 @@ pub(super) const STAND_INS: [StandIn; ProviderId::ALL.len()] = [
         },
         accounts: google_accounts,
     },
+    StandIn {
+        provider: ProviderId::GoogleSheets,
+        name: "Google Sheets",
+        router: Some(google::sheets_router),
+        demo_fields: |_| {
+            vec![
+                ("accessToken", DEMO_GOOGLE[0].access_token.to_owned()),
+                ("grantedScopes", google::ALL_SCOPES.to_owned()),
+                ("spreadsheetId", spreadsheet_of(&DEMO_GOOGLE[0])),
+                ("sheetName", "Leads".to_owned()),
+            ]
+        },
+        accounts: google_spreadsheets,
+    },
     whatsapp::STAND_IN,
     StandIn {
         provider: ProviderId::Vonage,
@@ -177,6 +191,7 @@ pub(super) fn bases(sandbox: &Sandbox) -> ProviderBases {
         google_accounts: at(&["google_calendar", "accounts"]),
         google_oauth: at(&["google_calendar", "oauth"]),
         google_api: at(&["google_calendar", "api"]),
+        google_sheets: one(ProviderId::GoogleSheets),
         whatsapp: one(ProviderId::WhatsApp),
         vonage: one(ProviderId::Vonage),
         aws: one(ProviderId::Sns),
@@ -224,6 +239,20 @@ fn google_accounts() -> Vec<DemoAccount> {
     let account = |demo: &super::DemoGoogle| DemoAccount {
         name: demo.email,
         facts: vec![("To be picked on the consent page", demo.email.to_owned())],
+    };
+    DEMO_GOOGLE.iter().map(account).collect()
+}
+
+/// The spreadsheet that a demo account owns.
+fn spreadsheet_of(demo: &super::DemoGoogle) -> String {
+    let own = google::GoogleAccount::of(demo.id, demo.email).spreadsheets.into_iter().next();
+    own.map(|spreadsheet| spreadsheet.id).unwrap_or_default()
+}
+
+fn google_spreadsheets() -> Vec<DemoAccount> {
+    let account = |demo: &super::DemoGoogle| DemoAccount {
+        name: demo.email,
+        facts: vec![("Spreadsheet", spreadsheet_of(demo)), ("Sheet", "Leads".to_owned())],
     };
     DEMO_GOOGLE.iter().map(account).collect()
 }

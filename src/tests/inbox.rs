@@ -329,7 +329,7 @@ async fn what_a_crash_left_running_is_parked_and_never_sent_again() {
         .unwrap();
     }
     app.sandbox.forget_requests();
-    jobs::end_abandoned_events(app.services.clone()).await.unwrap();
+    jobs::work_off_inbox(app.services.clone()).await.unwrap();
     let states: Vec<String> =
         sqlx::query_scalar("select status from tool_calls").fetch_all(&app.db.superuser).await.unwrap();
     assert_eq!(states, ["parked", "parked"]);

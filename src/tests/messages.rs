@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voxanne::domain::{ProviderId, Role};
-use voxanne::jobs::{end_abandoned_events, run_due_jobs};
+use voxanne::jobs::{run_due_jobs, work_off_inbox};
 use voxanne::sandbox::{AccountStatus, Fault};
 
 use super::support::app::{Answer, Browser, TestApp};
@@ -191,7 +191,7 @@ async fn a_message_whose_answer_was_lost_is_parked_and_never_sent_again() {
     let parked = "select count(*) from messages where org_id = $1 and status = 'parked'";
     assert_eq!(app.count(parked, clinic.org).await, 1);
     run_due_jobs(app.services.clone()).await.unwrap();
-    end_abandoned_events(app.services.clone()).await.unwrap();
+    work_off_inbox(app.services.clone()).await.unwrap();
     assert_eq!((app.sandbox.phone_log().len(), app.count(parked, clinic.org).await), (1, 1));
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 use voxanne::db::overdue::{self, Overdue};
 use voxanne::domain::{OrgId, ProviderId, Role};
-use voxanne::jobs::{sweep_hourly, sweep_often};
+use voxanne::jobs::{sweep_hourly, sweep_often, work_off_inbox};
 use voxanne::sandbox::Fault;
 
 use super::support::app::TestApp;
@@ -31,6 +31,7 @@ async fn payloads_older_than_the_clinics_retention_are_emptied_and_their_keys_st
         for call in ["old", "young", "parked", "received"] {
             assert_eq!(wire.send(&wire.report(call)).await.status, 200);
         }
+        work_off_inbox(app.services.clone()).await.unwrap();
         app.meddle("update inbound_events set received_at = now() - interval '8 days' where org_id = $1 and call_id <> 'young'", wire.org).await;
         for (call, status) in [("parked", "parked"), ("received", "received")] {
             sqlx::query("update inbound_events set status = $3 where org_id = $1 and call_id = $2")

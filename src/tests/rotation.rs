@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use uuid::Uuid;
 use voxanne::assemble::{self, Parts};
 use voxanne::clock::Clock;
 use voxanne::db::sealed_columns::SEALED_COLUMNS;
-use voxanne::domain::Outcome;
+use voxanne::domain::{OrgId, Outcome};
 use voxanne::integrations::rotation::{Retired, reseal, retire, rewrap_all};
 use voxanne::integrations::{Caller, verify};
 use voxanne::state::Services;
-use voxanne::vault::{KeyState, Keyring};
+use voxanne::vault::{KeyState, Keyring, Place};
 
 use super::support::app::TestApp;
 use super::support::consent::consent;
@@ -76,6 +77,8 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     app.sandbox.place_call(assistant, &voxanne::sandbox::CallScript::default()).await.unwrap();
     owner.send("POST", "/api/sms/test", Some(serde_json::json!({ "to": "+15550100123" }))).await;
 
+    seal_an_event_out(&app, clinic.org).await;
+
     let resealed = reseal(&app.services, clinic.org, |_| {}).await.unwrap();
     assert!(resealed >= 6, "two credentials, a webhook secret, events, a message, the audit key: {resealed}");
     for column in SEALED_COLUMNS {
@@ -95,6 +98,36 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     for provider in ["twilio", "google_calendar"] {
         let path = format!("/api/integrations/{provider}/verify");
         assert_eq!(owner.send("POST", &path, None).await.json()["verified"], true, "{provider}");
+    }
+}
+
+/// An endpoint with its secrets, an event, and what came back of it.
+async fn seal_an_event_out(app: &TestApp, org: OrgId) {
+    let id = Uuid::now_v7();
+    let mut sealed = Vec::new();
+    for (table, column) in [
+        ("endpoints", "sealed_auth"),
+        ("endpoint_secrets", "sealed"),
+        ("outbound_events", "sealed_payload"),
+        ("delivery_attempts", "sealed_answer"),
+    ] {
+        let place = Place { org: Some(org), table, column, provider: "", row: id };
+        sealed.push(app.services.vault.seal(&place, b"secret").await.unwrap().as_bytes().to_vec());
+    }
+    for statement in [
+        "insert into endpoints (org_id, id, workflow_name, url, sealed_auth, key_version, created_by, updated_by)
+         values ($1, $2, 'leads', 'https://n8n.example.com/webhook/leads', $3[1], 1, 'x', 'x')",
+        "insert into endpoint_secrets (org_id, id, endpoint_id, sealed, key_version, hint, created_by)
+         values ($1, $2, $2, $3[2], 1, '', 'x')",
+        "insert into outbound_events (org_id, id, kind, sealed_payload, key_version, triggered_by)
+         values ($1, $2, 'note.taken', $3[3], 1, 'x')",
+        "insert into deliveries (org_id, id, event_id, endpoint_id, workflow_name, kind, triggered_by)
+         values ($1, $2, $2, $2, 'leads', 'note.taken', cardinality($3::bytea[])::text)",
+        "insert into delivery_attempts (org_id, id, delivery_id, endpoint_id, number, outcome, millis, sealed_answer, key_version)
+         values ($1, $2, $2, $2, 1, 'succeeded', 1, $3[4], 1)",
+    ] {
+        let done = sqlx::query(statement).bind(org.0).bind(id).bind(&sealed).execute(&app.db.superuser).await;
+        done.unwrap();
     }
 }
 

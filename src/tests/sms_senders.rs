@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use voxanne::domain::{OrgId, ProviderId, Role};
-use voxanne::jobs::{end_abandoned_events, run_due_jobs};
+use voxanne::jobs::{run_due_jobs, work_off_inbox};
 use voxanne::sandbox::{AwsAccount, Fault, VonageAccount};
 
 use super::support::app::{Answer, Browser, Clinic, TestApp};
@@ -176,7 +176,7 @@ async fn an_unknown_outcome_is_parked_and_never_repeated_by_the_fallback() {
         assert_eq!(app.sandbox.phone_log().len(), before + 1, "{primary}: it went out once");
     }
     run_due_jobs(app.services.clone()).await.unwrap();
-    end_abandoned_events(app.services.clone()).await.unwrap();
+    work_off_inbox(app.services.clone()).await.unwrap();
     let kept = rows(&app, clinic.org).await;
     assert_eq!((kept.len(), kept.iter().filter(|row| row.1 == "parked").count()), (3, 3), "{kept:?}");
     assert_eq!(app.sandbox.phone_log().len(), 3);

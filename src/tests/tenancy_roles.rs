@@ -14,13 +14,23 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 17] = [
+const MATRIX: [(&str, [&str; 3]); 25] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
     ("audit_log", [ALL, "", ""]),
     ("data_keys", [ALL, ALL, "owner"]),
+    ("deliveries", [ALL, "owner, admin, service, platform", "owner, service"]),
+    ("delivery_attempts", ["service", "service", "owner, service"]),
+    ("delivery_hours", ["service", "service", "owner, service"]),
+    ("delivery_queue", [ALL, "owner, admin, service, platform", "owner, admin, service, platform"]),
+    (
+        "endpoint_secrets",
+        ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, service, platform"],
+    ),
+    ("endpoints", ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, platform"]),
     ("inbound_events", ["service", "service", "owner, service"]),
+    ("incidents", ["service", "owner, admin, service", "owner, service"]),
     ("jobs", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
     (
         "leases",
@@ -37,6 +47,7 @@ const MATRIX: [(&str, [&str; 3]); 17] = [
     ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_credentials", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
     ("org_integrations", ["owner, admin", "owner, admin, service, platform", "owner"]),
+    ("outbound_events", [ALL, "service", "owner, service"]),
     ("tool_calls", ["service", "service", "owner, service"]),
     ("webhook_secrets", ["owner, admin, service", "owner, admin, service", "owner, service"]),
 ];

@@ -14,7 +14,7 @@ use super::payload::Payload;
 use super::resolver::{ResolveError, Resolver, Route, RouteSecret};
 use super::signature::{HmacPlan, Scheme, Signed, verify};
 use super::{dedupe, inbox::InboxError};
-use crate::db::inbound::NewEvent;
+use crate::db::inbound::{DUE, NewEvent};
 use crate::domain::OrgId;
 use crate::vault::{Place, Vault, VaultError};
 
@@ -117,6 +117,18 @@ pub fn is_answered_now(kind: &str) -> bool {
     matches!(kind, "tool-calls" | "assistant-request")
 }
 
+/// What is stored of a message: `received` where it is being answered right now, `due` where a worker
+/// takes it up at once (`jobs::inbox`), `processed` where there is nothing to do.
+pub fn arrival(envelope: &Envelope<'_>) -> &'static str {
+    let status = envelope.status.as_deref().unwrap_or_default();
+    match envelope.kind.as_ref() {
+        kind if is_answered_now(kind) => "received",
+        "end-of-call-report" => DUE,
+        "status-update" if matches!(status, "in-progress" | "forwarding" | "ended") => DUE,
+        _ => "processed",
+    }
+}
+
 /// Seals a verified message into the event that the inbox stores.
 ///
 /// The stages of the trace are counted from `started`, the arrival of the request. When a row is
@@ -148,7 +160,7 @@ pub async fn prepare<'b>(
             r#"[{{"stage":"received","us":0}},{{"stage":"verified","us":{verified_us}}},{{"stage":"sealed","us":{}}}]"#,
             micros(started)
         ),
-        status: if is_answered_now(&envelope.kind) { "received" } else { "processed" },
+        status: arrival(envelope),
     };
     Ok((event, payload))
 }

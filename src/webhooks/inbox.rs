@@ -9,10 +9,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::inbound::Verified;
-use crate::db::inbound::{InboxWriter, NewEvent};
+use crate::db::inbound::{DUE, InboxWriter, NewEvent};
 use crate::db::{DbError, PgPool};
 use crate::domain::OrgId;
 
@@ -57,6 +57,8 @@ type Shares = Arc<Mutex<HashMap<OrgId, usize>>>;
 pub struct Inbox {
     queue: mpsc::Sender<Waiting>,
     by_org: Shares,
+    /// Told when something was committed that a worker is to take up.
+    arrived: Arc<Notify>,
 }
 
 impl Inbox {
@@ -64,8 +66,14 @@ impl Inbox {
     /// empty.
     pub fn start(pool: PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(write_batches(pool, waiting));
-        Self { queue, by_org: Arc::default() }
+        let arrived = Arc::<Notify>::default();
+        tokio::spawn(write_batches(pool, waiting, arrived.clone()));
+        Self { queue, by_org: Arc::default(), arrived }
+    }
+
+    /// What wakes the worker of this process; the others look for themselves.
+    pub fn arrived(&self) -> Arc<Notify> {
+        self.arrived.clone()
     }
 
     /// Stores an event and says so after the commit.
@@ -114,7 +122,7 @@ struct Answer {
     _share: Share,
 }
 
-async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
+async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, arrived: Arc<Notify>) {
     let mut writer = InboxWriter::new(pool);
     let mut batch = Vec::with_capacity(BATCH);
     while next_batch(&mut queue, &mut batch, &mut writer).await > 0 {
@@ -125,7 +133,12 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
             .drain(..)
             .map(|waiting| (waiting.event, Answer { to: waiting.answer, _share: waiting.share }))
             .unzip();
-        match writer.accept(&events).await {
+        let stored = writer.accept(&events).await;
+        if events.iter().any(|event| event.status == DUE) {
+            // After the commit. Where there was none, the worker finds nothing new.
+            arrived.notify_one();
+        }
+        match stored {
             Ok(new) => {
                 let new: HashSet<_> = new.into_iter().collect();
                 for (event, answer) in events.iter().zip(answers) {

@@ -30,6 +30,8 @@ pub struct OtherAccountView {
     pub picked: String,
     pub connected: String,
     pub draft: String,
+    /// Cards that live on the same permission and move along.
+    pub moves: Vec<&'static str>,
 }
 
 /// Everything that the panel shows.
@@ -46,6 +48,8 @@ pub struct ConsentPanelView {
     /// Fields of the form but the choice, where that has options.
     pub fields: Vec<FieldView>,
     pub choice: Option<ChoiceView>,
+    /// The account has a list that something is chosen from.
+    pub has_list: bool,
     pub other_account: Option<OtherAccountView>,
     pub report: Option<ReportView>,
     /// A sentence for the whole form.
@@ -87,7 +91,7 @@ fn form(view: &ConsentPanelView) -> impl IntoView + use<> {
             </p>
         }
     });
-    let is_listed = view.choice.is_some();
+    let is_listed = view.choice.is_some() || !view.has_list;
     let choice = view.choice.clone().map(choice_field);
     let (open, folded): (Vec<_>, Vec<_>) = view
         .fields
@@ -213,7 +217,10 @@ fn folds(fields: Vec<FieldView>, redirect_url: &str) -> impl IntoView + use<> {
 
 fn other_account(view: &ConsentPanelView, other: OtherAccountView) -> impl IntoView + use<> {
     let word = view.provider.as_str();
-    let OtherAccountView { picked, connected, draft } = other;
+    let OtherAccountView { picked, connected, draft, moves } = other;
+    let moves = (!moves.is_empty()).then(|| {
+        view! { <p>{format!("{} uses the same permission and moves to it as well.", moves.join(" and "))}</p> }
+    });
     view! {
         <form class="form" method="post" action=format!("{INTEGRATIONS}/{word}/connect")>
             <OrgField org=view.org />
@@ -225,6 +232,7 @@ fn other_account(view: &ConsentPanelView, other: OtherAccountView) -> impl IntoV
                 <strong>{connected.clone()}</strong>
                 ". Nothing was changed yet."
             </p>
+            {moves}
             <div class="form-actions">
                 <Submit
                     label=format!("Switch to {picked}")

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 28] = [
+pub const GATE_FUNCTIONS: [&str; 30] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -58,6 +58,7 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
     "count_organizations",
     "create_organization",
     "is_account_shared",
+    "lease_deliveries",
     "lease_inbound",
     "lease_jobs",
     "organizations_of",
@@ -74,17 +75,22 @@ pub const GATE_FUNCTIONS: [&str; 28] = [
     "list_audit_heads",
     "list_ended_secrets",
     "list_overdue_credentials",
+    "list_overdue_deliveries",
     "list_overdue_payloads",
     "list_stuck_messages",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 22] = [
+const GATE_POLICIES: [(&str, &str); 27] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("audit_heads", "gate_select"),
     ("data_keys", "gate_select"),
     ("data_keys", "gate_update"),
+    ("delivery_attempts", "gate_select"),
+    ("delivery_queue", "gate_select"),
+    ("delivery_queue", "gate_update"),
+    ("endpoints", "gate_select"),
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
@@ -101,6 +107,7 @@ const GATE_POLICIES: [(&str, &str); 22] = [
     ("org_integrations", "gate_update"),
     ("organizations", "gate_insert"),
     ("organizations", "gate_select"),
+    ("outbound_events", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 

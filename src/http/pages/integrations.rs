@@ -88,6 +88,9 @@ async fn provider_panel(
             console_url: card.spec.console_url,
             undo: match card.spec.oauth() {
                 None => "the credential stays sealed for 30 days, and Restore brings it back.",
+                Some(_) if cards.iter().any(|other| views::shares_consent(other, card)) => {
+                    "by connecting again; the permission itself stays, because another card uses it."
+                }
                 Some(_) => "by connecting again; the permission itself is given back now.",
             },
             uses,
@@ -105,8 +108,15 @@ async fn provider_panel(
         draft.map(|row| row.hint.0).or_else(|| active.and_then(|row| row.hint.clone()).map(|hint| hint.0));
     if let Some(oauth) = card.spec.oauth() {
         let redirect_url = page.state.services.google_redirect_url();
-        let view =
-            views::consent_panel(page.scope.org, card, oauth, hints.as_ref(), &page.said, redirect_url);
+        let view = views::consent_panel(
+            page.scope.org,
+            card,
+            cards,
+            oauth,
+            hints.as_ref(),
+            &page.said,
+            redirect_url,
+        );
         return Ok(Panel::Consent(Box::new(view)));
     }
     let view = views::connect_panel(

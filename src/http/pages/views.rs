@@ -171,10 +171,11 @@ pub fn connect_panel(
     }
 }
 
-/// The panel of a provider that asks for consent.
+/// The panel of a provider that asks for consent. `cards` are all of the clinic's.
 pub fn consent_panel(
     org: OrgId,
     card: &Card,
+    cards: &[Card],
     oauth: &'static OAuthSpec,
     stored: Option<&Value>,
     said: &Said,
@@ -182,8 +183,9 @@ pub fn consent_panel(
 ) -> ConsentPanelView {
     let spec = card.spec;
     let is_own = said.form == spec.id.as_str();
-    let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
-    let account = row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone()));
+    let account = account_of(card);
+    let others: Vec<&Card> = cards.iter().filter(|other| shares_consent(other, card)).collect();
+    let connected = account.clone().or_else(|| others.iter().find_map(|other| account_of(other)));
     let choices = if is_own { said.choices.as_slice() } else { &[] };
     let view = connect_panel(org, spec, stored, said, false, false);
     let chosen = oauth.choice.and_then(|key| view.fields.iter().find(|field| field.key == key));
@@ -204,14 +206,31 @@ pub fn consent_panel(
         scopes: oauth.scopes,
         other_account: picked.zip(view.draft).map(|(picked, draft)| OtherAccountView {
             picked,
-            connected: account.clone().unwrap_or_default(),
+            connected: connected.unwrap_or_default(),
             draft,
+            moves: others.iter().map(|other| other.spec.name).collect(),
         }),
         account,
         fields: view.fields.into_iter().filter(|field| Some(field.key) != listed).collect(),
         choice,
+        has_list: oauth.choice.is_some(),
         report: view.report,
         message: view.message,
         redirect_url,
     }
+}
+
+/// The account of a connected card.
+fn account_of(card: &Card) -> Option<String> {
+    let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some())?;
+    row.identity_name.clone().or_else(|| row.identity.clone())
+}
+
+/// Whether a connected card lives on the same consent as another.
+pub fn shares_consent(other: &Card, card: &Card) -> bool {
+    let issuer = |card: &Card| card.spec.oauth().map(|oauth| oauth.issuer);
+    other.spec.id != card.spec.id
+        && issuer(other).is_some()
+        && issuer(other) == issuer(card)
+        && account_of(other).is_some()
 }

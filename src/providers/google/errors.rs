@@ -1,8 +1,8 @@
 //! What Google's refusals are. What to say about them is in [`super::explain`].
 //!
 //! APIs answer `{"error": {"code", "message", "errors": [{"reason"}], "details": [{"reason"}]}}`, the
-//! token service `{"error", "error_description"}`. A limit is not a refusal: nothing is wrong with
-//! the credential then.
+//! newer ones a `status` instead of `errors`, the token service `{"error", "error_description"}`. A limit
+//! is not a refusal: nothing is wrong with the credential then.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ impl GoogleError {
                 GoogleError::ScopeMissing
             }
             403 => GoogleError::Forbidden {
-                reason: error.errors.first().map(|one| quote(&one.reason)).unwrap_or_default(),
+                reason: quote(error.errors.first().map_or(error.status.as_str(), |one| &one.reason)),
             },
             404 => GoogleError::NotFound,
             409 => GoogleError::Duplicate,
@@ -194,6 +194,9 @@ mod tests {
         }
         let disabled = r#"{"error":{"code":403,"details":[{"reason":"SERVICE_DISABLED"}]}}"#;
         assert_eq!(GoogleError::of_api_reply(&reply(403, disabled)), GoogleError::ApiDisabled);
+        let denied = r#"{"error":{"code":403,"message":"m","status":"PERMISSION_DENIED"}}"#;
+        let denied = GoogleError::of_api_reply(&reply(403, denied));
+        assert_eq!(denied, GoogleError::Forbidden { reason: "PERMISSION_DENIED".to_owned() });
     }
 
     #[test]

@@ -27,6 +27,14 @@ pub const CALENDAR: Api = Api {
     sharing_url: "https://calendar.google.com/calendar/r/settings",
 };
 
+/// Google Sheets, in sentences.
+pub const SHEETS: Api = Api {
+    name: "Google Sheets",
+    thing: "spreadsheet",
+    library_url: "https://console.cloud.google.com/apis/library/sheets.googleapis.com",
+    sharing_url: "https://docs.google.com/spreadsheets/",
+};
+
 impl GoogleError {
     /// What happened, who said it, and what to do.
     pub fn explain(&self, api: &Api) -> Explanation {
@@ -160,9 +168,9 @@ mod tests {
             GoogleError::Transport(EgressError::Timeout),
         ];
         let mut sentences = Vec::new();
-        for error in all {
-            let explanation = error.explain(&CALENDAR);
-            assert!(explanation.sentence.contains(CALENDAR.name), "{explanation:?}");
+        for (error, api) in all.iter().flat_map(|error| [(error, &CALENDAR), (error, &SHEETS)]) {
+            let explanation = error.explain(api);
+            assert!(explanation.sentence.contains(api.name), "{explanation:?}");
             assert!(explanation.hint().expect("a hint").url.starts_with("https://"), "{explanation:?}");
             sentences.push(explanation.sentence);
         }

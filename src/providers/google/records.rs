@@ -56,6 +56,9 @@ pub(super) struct ApiErrorBody {
 pub(super) struct ApiErrorPart {
     #[serde(default)]
     pub(super) message: String,
+    /// The newer APIs' own word: `PERMISSION_DENIED`.
+    #[serde(default)]
+    pub(super) status: String,
     #[serde(default)]
     pub(super) errors: Vec<ApiReason>,
     #[serde(default)]

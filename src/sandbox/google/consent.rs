@@ -175,6 +175,7 @@ fn give_code(shared: &Arc<Shared>, form: &Pairs) -> Option<(String, String)> {
                 account: account.clone(),
                 scopes: scopes.clone(),
                 refresh_tokens: Vec::new(),
+                refresh_scopes: Vec::new(),
             }),
         }
         let code = format!("4/0A{}", Uuid::new_v4().simple());

@@ -59,6 +59,15 @@ impl GoogleHandle<'_> {
         })
     }
 
+    /// The rows of a sheet.
+    pub fn rows(&self, id: &str, spreadsheet: &str, sheet: &str) -> Vec<Vec<String>> {
+        let account = self.account(id);
+        let all = account.map(|account| account.spreadsheets).unwrap_or_default();
+        let found = all.into_iter().find(|one| one.id == spreadsheet);
+        let sheets = found.map(|one| one.sheets).unwrap_or_default();
+        sheets.into_iter().find(|(name, _)| name == sheet).map(|(_, rows)| rows).unwrap_or_default()
+    }
+
     /// How many access tokens are alive.
     pub fn living_tokens(&self) -> usize {
         self.0.read(|world| {

@@ -1,4 +1,5 @@
-//! The Google stand-in: a consent page for people, and tokens, identity and calendars for programs.
+//! The Google stand-in: a consent page for people, and tokens, identity, calendars and spreadsheets for
+//! programs.
 //!
 //! The consent page is not behind the gate: failures are those of the services that the product
 //! calls, not of a page that a person looks at.
@@ -24,19 +25,21 @@ use super::state::Shared;
 mod calendar;
 mod consent;
 mod handle;
+mod sheets;
 mod tokens;
 mod world;
 
 pub use handle::GoogleHandle;
+pub(super) use sheets::router as sheets_router;
 pub(super) use world::GoogleWorld;
-pub use world::{GoogleAccount, GoogleOAuthClient, StandInCalendar};
+pub use world::{GoogleAccount, GoogleOAuthClient, StandInCalendar, StandInSpreadsheet};
 
 use world::AccessToken;
 
 /// Everything that the product asks for.
 pub(super) const ALL_SCOPES: &str = "openid https://www.googleapis.com/auth/userinfo.email \
      https://www.googleapis.com/auth/calendar.events https://www.googleapis.com/auth/calendar.freebusy \
-     https://www.googleapis.com/auth/calendar.calendarlist.readonly";
+     https://www.googleapis.com/auth/calendar.calendarlist.readonly https://www.googleapis.com/auth/spreadsheets";
 
 type SharedState = axum::extract::State<Arc<Shared>>;
 type Answer = Result<Response, Response>;
@@ -131,10 +134,18 @@ fn account_name(shared: &Shared, headers: &HeaderMap) -> Option<String> {
 
 /// Signs in with one of these scopes (short names).
 fn sign_in(shared: &Shared, headers: &HeaderMap, scopes: &[&str]) -> Result<AccessToken, Response> {
-    let token = bearer(headers).ok_or_else(unauthenticated)?;
-    let token = shared.read(|world| world.google.token(token).cloned()).ok_or_else(unauthenticated)?;
+    let token = find_token(shared, headers).ok_or_else(unauthenticated)?;
+    if has_scope(&token, scopes) { Ok(token) } else { Err(fault(Fault::Forbidden)) }
+}
+
+fn find_token(shared: &Shared, headers: &HeaderMap) -> Option<AccessToken> {
+    let token = bearer(headers)?;
+    shared.read(|world| world.google.token(token).cloned())
+}
+
+fn has_scope(token: &AccessToken, scopes: &[&str]) -> bool {
     let has = |wanted: &&str| {
         token.scopes.iter().any(|scope| scope.rsplit('/').next().unwrap_or_default() == *wanted)
     };
-    if scopes.iter().any(has) { Ok(token) } else { Err(fault(Fault::Forbidden)) }
+    scopes.iter().any(has)
 }

@@ -70,7 +70,7 @@ fn redeem(google: &mut GoogleWorld, form: &Exchange) -> Answer {
     }
     known.is_used = true;
     let code = known.clone();
-    let refresh = code.gives_refresh.then(|| new_refresh(google, &code.client, &code.account));
+    let refresh = code.gives_refresh.then(|| new_refresh(google, &code.client, &code.account, &code.scopes));
     let mut answer = token_answer(google, &code.client, &code.account, &code.scopes);
     if let Some(refresh) = refresh {
         answer["refresh_token"] = refresh.into();
@@ -85,13 +85,18 @@ fn refresh(google: &mut GoogleWorld, form: &Exchange) -> Answer {
         grant.client == form.client_id && grant.refresh_tokens.iter().any(|known| known == token)
     });
     let Some(grant) = grant else { return Err(invalid_grant("Token has been expired or revoked.")) };
-    let (client, account, scopes) = (grant.client.clone(), grant.account.clone(), grant.scopes.clone());
+    let at = grant.refresh_tokens.iter().position(|known| known == token).unwrap_or_default();
+    let scopes = grant.refresh_scopes.get(at).unwrap_or(&grant.scopes).clone();
+    let (client, account) = (grant.client.clone(), grant.account.clone());
     let mut answer = token_answer(google, &client, &account, &scopes);
     if google.rotates {
         if let Some(grant) = google.grants.iter_mut().find(|g| g.client == client && g.account == account) {
-            grant.refresh_tokens.retain(|known| known != token);
+            grant.refresh_tokens.remove(at);
+            if at < grant.refresh_scopes.len() {
+                grant.refresh_scopes.remove(at);
+            }
         }
-        answer["refresh_token"] = new_refresh(google, &client, &account).into();
+        answer["refresh_token"] = new_refresh(google, &client, &account, &scopes).into();
     }
     Ok(Json(answer).into_response())
 }
@@ -106,10 +111,13 @@ fn token_answer(google: &mut GoogleWorld, client: &str, account: &str, scopes: &
     })
 }
 
-fn new_refresh(google: &mut GoogleWorld, client: &str, account: &str) -> String {
+fn new_refresh(google: &mut GoogleWorld, client: &str, account: &str, scopes: &[String]) -> String {
     let token = format!("1//0{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     if let Some(grant) = google.grants.iter_mut().find(|g| g.client == client && g.account == account) {
+        // One of an older state file is taken to cover everything.
+        grant.refresh_scopes.resize(grant.refresh_tokens.len(), grant.scopes.clone());
         grant.refresh_tokens.push(token.clone());
+        grant.refresh_scopes.push(scopes.to_vec());
     }
     token
 }

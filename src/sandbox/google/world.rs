@@ -37,6 +37,19 @@ pub struct GoogleAccount {
     pub id: String,
     pub email: String,
     pub calendars: Vec<StandInCalendar>,
+    #[serde(default)]
+    pub spreadsheets: Vec<StandInSpreadsheet>,
+}
+
+/// A spreadsheet that an account may open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StandInSpreadsheet {
+    pub id: String,
+    pub title: String,
+    /// Whether the account may change it.
+    pub is_writable: bool,
+    /// Name and rows of each tab, in order.
+    pub sheets: Vec<(String, Vec<Vec<String>>)>,
 }
 
 /// A calendar of an account.
@@ -77,6 +90,9 @@ pub(super) struct Grant {
     pub(super) account: String,
     pub(super) scopes: Vec<String>,
     pub(super) refresh_tokens: Vec<String>,
+    /// What each refresh token covers: what was granted when it was given out, and nothing later.
+    #[serde(default)]
+    pub(super) refresh_scopes: Vec<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,9 +127,10 @@ impl GoogleAccount {
             events: Vec::new(),
             busy_error: None,
         };
-        Self {
+        let mut account = Self {
             id: id.to_owned(),
             email: email.to_owned(),
+            spreadsheets: Vec::new(),
             calendars: vec![
                 calendar(email.to_owned(), email, "owner", true),
                 calendar(format!("{slug}-nord@group.calendar.google.com"), "Dr. Nord", "owner", false),
@@ -124,7 +141,29 @@ impl GoogleAccount {
                     false,
                 ),
             ],
-        }
+        };
+        account.add_spreadsheets();
+        account
+    }
+
+    /// One that the account owns and one that was shared for reading.
+    pub(in crate::sandbox) fn add_spreadsheets(&mut self) {
+        let slug = self.email.replace(['@', '.'], "-");
+        let spreadsheet = |id: String, title: &str, is_writable: bool, sheets: &[&str]| StandInSpreadsheet {
+            id,
+            title: title.to_owned(),
+            is_writable,
+            sheets: sheets.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+        };
+        self.spreadsheets = vec![
+            spreadsheet(
+                format!("1SandboxSpreadsheet-own-{slug}"),
+                "Front desk",
+                true,
+                &["Leads", "Dr. Nord's"],
+            ),
+            spreadsheet(format!("1SandboxSpreadsheet-read-{slug}"), "Price list", false, &["Prices"]),
+        ];
     }
 
     pub(super) fn calendar(&mut self, id: &str) -> Option<&mut StandInCalendar> {

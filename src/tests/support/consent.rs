@@ -15,11 +15,16 @@ pub struct ConsentPage {
     accounts: Vec<(String, String)>,
 }
 
-/// Presses "Connect with Google" and gives the address of the consent page.
+/// Presses "Connect with Google" on the calendar's card and gives the address of the consent page.
 pub async fn begin(browser: &Browser, clinic: &Clinic) -> String {
+    begin_at(browser, clinic, "google_calendar").await
+}
+
+/// The same on another card of Google's.
+pub async fn begin_at(browser: &Browser, clinic: &Clinic, card: &str) -> String {
     let org = clinic.org.to_string();
     let form = [("org", org.as_str()), ("intent", "sign_in")];
-    let answer = browser.post("/dashboard/integrations/google_calendar/connect", &form).await;
+    let answer = browser.post(&format!("/dashboard/integrations/{card}/connect"), &form).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     answer.location().to_owned()
 }
@@ -105,7 +110,18 @@ impl ConsentPage {
 
 /// The whole way, up to the page that the browser lands on.
 pub async fn consent(browser: &Browser, clinic: &Clinic, email: &str, unticked: &[&str]) -> Answer {
-    let page = open(&begin(browser, clinic).await).await;
+    consent_at(browser, clinic, "google_calendar", email, unticked).await
+}
+
+/// The same on another card of Google's.
+pub async fn consent_at(
+    browser: &Browser,
+    clinic: &Clinic,
+    card: &str,
+    email: &str,
+    unticked: &[&str],
+) -> Answer {
+    let page = open(&begin_at(browser, clinic, card).await).await;
     let back = page.allow(email, unticked).await;
     let answer = browser.get(&back).await;
     assert_eq!(answer.status, 303, "{}", answer.body);

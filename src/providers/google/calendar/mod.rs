@@ -9,7 +9,7 @@ use crate::vault::{Credential, SecretFields, VaultError};
 
 use super::super::check::{self, filled};
 use super::super::{Choice, FieldProblem, Provider, TestContext, TestReport};
-use super::{CLIENT_FIELDS, CREDENTIALS_URL, ISSUER, PERMISSIONS_URL, explain, granted};
+use super::{CLIENT_FIELDS, CLIENT_ID, CLIENT_SECRET, ISSUER, PERMISSIONS_URL, explain};
 
 pub mod client;
 mod events;
@@ -57,7 +57,7 @@ static SPEC: ProviderSpec = ProviderSpec {
     category: "Calendar",
     purpose: "Finds free times in your calendar and books appointments into it.",
     on_disconnect: "The assistants can no longer find free times or book appointments.",
-    after_disconnect: "Nothing: the permission is given back to Google. Appointments stay in the calendar.",
+    after_disconnect: "Nothing: the permission is given back to Google, unless Google Sheets still uses it. Appointments stay in the calendar.",
     console_url: PERMISSIONS_URL,
     permissions: &[],
     fields: &[
@@ -83,28 +83,8 @@ static SPEC: ProviderSpec = ProviderSpec {
             where_url: "https://calendar.google.com/calendar/r/settings",
             folded_under: Some("More calendars"),
         },
-        FieldSpec {
-            key: CLIENT_FIELDS[0],
-            label: "Client ID",
-            example: "000000000000-name.apps.googleusercontent.com",
-            pattern: Pattern::Text { max: 200 },
-            secret: false,
-            required: false,
-            where_to_find: "Google Cloud console, APIs & Services, Credentials, OAuth 2.0 Client IDs",
-            where_url: CREDENTIALS_URL,
-            folded_under: Some("Your own Google app"),
-        },
-        FieldSpec {
-            key: CLIENT_FIELDS[1],
-            label: "Client secret",
-            example: "GOCSPX-0000000000000000000000000000",
-            pattern: Pattern::Text { max: 200 },
-            secret: true,
-            required: false,
-            where_to_find: "The same page; open the client to see or make its secret",
-            where_url: CREDENTIALS_URL,
-            folded_under: Some("Your own Google app"),
-        },
+        CLIENT_ID,
+        CLIENT_SECRET,
     ],
     capabilities: &[
         CapabilitySpec { key: "account", label: "Sign in to the account" },
@@ -180,11 +160,6 @@ impl Credential for CalendarChoice {
     fn from_fields(fields: &SecretFields) -> Result<Self, VaultError> {
         Ok(Self::read(fields))
     }
-}
-
-/// The access token that the caller put beside the fields.
-fn access_token(fields: &SecretFields) -> Option<&crate::vault::SecretText> {
-    fields.find(granted::ACCESS_TOKEN)
 }
 
 #[cfg(test)]

@@ -8,16 +8,13 @@ use crate::vault::SecretFields;
 use super::super::super::report::{Explanation, Lines, TestReport};
 use super::super::super::{Choice, TestContext};
 use super::super::explain::CALENDAR;
-use super::super::{GoogleClient, GoogleError, PERMISSIONS_URL, granted_scopes};
+use super::super::{GoogleClient, GoogleError, PERMISSIONS_URL, access_token, granted_scopes};
 use super::client::{BusyOf, free_busy, list_calendars};
 use super::records::CalendarEntry;
-use super::{CalendarChoice, EVENTS, FREE_BUSY, LIST, OAUTH, SPEC, access_token};
+use super::{CalendarChoice, EVENTS, FREE_BUSY, LIST, OAUTH, SPEC};
 
-/// What does not work without a scope, as a note of its line.
 fn without(scope: &str) -> String {
-    let spec = OAUTH.scopes.iter().find(|known| known.scope == scope);
-    spec.map(|spec| format!("Not allowed at Google: \"{}\". {}", spec.words, spec.without))
-        .unwrap_or_default()
+    super::super::without(OAUTH.scopes, scope)
 }
 
 pub(super) async fn run(context: &TestContext<'_>, fields: &SecretFields) -> TestReport {
