@@ -13,8 +13,8 @@ use super::components::flash::FlashBox;
 use super::components::textarea::PageTitle;
 use super::islands::relative_time::LiveTimes;
 use crate::app::icons::{Icon, IconName};
+use crate::domain::OrgId;
 use crate::domain::card::Meaning;
-use crate::domain::{OrgId, Role};
 
 /// Starts the islands when the browser has nothing better to do. The addresses come from the
 /// `<link>` elements beside it, so that nothing is ever interpolated into a script.
@@ -33,7 +33,10 @@ pub struct Assets {
 pub struct UserNav {
     pub name: String,
     pub email: String,
-    pub role: Role,
+    /// `owner`, `admin`, `member`, or `platform` for staff who visit.
+    pub role: &'static str,
+    /// Staff of the platform, in a clinic that is not theirs.
+    pub is_visiting: bool,
     pub org_id: OrgId,
     pub org_name: String,
     /// All clinics of this person, this one included.
@@ -128,6 +131,7 @@ fn document(shell: Shell, page: impl IntoView) -> impl IntoView {
                     "Skip to content"
                 </a>
                 {sandbox.then(sandbox_banner)}
+                {user.as_ref().filter(|user| user.is_visiting).map(visiting_banner)}
                 {user.map(|user| header(user, active))}
                 <main id="main" class="main" tabindex="-1">
                     {flash.map(|flash| view! { <FlashBox flash /> })}
@@ -164,6 +168,20 @@ fn sandbox_banner() -> impl IntoView {
                 ": nothing here reaches a real provider."
             </span>
         </p>
+    }
+}
+
+/// Staff never forget where they are, and that the clinic sees it.
+fn visiting_banner(user: &UserNav) -> impl IntoView + use<> {
+    view! {
+        <div class="sandbox-banner">
+            <Icon name=IconName::Shield />
+            <span>
+                <strong>"Platform staff"</strong>
+                {format!(": you are visiting {}. What you do is in the clinic's audit trail.", user.org_name)}
+            </span>
+            <a href="/platform">"All clinics"</a>
+        </div>
     }
 }
 
@@ -250,7 +268,13 @@ fn clinic_switcher(user: &UserNav) -> AnyView {
 }
 
 fn account_menu(user: UserNav) -> impl IntoView {
-    let staff = user.is_staff.then(|| view! { <p class="menu-note">"Platform staff"</p> });
+    let staff = user.is_staff.then(|| {
+        view! {
+            <p class="menu-note">
+                <a href="/platform">"Platform: all clinics"</a>
+            </p>
+        }
+    });
     let initials: String =
         user.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     view! {
@@ -262,7 +286,7 @@ fn account_menu(user: UserNav) -> impl IntoView {
             <div class="menu-body">
                 <p class="menu-title">{user.name}</p>
                 <p class="menu-note">{user.email}</p>
-                <p class="menu-note">{format!("Role here: {}", user.role.as_str())}</p>
+                <p class="menu-note">{format!("Role here: {}", user.role)}</p>
                 {staff}
                 <form method="post" action="/logout">
                     <input type="hidden" name="org" value=user.org_id.to_string() />

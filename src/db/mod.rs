@@ -25,6 +25,7 @@ pub mod oauth;
 pub mod organizations;
 pub mod outbound;
 pub mod overdue;
+pub mod platform;
 pub mod pool;
 mod pooler;
 pub mod routes;

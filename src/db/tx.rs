@@ -22,6 +22,9 @@ pub enum Access {
     ApiKey { hash: [u8; 32] },
     /// A program with a verified token of an issuer, for the clinic that the token names.
     Token { issuer: Uuid, org: OrgId, role: Role, subject: String, scopes: Option<String> },
+    /// Staff of the platform (SHA-256 of the session's cookie), for a clinic that the address names:
+    /// with a live grant, or to open one.
+    Platform { hash: [u8; 32], org: OrgId, opening: bool },
     /// The service itself, for an organization that a verified webhook or a leased job named.
     Service(OrgId),
 }
@@ -31,6 +34,8 @@ pub enum Access {
 pub enum ContextRole {
     Person(Role),
     Service,
+    /// Staff of the platform under a grant.
+    Platform,
 }
 
 impl ContextRole {
@@ -38,15 +43,22 @@ impl ContextRole {
         match self {
             ContextRole::Person(role) => role.as_str(),
             ContextRole::Service => "service",
+            ContextRole::Platform => "platform",
         }
     }
 
-    /// May set up providers and agents.
+    /// May change what the clinic is and does: agents, senders, settings, accounts.
     pub const fn may_configure(self) -> bool {
         match self {
             ContextRole::Person(role) => role.may_configure(),
             ContextRole::Service => true,
+            ContextRole::Platform => false,
         }
+    }
+
+    /// May connect accounts and endpoints, which staff may do as well.
+    pub const fn may_connect(self) -> bool {
+        matches!(self, ContextRole::Platform) || self.may_configure()
     }
 }
 
@@ -81,6 +93,11 @@ pub enum BeginError {
     NoKey,
     #[error("the token names a clinic that its issuer may not speak for")]
     ForeignOrganization,
+    /// Whoever is no staff learns nothing of what is there.
+    #[error("only staff of the platform may do this")]
+    NotStaff,
+    #[error("staff needs to say why before entering a clinic")]
+    NoGrant { org_name: String },
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -196,6 +213,12 @@ fn begin_sql(pool: &PgPool, access: &Access) -> String {
         Access::Token { issuer, org, role, .. } => {
             format!("begin; select * from public.begin_token('{issuer}', '{org}', '{}')", role.as_str())
         }
+        Access::Platform { hash, org, opening } => {
+            format!(
+                "{begin}; select * from public.begin_platform('\\x{}', '{org}', {opening})",
+                hex::encode(hash)
+            )
+        }
         Access::Service(org) => format!(
             "{begin}; select set_config('app.org_id', '{org}', true), set_config('app.user_id', '', true), \
              set_config('app.role', 'service', true)"
@@ -225,6 +248,8 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         "ok" => {}
         "no_session" => return Err(BeginError::NoSession),
         "no_key" => return Err(BeginError::NoKey),
+        "not_staff" => return Err(BeginError::NotStaff),
+        "no_grant" => return Err(BeginError::NoGrant { org_name: text("org_name")? }),
         "foreign_organization" => return Err(BeginError::ForeignOrganization),
         "suspended" => return Err(BeginError::Suspended { org_name: text("org_name")? }),
         "other_organization" => return Err(BeginError::OtherOrganization { org_name: text("org_name")? }),
@@ -240,9 +265,13 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         }
         _ => return Err(DbError::NotFound.into()),
     }
-    let role = text("role")?.parse::<Role>().map_err(|()| DbError::NotFound)?;
+    let role = match text("role")?.as_str() {
+        "platform" => ContextRole::Platform,
+        word => ContextRole::Person(word.parse::<Role>().map_err(|()| DbError::NotFound)?),
+    };
     let org = id("org_id")?.ok_or(DbError::NotFound)?;
-    let is_person = matches!(access, Access::Session { .. });
+    let is_session = matches!(access, Access::Session { .. });
+    let is_person = is_session || matches!(access, Access::Platform { .. });
     let (program, scopes) = match access {
         Access::Token { subject, scopes, .. } => (format!("token of {subject}"), scopes.clone()),
         Access::ApiKey { .. } => {
@@ -256,9 +285,10 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         user: if is_person { id("user_id")?.map(UserId) } else { None },
         user_name: if is_person { text("user_name")? } else { program },
         user_email: if is_person { text("user_email")? } else { String::new() },
-        role: ContextRole::Person(role),
-        is_staff: is_person && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
-        organizations: if is_person {
+        role,
+        is_staff: role == ContextRole::Platform
+            || is_session && row.try_get::<bool, _>("is_staff").map_err(DbError::from)?,
+        organizations: if is_session {
             serde_json::from_str(&text("organizations")?).unwrap_or_default()
         } else {
             Vec::new()

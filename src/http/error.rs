@@ -9,13 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::audit::AuditError;
-use crate::auth::accounts::AccountError;
-use crate::auth::sign_in::SignInError;
-use crate::auth::tokens::TokenError;
 use crate::calls::CallError;
 use crate::db::{BeginError, DbError};
 use crate::integrations::IntegrationError;
-use crate::integrations::bearer::AuthenticateError;
 use crate::vault::VaultError;
 use crate::webhooks::inbound::InboundError;
 use crate::webhooks::inbox::InboxError;
@@ -176,6 +172,14 @@ impl From<BeginError> for HttpError {
     fn from(error: BeginError) -> Self {
         match error {
             BeginError::NoSession => HttpError::unauthenticated(),
+            BeginError::NotStaff => HttpError::not_found(),
+            BeginError::NoGrant { org_name } => HttpError::new(
+                StatusCode::FORBIDDEN,
+                "reason_needed",
+                format!(
+                    "Say why you need access to {org_name} first: open it with a reason, or send the reason as X-Access-Reason. The clinic sees it in its audit trail."
+                ),
+            ),
             BeginError::NoKey => HttpError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_api_key",
@@ -211,22 +215,6 @@ impl From<BeginError> for HttpError {
     }
 }
 
-impl From<AuthenticateError> for HttpError {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::Token(TokenError::KeysUnreachable) => {
-                let error = TokenError::KeysUnreachable;
-                HttpError::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.sentence())
-            }
-            AuthenticateError::Token(error) => {
-                HttpError::new(StatusCode::UNAUTHORIZED, error.code(), error.sentence())
-            }
-            AuthenticateError::Db(error) => error.into(),
-            AuthenticateError::Vault(error) => error.into(),
-        }
-    }
-}
-
 impl From<VaultError> for HttpError {
     fn from(error: VaultError) -> Self {
         if error.is_transient() {
@@ -249,45 +237,6 @@ impl From<AuditError> for HttpError {
             // What cannot be recorded does not happen.
             other => HttpError::fault(&other),
         }
-    }
-}
-
-impl From<SignInError> for HttpError {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Refused => HttpError::new(
-                StatusCode::UNAUTHORIZED,
-                "sign_in_refused",
-                "This e-mail address and password do not belong together.",
-            ),
-            SignInError::Throttled { seconds } => HttpError {
-                retry_after: Some(seconds),
-                ..HttpError::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "too_many_attempts",
-                    format!(
-                        "There were too many attempts. Please wait {} minutes and try again.",
-                        seconds.div_ceil(60)
-                    ),
-                )
-            },
-            SignInError::Password(error) => HttpError::fault(&error),
-            SignInError::Db(error) => error.into(),
-        }
-    }
-}
-
-impl From<AccountError> for HttpError {
-    fn from(error: AccountError) -> Self {
-        if let AccountError::Db(error) = error {
-            return error.into();
-        }
-        let (field, message) = error.field_and_sentence();
-        HttpError::invalid(
-            "invalid_fields",
-            message.clone(),
-            vec![FieldError { field: field.to_owned(), message }],
-        )
     }
 }
 

@@ -1,5 +1,5 @@
 //! HTTP: every route on one screen (`router`), extractors that carry what the database said
-//! (`extract`), errors mapped in one place (`error`).
+//! (`extract`), errors mapped in one place (`error`, and `error_sign_in` for who may come in).
 //!
 //! Handlers are thin: read the request, call a use case or a query, render. What a clinic can do is
 //! in `integrations` and `calls`; what a page looks like is in `app`.
@@ -7,11 +7,13 @@
 pub mod api;
 pub mod consent;
 pub mod error;
+mod error_sign_in;
 pub mod extract;
 pub mod flash;
 pub mod forms;
 pub mod middleware;
 pub mod pages;
 pub mod router;
+pub mod staff;
 pub mod webhooks;
 pub mod webhooks_whatsapp;

@@ -70,6 +70,10 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/settings", get(pages::settings::show))
         .route("/dashboard/settings/profile", post(forms::settings::submit_profile))
         .route("/dashboard/settings/senders", post(forms::settings::submit_senders))
+        .route("/platform", get(pages::platform::show))
+        .route("/platform/organizations/{org}/open", post(forms::platform::submit_open))
+        .route("/platform/organizations/{org}/leave", post(forms::platform::submit_leave))
+        .merge(platform_by_its_other_name())
         .merge(api_routes)
         .layer(session_layer(&state))
         .layer(middleware::from_fn(refuse_cross_site))
@@ -106,6 +110,22 @@ pub fn router(state: AppState) -> Router {
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
     );
     webhooks.merge(all_else).with_state(state)
+}
+
+/// The interface for staff, with `tenants` where its addresses say `organizations`.
+fn platform_by_its_other_name() -> Router<AppState> {
+    use super::api::platform as staff;
+    Router::new()
+        .route("/api/platform/tenants", get(staff::list))
+        .route("/api/platform/tenants/{org}/access", post(staff::open).delete(staff::leave))
+        .route("/api/platform/tenants/{org}/integrations", get(staff::list_integrations))
+        .route(
+            "/api/platform/tenants/{org}/integrations/{provider}",
+            get(staff::show_integration).put(staff::set_integration).delete(staff::remove_integration),
+        )
+        .route("/api/platform/tenants/{org}/integrations/{provider}/verify", post(staff::verify_integration))
+        .route("/api/platform/tenants/{org}/integrations/{provider}/pause", post(staff::pause_integration))
+        .route("/api/platform/tenants/{org}/integrations/{provider}/resume", post(staff::resume_integration))
 }
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -54,23 +54,28 @@ impl Caller {
         Ok(OrgTx::begin(&services.pool, &self.access).await?.0)
     }
 
-    /// How the trail names this caller.
+    /// How the trail names this caller. The clinic's own people and staff are told apart.
     pub fn actor(&self) -> String {
-        if self.scope.user_email.is_empty() {
+        if self.scope.role == crate::db::ContextRole::Platform {
+            format!("platform staff: {}", self.scope.user_email)
+        } else if self.scope.user_email.is_empty() {
             self.scope.user_name.clone()
         } else {
             self.scope.user_email.clone()
         }
     }
 
-    /// Lets only those on who may set up providers; a refusal is recorded.
+    /// Lets only those on who may set this up: for accounts and endpoints staff too. A refusal is
+    /// recorded.
     pub async fn require_configure(
         &self,
         services: &Services,
         action: &'static str,
         target: &str,
     ) -> Result<(), IntegrationError> {
-        if self.scope.role.may_configure() {
+        let is_account =
+            ["integration.", "endpoint.", "delivery."].iter().any(|noun| action.starts_with(noun));
+        if self.scope.role.may_configure() || is_account && self.scope.role.may_connect() {
             return Ok(());
         }
         let mut tx = self.begin(services).await?;

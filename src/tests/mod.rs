@@ -33,6 +33,7 @@ mod lifecycle;
 mod messages;
 mod other_account;
 mod phone_numbers;
+mod platform;
 mod pooler;
 mod readiness;
 mod rest;

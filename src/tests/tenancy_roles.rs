@@ -14,8 +14,8 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 25] = [
-    ("agent_configs", ["owner, admin, service", "owner, admin, service", "owner"]),
+const MATRIX: [(&str, [&str; 3]); 26] = [
+    ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
     ("api_keys", ["owner, admin", "owner, admin", "owner"]),
     ("audit_heads", [ALL, ALL, ""]),
     ("audit_log", [ALL, "", ""]),
@@ -31,7 +31,14 @@ const MATRIX: [(&str, [&str; 3]); 25] = [
     ("endpoints", ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, platform"]),
     ("inbound_events", ["service", "service", "owner, service"]),
     ("incidents", ["service", "owner, admin, service", "owner, service"]),
-    ("jobs", ["owner, admin, service", "owner, admin, service", "owner, admin, service"]),
+    (
+        "jobs",
+        [
+            "owner, admin, service, platform",
+            "owner, admin, service, platform",
+            "owner, admin, service, platform",
+        ],
+    ),
     (
         "leases",
         [
@@ -44,12 +51,16 @@ const MATRIX: [(&str, [&str; 3]); 25] = [
     ("memberships", ["owner, service", "owner", "owner"]),
     ("messages", ["owner, admin, service", "owner, admin, service", "owner, service"]),
     ("oauth_attempts", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
-    ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
-    ("org_credentials", ["owner, admin", "owner, admin, service", "owner, admin, service"]),
-    ("org_integrations", ["owner, admin", "owner, admin, service, platform", "owner"]),
+    ("oauth_tokens", ["owner, admin", "owner, admin, service", "owner, admin, service, platform"]),
+    (
+        "org_credentials",
+        ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, service, platform"],
+    ),
+    ("org_integrations", ["owner, admin, platform", "owner, admin, service, platform", "owner"]),
     ("outbound_events", [ALL, "service", "owner, service"]),
+    ("support_grants", ["platform", "owner, platform", "owner, service"]),
     ("tool_calls", ["service", "service", "owner, service"]),
-    ("webhook_secrets", ["owner, admin, service", "owner, admin, service", "owner, service"]),
+    ("webhook_secrets", ["owner, admin, service", "owner, admin, service, platform", "owner, service"]),
 ];
 
 /// Global table, and what `voxanne_app` may do with it (of `organizations`: with its own row).

@@ -10,6 +10,7 @@ pub mod events;
 pub mod integrations;
 pub mod login;
 pub mod overview;
+pub mod platform;
 pub mod senders;
 pub mod settings;
 pub mod setup;

@@ -47,10 +47,11 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 30] = [
+pub const GATE_FUNCTIONS: [&str; 32] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
+    "begin_platform",
     "begin_request",
     "begin_token",
     "claim_assistant",
@@ -73,6 +74,7 @@ pub const GATE_FUNCTIONS: [&str; 30] = [
     "touch_assistants",
     "touch_integrations",
     "list_audit_heads",
+    "list_clinics_for_staff",
     "list_ended_secrets",
     "list_overdue_credentials",
     "list_overdue_deliveries",
@@ -81,7 +83,7 @@ pub const GATE_FUNCTIONS: [&str; 30] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 27] = [
+const GATE_POLICIES: [(&str, &str); 28] = [
     ("api_keys", "gate_select"),
     ("api_keys", "gate_update"),
     ("audit_heads", "gate_select"),
@@ -108,6 +110,7 @@ const GATE_POLICIES: [(&str, &str); 27] = [
     ("organizations", "gate_insert"),
     ("organizations", "gate_select"),
     ("outbound_events", "gate_select"),
+    ("support_grants", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 

@@ -124,10 +124,11 @@ pub async fn show_status(admitted: Admitted) -> Result<Json<StatusesOut>, HttpEr
     tx.commit().await?;
     services.counts.count(admitted.caller.org(), Cause::ApiRead, services.clock.now());
     cards.sort_by_key(|card| card.spec.id);
-    Ok(Json(StatusesOut { integrations: cards.iter().map(status_out).collect() }))
+    Ok(Json(StatusesOut { integrations: cards.iter().map(status_of_card).collect() }))
 }
 
-fn status_out(card: &Card) -> StatusOut {
+/// The status of one card; no secret.
+pub fn status_of_card(card: &Card) -> StatusOut {
     let row = card.row.as_ref().filter(|row| row.active_credential_id.is_some());
     StatusOut {
         provider: card.spec.id.as_str().to_owned(),

@@ -9,6 +9,7 @@ pub mod events;
 pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
+pub mod platform;
 pub mod sms;
 pub mod voices;
 
@@ -79,6 +80,13 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::list_audit))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(platform::list))
+        .routes(routes!(platform::open, platform::leave))
+        .routes(routes!(platform::list_integrations))
+        .routes(routes!(platform::show_integration, platform::set_integration, platform::remove_integration))
+        .routes(routes!(platform::verify_integration))
+        .routes(routes!(platform::pause_integration))
+        .routes(routes!(platform::resume_integration))
         .split_for_parts()
 }
 

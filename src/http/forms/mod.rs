@@ -10,6 +10,7 @@ pub mod connect;
 mod consent;
 pub mod integrations;
 pub mod people;
+pub mod platform;
 pub mod settings;
 
 use std::collections::BTreeMap;

@@ -32,8 +32,10 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let cards = cards::list(&mut page.tx, &services).await?;
     let agents = agents::list(&mut page.tx).await?;
     let org = page.scope.org;
-    let panel = match (shown.panel.as_deref(), page.can_configure()) {
-        (Some("sms"), true) => Some(Panel::Sms(Box::new(sms_panel(&mut page, &cards).await?))),
+    let panel = match (shown.panel.as_deref(), page.can_connect()) {
+        (Some("sms"), true) if page.can_configure() => {
+            Some(Panel::Sms(Box::new(sms_panel(&mut page, &cards).await?)))
+        }
         (Some(word), true) => {
             let provider: ProviderId = word.parse().map_err(|()| HttpError::not_found())?;
             Some(provider_panel(&mut page, provider, &cards, shown.confirm.is_some()).await?)
@@ -41,7 +43,7 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
         (Some(_), false) => return Err(HttpError::forbidden(may_ask.unwrap_or_default())),
         (None, _) => None,
     };
-    let can_configure = page.can_configure();
+    let can_configure = page.can_connect();
     let mut views: Vec<CardView> =
         cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect();
     let receives = |card: &&mut CardView| card.provider == ProviderId::WhatsApp && card.has_credential;

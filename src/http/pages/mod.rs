@@ -5,6 +5,7 @@ pub mod audit;
 pub mod events;
 pub mod integrations;
 pub mod overview;
+pub mod platform;
 pub mod settings;
 pub mod sign_in;
 mod views;
@@ -24,9 +25,9 @@ use super::forms::{people, see_other};
 use super::middleware::security_headers::Nonce;
 use crate::app::relative::UnixMillis;
 use crate::app::{NavItem, Shell, UserNav, render};
-use crate::db::{BeginError, ContextRole, OrgTx, Scope, users};
+use crate::db::{BeginError, ContextRole, OrgTx, Scope, platform as db_platform, users};
+use crate::domain::UserId;
 use crate::domain::card::Meaning;
-use crate::domain::{Role, UserId};
 use crate::state::AppState;
 
 /// What every page of the dashboard begins with: a transaction, and what to draw around the page.
@@ -81,6 +82,10 @@ async fn take_in(
     email: String,
 ) -> Result<Response, HttpError> {
     let own = users::organizations_of(&state.services.pool, user).await?;
+    // Staff whose access has ended, or who have no clinic of their own, choose one.
+    if own.is_empty() && db_platform::is_staff(&state.services.pool, user).await? {
+        return Ok(see_other("/platform"));
+    }
     let (Some(session), Some((org, name))) = (session, own.into_iter().next()) else {
         return Err(BeginError::NoOrganization { user, name: String::new(), email }.into());
     };
@@ -99,9 +104,14 @@ impl Page {
         self.scope.role.may_configure()
     }
 
+    /// Whether the person may connect accounts and endpoints: staff of the platform may, too.
+    pub const fn can_connect(&self) -> bool {
+        self.scope.role.may_connect()
+    }
+
     /// Whom somebody can ask who may not set up providers.
     pub async fn may_ask(&mut self) -> Result<Option<String>, HttpError> {
-        if self.can_configure() {
+        if self.can_connect() {
             return Ok(None);
         }
         let names = users::list_configurers(&mut self.tx).await?;
@@ -117,10 +127,6 @@ impl Page {
     ) -> Result<Html<String>, HttpError> {
         let Self { state, tx, scope, said, nonce } = self;
         tx.commit().await?;
-        let role = match scope.role {
-            ContextRole::Person(role) => role,
-            ContextRole::Service => Role::Member,
-        };
         let shell = Shell {
             title: title.to_owned(),
             nonce,
@@ -128,7 +134,8 @@ impl Page {
             user: Some(UserNav {
                 name: scope.user_name,
                 email: scope.user_email,
-                role,
+                role: scope.role.as_str(),
+                is_visiting: scope.role == ContextRole::Platform,
                 org_id: scope.org,
                 org_name: scope.org_name,
                 organizations: scope.organizations,

@@ -14,7 +14,7 @@ use crate::app::{Assets, NavItem, Shell, UserNav};
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::outcome::Answer;
 use crate::domain::pattern::Pattern;
-use crate::domain::{CapabilityResult, CredentialId, EventId, OrgId, Outcome, ProviderId, Role};
+use crate::domain::{CapabilityResult, CredentialId, EventId, OrgId, Outcome, ProviderId};
 
 pub(super) const NOW: i64 = 1_770_127_512_000;
 pub(super) fn org() -> OrgId {
@@ -33,7 +33,8 @@ pub(super) fn shell(title: &str, active: NavItem) -> Shell {
         user: Some(UserNav {
             name: "Anna Meyer".to_owned(),
             email: "anna.meyer@praxis-nord.example".to_owned(),
-            role: Role::Owner,
+            role: "owner",
+            is_visiting: false,
             org_id: org(),
             org_name: "Praxis Nord".to_owned(),
             organizations: vec![

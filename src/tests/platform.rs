@@ -1,0 +1,227 @@
+//! Staff of the platform: strangers to everybody who is none, guests with a reason in a clinic.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+use voxanne::domain::{ProviderId, Role};
+
+use super::support::app::{Answer, Browser, PASSWORD, TestApp};
+
+const STAFF: &str = "staff@platform.test";
+const REASON: &str = "Ticket 4711: calls are not answered";
+
+async fn staff(app: &TestApp) -> Browser {
+    let user = app.person(STAFF).await;
+    sqlx::query("insert into platform_admins (user_id) values ($1)")
+        .bind(user.0)
+        .execute(&app.db.superuser)
+        .await
+        .unwrap();
+    let browser = app.browser();
+    let answer = browser.post("/login", &[("email", STAFF), ("password", PASSWORD)]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    browser
+}
+
+async fn open(browser: &Browser, org: impl std::fmt::Display) -> Answer {
+    browser
+        .send("POST", &format!("/api/platform/organizations/{org}/access"), Some(json!({ "reason": REASON })))
+        .await
+}
+
+fn integration(org: impl std::fmt::Display, provider: &str) -> String {
+    format!("/api/platform/organizations/{org}/integrations/{provider}")
+}
+
+async fn run(app: &TestApp, statement: &'static str) {
+    sqlx::query(statement).execute(&app.db.superuser).await.unwrap();
+}
+
+/// The trail of a clinic: actor, action, outcome, details.
+async fn trail(app: &TestApp, org: Uuid) -> Vec<(String, String, String, String)> {
+    sqlx::query_as("select actor, action, outcome, details from audit_log where org_id = $1 order by seq")
+        .bind(org)
+        .fetch_all(&app.db.superuser)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_everybody_but_staff_the_platforms_addresses_do_not_exist() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let made = owner.send("POST", "/api/api-keys", Some(json!({ "name": "Desk", "role": "admin" }))).await;
+    let key = format!("Bearer {}", made.json()["key"].as_str().unwrap());
+    let nobody = app.browser();
+    let unknown = owner.send("GET", "/api/platform/nothing-of-this-name", None).await;
+    assert_eq!(unknown.status, 404);
+    for base in ["organizations", "tenants"] {
+        for (method, path) in [
+            ("GET", String::new()),
+            ("POST", format!("/{}/access", clinic.org)),
+            ("DELETE", format!("/{}/access", clinic.org)),
+            ("GET", format!("/{}/integrations", clinic.org)),
+            ("GET", format!("/{}/integrations/twilio", clinic.org)),
+            ("PUT", format!("/{}/integrations/twilio", clinic.org)),
+            ("DELETE", format!("/{}/integrations/twilio", clinic.org)),
+            ("POST", format!("/{}/integrations/twilio/pause", clinic.org)),
+            ("POST", format!("/{}/integrations/twilio/verify", clinic.org)),
+        ] {
+            let path = format!("/api/platform/{base}{path}");
+            let body = (method == "POST" || method == "PUT").then(|| json!({ "reason": REASON }));
+            let by_owner = owner.send(method, &path, body.clone()).await;
+            let by_nobody = nobody.send(method, &path, body.clone()).await;
+            let by_key = nobody.send_with(method, &path, body, &[("authorization", &key)]).await;
+            for answer in [by_owner, by_nobody, by_key] {
+                assert_eq!((answer.status, &answer.body), (404, &unknown.body), "{method} {path}");
+            }
+        }
+    }
+    assert_eq!(owner.get("/platform").await.status, 404);
+    assert_eq!(nobody.get("/platform").await.status, 404);
+    let entered =
+        owner.post(&format!("/platform/organizations/{}/open", clinic.org), &[("reason", REASON)]).await;
+    assert_eq!(entered.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_say_why_they_come_and_the_clinic_reads_it_beside_all_that_they_did() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let staff = staff(&app).await;
+    let list = staff.send("GET", "/api/platform/organizations", None).await;
+    assert_eq!(list.json()["organizations"][0]["connected"], 2, "{}", list.body);
+
+    let path = integration(clinic.org, "twilio");
+    let first = staff.send("GET", &path, None).await;
+    assert_eq!((first.status, first.json()["code"].as_str()), (403, Some("reason_needed")), "{}", first.body);
+    let short = staff
+        .send(
+            "POST",
+            &format!("/api/platform/organizations/{}/access", clinic.org),
+            Some(json!({ "reason": "x" })),
+        )
+        .await;
+    assert_eq!(short.status, 422, "{}", short.body);
+
+    let renamed = json!({ "displayName": "Front desk" });
+    let set = staff.send_with("PUT", &path, Some(renamed), &[("x-access-reason", REASON)]).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    for (method, word, status) in
+        [("POST", "/verify", 200), ("POST", "/pause", 204), ("POST", "/resume", 204)]
+    {
+        let answer = staff.send(method, &format!("{path}{word}"), None).await;
+        assert_eq!(answer.status, status, "{word}: {}", answer.body);
+    }
+    let shown = staff.send("GET", &path, None).await;
+    assert!(!shown.body.contains(&clinic.twilio.auth_token), "a secret is never shown");
+    assert_eq!(staff.send("DELETE", &path, None).await.status, 204);
+
+    let rows = trail(&app, clinic.org.0).await;
+    let by_staff: Vec<(&str, &str)> = rows
+        .iter()
+        .filter(|(actor, ..)| actor == "platform staff: staff@platform.test")
+        .map(|(_, action, _, details)| (action.as_str(), details.as_str()))
+        .collect();
+    assert_eq!(by_staff[0], ("platform.access_opened", REASON));
+    let actions: Vec<&str> = by_staff.iter().map(|(action, _)| *action).collect();
+    assert_eq!(
+        actions[1..],
+        [
+            "integration.replaced",
+            "integration.verified",
+            "integration.paused",
+            "integration.resumed",
+            "integration.disconnected"
+        ]
+    );
+    let page = owner.get("/dashboard/audit").await.body;
+    assert!(page.contains(REASON) && page.contains(STAFF), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_staff_set_works_for_that_clinic_and_reaches_no_other_one() {
+    let app = TestApp::start().await;
+    let (sunrise, harbor) = (app.clinic("Sunrise Dental").await, app.clinic("Harbor Clinic").await);
+    let staff = staff(&app).await;
+    assert_eq!(open(&staff, sunrise.org).await.status, 201);
+    for (provider, body) in [("vapi", sunrise.vapi_body()), ("twilio", sunrise.twilio_body())] {
+        let set = staff.send("PUT", &integration(sunrise.org, provider), Some(body)).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+    }
+    assert_eq!(app.assistants(&sunrise).len(), 2);
+    let owner = app.sign_in(&sunrise.email(Role::Owner)).await;
+    let sent = owner.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    let seen = app.sandbox.requests(ProviderId::Twilio);
+    assert!(seen.iter().all(|request| request.account.as_deref() == Some("Sunrise Dental")));
+
+    // A reason for one clinic opens no other one.
+    let other = staff.send("PUT", &integration(harbor.org, "twilio"), Some(harbor.twilio_body())).await;
+    assert_eq!(other.json()["code"], "reason_needed", "{}", other.body);
+    let nobody = staff.send("GET", &integration(Uuid::now_v7(), "twilio"), None).await;
+    assert_eq!(nobody.status, 404, "{}", nobody.body);
+    let stranger = app.sign_in(&harbor.email(Role::Owner)).await;
+    let status = stranger.send("GET", "/api/integrations/status", None).await.json();
+    assert!(status["integrations"].as_array().unwrap().iter().all(|one| one["connected"] == false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_ends_by_its_time_by_leaving_and_with_the_staffs_own_end() {
+    let app = TestApp::start().await;
+    let (clinic, _) = app.connected_clinic("Sunrise Dental").await;
+    let staff = staff(&app).await;
+    let path = integration(clinic.org, "twilio");
+    let code = async || staff.send("GET", &path, None).await.json()["code"].as_str().map(str::to_owned);
+
+    assert_eq!(open(&staff, clinic.org).await.status, 201);
+    assert_eq!(code().await, None);
+    run(&app, "update support_grants set expires_at = now() - interval '1 second'").await;
+    assert_eq!(code().await.as_deref(), Some("reason_needed"));
+
+    assert_eq!(open(&staff, clinic.org).await.status, 201);
+    let leave = format!("/api/platform/organizations/{}/access", clinic.org);
+    assert_eq!(staff.send("DELETE", &leave, None).await.status, 204);
+    assert_eq!(code().await.as_deref(), Some("reason_needed"));
+
+    assert_eq!(open(&staff, clinic.org).await.status, 201);
+    run(&app, "delete from platform_admins").await;
+    assert_eq!(code().await.as_deref(), Some("not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visiting_staff_see_the_clinics_pages_and_change_accounts_only() {
+    let app = TestApp::start().await;
+    let (clinic, _) = app.connected_clinic("Sunrise Dental").await;
+    let staff = staff(&app).await;
+    // Without a clinic of their own they come to the list.
+    let home = staff.get("/dashboard").await;
+    assert_eq!((home.status, home.location().starts_with("/platform")), (303, true), "{}", home.body);
+    let page = staff.get("/platform").await;
+    assert!(page.status == 200 && page.body.contains("Sunrise Dental"), "{}", page.body);
+
+    let door = format!("/platform/organizations/{}/open", clinic.org);
+    let refused = staff.post(&door, &[("reason", "")]).await;
+    assert!(refused.location().starts_with("/platform"), "{}", refused.location());
+    let entered = staff.post(&door, &[("reason", REASON)]).await;
+    assert!(entered.location().starts_with("/dashboard/integrations"), "{}", entered.location());
+    let cards = staff.get("/dashboard/integrations").await.body;
+    assert!(cards.contains("you are visiting Sunrise Dental") && cards.contains("Configure"), "{cards}");
+    assert!(!cards.contains(&clinic.twilio.auth_token));
+
+    let org = clinic.org.to_string();
+    let paused = staff.post("/dashboard/integrations/twilio/pause", &[("org", &org)]).await;
+    assert_eq!(paused.status, 303, "{}", paused.body);
+    let profile = [("org", org.as_str()), ("name", "Mine"), ("timeZone", "UTC"), ("country", "US")];
+    assert_eq!(staff.post("/dashboard/settings/profile", &profile).await.status, 403);
+    let keys = staff.send("POST", "/api/api-keys", Some(json!({ "name": "x", "role": "admin" }))).await;
+    assert_eq!(keys.status, 403, "{}", keys.body);
+    let purge = staff.send("POST", "/api/integrations/twilio/purge", None).await;
+    assert_eq!(purge.status, 403, "{}", purge.body);
+    let sms: Value = staff.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100199" }))).await.json();
+    assert_eq!(sms["code"], "forbidden", "{sms}");
+
+    let leave = staff.post(&format!("/platform/organizations/{}/leave", clinic.org), &[]).await;
+    assert!(leave.location().starts_with("/platform"));
+    let after = staff.get("/dashboard/integrations").await;
+    assert_eq!((after.status, after.location().starts_with("/platform")), (303, true), "{}", after.body);
+}
