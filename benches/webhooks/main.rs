@@ -1,9 +1,9 @@
 //! The webhook path under load, beside servers that do less, all in one run.
 //!
 //! Signed call reports, each another call, go over real HTTP into a PostgreSQL of this run's own, in
-//! a temporary folder, with every commit on disk. Three servers take them in turns: the product as
-//! `voxanne serve` starts it, a handler that only inserts the row, and one that only inserts rows in
-//! shared commits. `cargo bench --bench webhooks`; `docs/benchmarks.md` tells how to read it.
+//! a temporary folder, with every commit on disk. Servers take them in turns: the product as
+//! `voxanne serve --no-worker` starts it, handlers that do less, and one for Express.
+//! `cargo bench --bench webhooks`; `docs/benchmarks.md` tells how to read it.
 //!
 //! Each server is a process of its own, so that its CPU time can be told from that of the others:
 //! this program starts itself again with a role as the first argument. It is not a test; figures
@@ -29,7 +29,7 @@ use clap::Parser as _;
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
 
 /// A run that takes longer than this hangs somewhere.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(480);
 
 fn main() -> Result<()> {
     let mut words = args::Args::from_command_line();

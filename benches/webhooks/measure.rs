@@ -63,7 +63,8 @@ pub async fn run(embedded: &Embedded, folder: &Path) -> Result<()> {
     let mut ways = vec![
         Way::new("product", &product, "/api/webhooks/vapi", postgres, "inbound_events", product_rows),
         Way::new("one INSERT each", &peer, "/bare", postgres, "events", peer_rows),
-        Way::new("shared commits", &peer, "/batched", postgres, "events", superuser_again(&superuser).await?),
+        Way::new("limit", &peer, "/batched", postgres, "events", superuser_again(&superuser).await?),
+        Way::new("shared commits", &peer, "/shared", postgres, "events", superuser_again(&superuser).await?),
     ];
     if let Some(express) = &express {
         let rows = superuser_again(&superuser).await?;
@@ -164,7 +165,7 @@ impl Way {
 /// Only forged signatures for known clinics: the product must refuse them without the database. Then
 /// as many beside genuine reports, which must not notice.
 async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
-    let express = match ways.get(3) {
+    let express = match ways.iter().find(|way| way.name == "Express") {
         Some(way) => {
             Some(Load { tenants: tenants.to_owned(), forged: true, ..way.load.clone() }.run().await?)
         }

@@ -1,8 +1,11 @@
-//! The servers that the product is compared with. They know no clinics and believe everybody: a
-//! POST becomes a row with the product's columns, and that is all.
+//! The servers that the product is compared with. A POST becomes a row with the product's columns,
+//! and that is nearly all.
 //!
-//! `/bare` inserts one row a request. `/batched` shares commits: what arrived while the last one ran
-//! goes into the next. Neither is a way to receive webhooks; they are the limit of one that is.
+//! `/bare` inserts one row a request and believes everybody. `/shared` shares commits: what arrived
+//! while the last one ran goes into the next; it believes everybody too. `/batched` does the same for
+//! whom it knows: it reads who is meant, finds the tenant in a cache and verifies the signature. None
+//! seals, keeps clinics apart in the database, or reads a body as a whole; they are the limit of one
+//! that does.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -11,8 +14,12 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use moka::future::Cache;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor as _, PgConnection, PgPool};
 use tokio::net::TcpListener;
@@ -74,8 +81,12 @@ pub async fn serve(database: &str, ready: &Path) -> Result<()> {
     let (queue, waiting) = mpsc::channel(4096);
     tokio::spawn(write_batches(pool.clone(), waiting));
     let router = Router::new()
-        .route("/bare", post(insert_one).with_state(pool))
-        .route("/batched", post(insert_shared).with_state(queue))
+        .route("/bare", post(insert_one).with_state(pool.clone()))
+        .route("/shared", post(insert_shared).with_state(queue.clone()))
+        .route(
+            "/batched",
+            post(verify_and_insert).with_state(Limit { pool, queue, tenants: Cache::new(100_000) }),
+        )
         .layer(DefaultBodyLimit::max(1024 * 1024));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -110,44 +121,125 @@ fn unique_bytes() -> Vec<u8> {
     [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat()
 }
 
-/// A body with the word that it is stored.
-type Waiting = (Bytes, oneshot::Sender<bool>);
+/// What goes into a row, with the word that it is stored.
+struct Waiting {
+    body: Bytes,
+    org: Uuid,
+    call: String,
+    key: Vec<u8>,
+    answer: oneshot::Sender<bool>,
+}
 
 async fn insert_shared(State(queue): State<mpsc::Sender<Waiting>>, body: Bytes) -> StatusCode {
+    store(&queue, body, some_org(Uuid::new_v4()), Uuid::now_v7().to_string(), unique_bytes()).await
+}
+
+async fn store(
+    queue: &mpsc::Sender<Waiting>,
+    body: Bytes,
+    org: Uuid,
+    call: String,
+    key: Vec<u8>,
+) -> StatusCode {
     let (answer, answered) = oneshot::channel();
-    if queue.try_send((body, answer)).is_ok() && answered.await.unwrap_or(false) {
+    let waiting = Waiting { body, org, call, key, answer };
+    if queue.try_send(waiting).is_ok() && answered.await.unwrap_or(false) {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     }
 }
 
+/// What the handler that verifies needs.
+#[derive(Clone)]
+struct Limit {
+    pool: PgPool,
+    queue: mpsc::Sender<Waiting>,
+    tenants: Cache<Uuid, Tenant>,
+}
+
+/// An organization and the key of its signatures, in clear and ready for use.
+#[derive(Clone)]
+struct Tenant(Uuid, Hmac<Sha256>);
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    message: Message<'a>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    call: Call<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Call<'a> {
+    id: &'a str,
+    assistant_id: Uuid,
+}
+
+async fn verify_and_insert(State(limit): State<Limit>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let Ok(Envelope { message: Message { kind, call } }) = serde_json::from_slice(&body) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let load = async {
+        let row: (Uuid, String) =
+            sqlx::query_as("select org_id, secret from tenants where assistant_id = $1")
+                .bind(call.assistant_id.to_string())
+                .fetch_one(&limit.pool)
+                .await?;
+        Ok::<_, anyhow::Error>(Tenant(row.0, Hmac::new_from_slice(row.1.as_bytes())?))
+    };
+    let Ok(Tenant(org, mut mac)) = limit.tenants.try_get_with(call.assistant_id, load).await else {
+        return StatusCode::UNAUTHORIZED;
+    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let timestamp = text("x-vapi-timestamp");
+    let seconds = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    mac.update(timestamp.as_bytes());
+    mac.update(b".");
+    mac.update(&body);
+    let is_fresh = timestamp.parse::<u64>().is_ok_and(|at| at.abs_diff(seconds) <= 300);
+    let given = hex::decode(text("x-vapi-signature")).unwrap_or_default();
+    if !is_fresh || mac.verify_slice(&given).is_err() {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let key = Sha256::new().chain_update(kind).chain_update(call.id).finalize().to_vec();
+    let call = call.id.to_owned();
+    store(&limit.queue, body, org, call, key).await
+}
+
 async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let (bodies, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let stored = insert_all(&pool, &bodies).await.is_ok();
-        for answer in answers {
+        let stored = insert_all(&pool, &batch).await.is_ok();
+        for waiting in batch.drain(..) {
             // Nobody waits any more where the caller has gone away.
-            let _ = answer.send(stored);
+            let _ = waiting.answer.send(stored);
         }
     }
 }
 
-async fn insert_all(pool: &PgPool, bodies: &[Bytes]) -> Result<(), sqlx::Error> {
-    let count = bodies.len();
+async fn insert_all(pool: &PgPool, batch: &[Waiting]) -> Result<(), sqlx::Error> {
+    let count = batch.len();
     sqlx::query(
         "insert into events (org_id, id, source, kind, call_id, dedupe_key, payload, key_version, summary, status,
                              processed_at, trace)
          select u.org, u.id, 'vapi', 'end-of-call-report', u.call, u.key, u.payload, 1, u.summary, 'processed', now(), u.trace
            from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
-             as u (org, id, call, key, payload, summary, trace)",
+             as u (org, id, call, key, payload, summary, trace)
+         on conflict do nothing",
     )
-    .bind((0..count).map(|_| some_org(Uuid::new_v4())).collect::<Vec<_>>())
+    .bind(batch.iter().map(|row| row.org).collect::<Vec<_>>())
     .bind((0..count).map(|_| Uuid::now_v7()).collect::<Vec<_>>())
-    .bind((0..count).map(|_| Uuid::now_v7().to_string()).collect::<Vec<_>>())
-    .bind((0..count).map(|_| unique_bytes()).collect::<Vec<_>>())
-    .bind(bodies.iter().map(|body| body.as_ref()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|row| row.call.as_str()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|row| row.key.as_slice()).collect::<Vec<_>>())
+    .bind(batch.iter().map(|row| row.body.as_ref()).collect::<Vec<_>>())
     .bind(vec![SUMMARY; count])
     .bind(vec![TRACE; count])
     .execute(pool)

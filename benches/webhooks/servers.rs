@@ -22,7 +22,17 @@ pub struct Server {
 pub async fn product(database: &str, folder: &Path) -> Result<Server> {
     let ready = folder.join("product.json");
     let mut command = this_program()?;
-    command.args(["product", "serve", "--port", "0", "--database-url", database, "--ready-file"]);
+    // What a report leads to after its answer is the worker's, and no part of what is compared.
+    command.args([
+        "product",
+        "serve",
+        "--no-worker",
+        "--port",
+        "0",
+        "--database-url",
+        database,
+        "--ready-file",
+    ]);
     // Providers that nobody can reach: nothing here asks them for anything.
     command.arg(&ready).args([
         "--vapi-base-url",

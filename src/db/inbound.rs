@@ -55,7 +55,7 @@ impl InboxWriter {
 
     /// Stores events of any organizations in one statement, which is its own transaction; returns
     /// the ids of those that are new.
-    pub async fn accept(&mut self, events: &[NewEvent]) -> Result<Vec<Uuid>, DbError> {
+    pub async fn accept(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
         if self.pool.is_pooled() {
             return Ok(statement(events).fetch_all(&self.pool).await?);
         }
@@ -75,7 +75,7 @@ impl InboxWriter {
     }
 }
 
-fn statement(events: &[NewEvent]) -> QueryScalar<'_, Postgres, Uuid, PgArguments> {
+fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Uuid, PgArguments> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let sources: Vec<&str> = events.iter().map(|e| e.source).collect();

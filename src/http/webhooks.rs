@@ -3,6 +3,7 @@
 //! 200 is sent after the commit and never before. Tool calls get their results within the budget of
 //! `calls::tools`; what else there is to do comes after the answer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
@@ -66,27 +67,39 @@ pub async fn receive_vapi(
     if !is_answered_now(&envelope.kind) {
         return Ok(StatusCode::OK.into_response());
     }
-    async {
-        let stored_us = micros(started);
-        let call_id = envelope.call_id.as_deref().unwrap_or_default();
-        let answer = match envelope.kind.as_ref() {
-            // A test that must reach nobody outside.
-            "tool-calls" if sample::is_quiet(call_id) => {
-                json!({ "results": samples::answer_quietly(&payload.message()) })
-            }
-            "tool-calls" => {
-                json!({ "results": tools::answer(services, org, call_id, &payload.message(), started).await })
-            }
-            _ => agents::answer_request(services, org, started).await,
-        };
-        if stored == Stored::New {
-            let stages = json!([{ "stage": "stored", "us": stored_us }, { "stage": "answered", "us": micros(started) }]);
-            finish_later(services.clone(), org, event_id, stages);
+    // On the heap, and only here: the work of all tools would make every report's future so large that
+    // moving it costs more than to verify a signature.
+    let answer = answer_now(services, org, &envelope, payload, started, (event_id, stored));
+    Box::pin(answer.instrument(span())).await
+}
+
+/// Answers what the caller waits for.
+async fn answer_now(
+    services: &Arc<Services>,
+    org: OrgId,
+    envelope: &Envelope<'_>,
+    payload: Payload<'_>,
+    started: Instant,
+    (event, stored): (EventId, Stored),
+) -> Result<Response, HttpError> {
+    let stored_us = micros(started);
+    let call_id = envelope.call_id.as_deref().unwrap_or_default();
+    let answer = match envelope.kind.as_ref() {
+        // A test that must reach nobody outside.
+        "tool-calls" if sample::is_quiet(call_id) => {
+            json!({ "results": samples::answer_quietly(&payload.message()) })
         }
-        Ok(Json(answer).into_response())
+        "tool-calls" => {
+            json!({ "results": tools::answer(services, org, call_id, &payload.message(), started).await })
+        }
+        _ => agents::answer_request(services, org, started).await,
+    };
+    if stored == Stored::New {
+        let stages =
+            json!([{ "stage": "stored", "us": stored_us }, { "stage": "answered", "us": micros(started) }]);
+        finish_later(services.clone(), org, event, stages);
     }
-    .instrument(span())
-    .await
+    Ok(Json(answer).into_response())
 }
 
 /// Seals a verified message and stores it; comes back after the commit.
@@ -135,7 +148,7 @@ pub(super) fn unreadable(rejection: &BytesRejection) -> HttpError {
 }
 
 /// Ends the event after the answer: nobody waits for it, and a worker does it where this is lost.
-fn finish_later(services: std::sync::Arc<Services>, org: OrgId, event: EventId, stages: Value) {
+fn finish_later(services: Arc<Services>, org: OrgId, event: EventId, stages: Value) {
     tokio::spawn(
         async move {
             let finish = async {

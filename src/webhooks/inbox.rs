@@ -43,7 +43,8 @@ pub enum InboxError {
 }
 
 struct Waiting {
-    event: NewEvent,
+    /// Boxed, as it is moved from hand to hand and sorted among others.
+    event: Box<NewEvent>,
     answer: oneshot::Sender<Result<Stored, InboxError>>,
     /// Held by what waits in the queue, not by who waits for the answer: hanging up frees nothing.
     share: Share,
@@ -80,7 +81,9 @@ impl Inbox {
         debug_assert_eq!(verified.org(), event.org);
         let share = self.take_share(event.org)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer, share }).map_err(|_| InboxError::Full)?;
+        self.queue
+            .try_send(Waiting { event: Box::new(event), answer, share })
+            .map_err(|_| InboxError::Full)?;
         answered.await.unwrap_or(Err(InboxError::Unavailable))
     }
 
@@ -179,7 +182,7 @@ async fn next_batch(
     }
 }
 
-async fn write_one(writer: &mut InboxWriter, event: NewEvent) -> Result<Stored, InboxError> {
+async fn write_one(writer: &mut InboxWriter, event: Box<NewEvent>) -> Result<Stored, InboxError> {
     match writer.accept(std::slice::from_ref(&event)).await {
         Ok(new) if new.is_empty() => Ok(Stored::Duplicate),
         Ok(_) => Ok(Stored::New),

@@ -55,7 +55,11 @@ fn is_conversation(key: &str) -> bool {
 }
 
 /// A message, read as a whole and cleaned.
-pub struct Payload<'a>(Json<'a>);
+pub struct Payload<'a> {
+    tree: Json<'a>,
+    /// Bytes of the body; what is kept is hardly ever longer.
+    length: usize,
+}
 
 /// What lists show of a message.
 #[derive(Serialize)]
@@ -80,23 +84,26 @@ impl<'a> Payload<'a> {
     pub fn parse(body: &'a [u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
         let mut tree = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
         clean(&mut tree, keep_conversation);
-        Ok(Self(tree))
+        Ok(Self { tree, length: body.len() })
     }
 
     /// The cleaned message, as it is sealed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.0).unwrap_or_default()
+        let mut bytes = Vec::with_capacity(self.length);
+        // Writing into memory fails for no tree of ours.
+        let _ = serde_json::to_writer(&mut bytes, &self.tree);
+        bytes
     }
 
     /// The member `message`, for those who answer it.
     pub fn message(&self) -> serde_json::Value {
-        self.0.get("message").map(Json::to_value).unwrap_or_default()
+        self.tree.get("message").map(Json::to_value).unwrap_or_default()
     }
 
     /// What lists show, as JSON: how the call ended, how long it took, a masked number. No patient's
     /// words.
     pub fn summary(&self) -> String {
-        let message = self.0.get("message").unwrap_or(&Json::Null);
+        let message = self.tree.get("message").unwrap_or(&Json::Null);
         let text = |key: &str| message.get(key)?.as_str().map(tidy);
         let number = |key: &str| message.get(key)?.as_f64();
         let caller = message.get("customer").and_then(|customer| customer.get("number")?.as_str());

@@ -132,7 +132,6 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             calendar: None,
             senders: &[Service { name: "Twilio", word: "twilio", state: CardState::Error, is_able: true }],
         }),
-        org: org(),
         can_configure: true,
         incidents: vec![IncidentLine {
             id: "0197a2c4".to_owned(),
