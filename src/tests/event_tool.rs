@@ -11,6 +11,8 @@ use super::support::app::TestApp;
 async fn a_sample_of_every_type_is_verified_stored_and_answered_by_the_webhooks_own_route() {
     let app = TestApp::start().await;
     let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let told = json!({ "numbers": ["+15550100777"], "threshold": 1 });
+    assert_eq!(owner.send("PUT", "/api/alerts", Some(told)).await.status, 200);
     for (kind, _) in KINDS {
         sqlx::query("delete from rate_counters").execute(&app.db.superuser).await.unwrap();
         let answer = owner.send("POST", "/api/events/test", Some(json!({ "kind": kind }))).await;
@@ -33,6 +35,9 @@ async fn a_sample_of_every_type_is_verified_stored_and_answered_by_the_webhooks_
         }
     }
     jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    jobs::send_alerts(app.services.clone()).await.unwrap();
+    let alerts = "select count(*) from alerts where org_id = $1";
+    assert_eq!(app.count(alerts, clinic.org).await, 0, "a quiet test wakes nobody");
     let parked = "select count(*) from inbound_events where org_id = $1 and status = 'parked'";
     assert_eq!(app.count(parked, clinic.org).await, 0);
     assert!(app.sandbox.phone_log().is_empty(), "a quiet test reaches nobody outside");

@@ -34,9 +34,9 @@ pub fn FilterBar(
     is_filtered: bool,
 ) -> impl IntoView {
     view! {
-        <form class="filters" method="get" action=action role="search" aria-label=label>
+        <form class="filter-bar" method="get" action=action role="search" aria-label=label>
             {fields.into_iter().map(field).collect_view()}
-            <div class="filters-actions">
+            <div class="filter-bar-actions">
                 <Submit label="Show" />
                 {is_filtered.then(|| view! { <ButtonLink href=action label="All" weight=Weight::Quiet /> })}
             </div>

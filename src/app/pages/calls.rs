@@ -9,12 +9,15 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::{Ago, Moment};
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
+use crate::domain::OrgId;
 use crate::domain::card::Meaning;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct CallsView {
+    pub org: OrgId,
     pub now: UnixMillis,
     pub filter: FilterForm,
     /// Newest first.
@@ -93,7 +96,7 @@ pub fn direction_words(word: &str) -> &'static str {
 
 /// The page.
 pub fn calls_page(view: CallsView) -> impl IntoView {
-    let CallsView { now, filter, calls, older_href, export_href } = view;
+    let CallsView { org, now, filter, calls, older_href, export_href } = view;
     let is_filtered = !filter.is_empty();
     let list = if calls.is_empty() {
         let (title, text) = if is_filtered {
@@ -118,7 +121,9 @@ pub fn calls_page(view: CallsView) -> impl IntoView {
             {export_href.map(|href| view! { <ButtonLink href label="Download as CSV" /> })}
         </PageHeader>
         {filters(filter)}
-        {list}
+        <LiveRegion topics="events".to_owned() org=org.to_string()>
+            <div data-live-body="">{list}</div>
+        </LiveRegion>
         {older_href.map(|href| view! { <p><ButtonLink href label="Older calls" /></p> })}
     }
 }

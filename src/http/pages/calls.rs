@@ -35,6 +35,7 @@ pub async fn show(mut page: Page, Query(asked): Query<Asked>) -> Result<Html<Str
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let joint = if kept.is_empty() { "" } else { "&" };
     let view = CallsView {
+        org: page.scope.org,
         now: page.now(),
         filter: FilterForm {
             from: text(&asked.from),

@@ -26,6 +26,7 @@ fn line(text: &str, is_hot: bool) -> CallLine {
 
 pub(super) fn calls(text: &str) -> CallsView {
     CallsView {
+        org: org(),
         now: NOW,
         filter: FilterForm { from: text.to_owned(), error: Some(text.to_owned()), ..FilterForm::default() },
         calls: vec![line(text, true), line(text, false)],

@@ -14,6 +14,7 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::Ago;
 use crate::app::icons::{Icon, IconName};
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 
@@ -104,7 +105,9 @@ pub fn deliveries_page(view: DeliveriesView) -> impl IntoView {
         <RangeRow range=range.clone() />
         {choose_endpoint(&range, &filter, endpoints)}
         {replay}
-        {list}
+        <LiveRegion topics="deliveries".to_owned() org=org.to_string()>
+            <div data-live-body="">{list}</div>
+        </LiveRegion>
         {older_href.map(|href| view! { <p><ButtonLink href label="Older deliveries" /></p> })}
     }
 }

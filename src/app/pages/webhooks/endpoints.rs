@@ -15,6 +15,7 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::Ago;
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 
@@ -104,7 +105,9 @@ pub fn endpoints_page(view: EndpointsView) -> impl IntoView {
                 })}
         </PageHeader>
         {(!can_configure).then(|| view! { <AskSomeone may_ask /> })}
-        {body}
+        <LiveRegion topics="deliveries".to_owned() org=org.to_string()>
+            <div data-live-body="">{body}</div>
+        </LiveRegion>
         {panel.map(endpoint_panel)}
     }
 }
