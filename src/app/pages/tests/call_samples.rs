@@ -1,6 +1,6 @@
 //! Sample calls, with a value that is put wherever a caller or a clinic could put one.
 
-use super::samples::NOW;
+use super::samples::{NOW, org};
 
 use crate::app::pages::alerts::AlertsForm;
 use crate::app::pages::call::{CallView, LeadView, MomentLine, ReasonLine, Said, SaidView};
