@@ -224,17 +224,17 @@ async fn one_clinic_that_fails_keeps_no_other_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn assistants_that_nobody_asked_about_for_a_day_are_looked_after() {
     let app = TestApp::start().await;
-    let line = Wire::new(&app, "Sunrise Dental").await;
+    let (clinic, _) = app.connected_clinic("Sunrise Dental").await;
     let jobs = "select count(*) from jobs where org_id = $1 and kind = 'ensure_assistants'";
     sweep_hourly(app.services.clone()).await.unwrap();
-    assert_eq!(app.count(jobs, line.org).await, 0, "they were made a moment ago");
+    assert_eq!(app.count(jobs, clinic.org).await, 0, "they were made a moment ago");
     let old = "update org_integrations set ensured_at = now() - interval '25 hours' where org_id = $1";
-    app.meddle(old, line.org).await;
+    app.meddle(old, clinic.org).await;
     assert!(!nobody_is_overdue(&app, Overdue::Assistants { hours: 24 }).await);
     sweep_hourly(app.services.clone()).await.unwrap();
-    assert_eq!(app.count(jobs, line.org).await, 1);
+    assert_eq!(app.count(jobs, clinic.org).await, 1);
     run_due_jobs(app.services.clone()).await.unwrap();
-    assert_eq!(app.count(jobs, line.org).await, 0);
+    assert_eq!(app.count(jobs, clinic.org).await, 0);
     assert!(nobody_is_overdue(&app, Overdue::Assistants { hours: 24 }).await);
 }
 

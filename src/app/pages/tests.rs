@@ -118,7 +118,7 @@ fn members_see_state_and_who_to_ask_but_no_form() {
     let (_, html) = pages.iter().find(|(name, _)| *name == "member").unwrap();
     assert!(select(html, ".card form, .card .button").is_empty());
     assert!(html.contains("Ask an owner or admin: A. Meyer"));
-    assert_eq!(select(html, ".card [data-state]").len(), 2);
+    assert_eq!(select(html, ".card-title [data-state]").len(), 2);
 }
 
 #[test]
