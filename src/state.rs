@@ -25,7 +25,7 @@ use crate::providers::google::{GoogleError, OAuthClient};
 use crate::vault::{Vault, VaultError};
 use crate::webhooks::inbox::Inbox;
 use crate::webhooks::resolver::Resolver;
-use crate::webhooks::{twilio, whatsapp};
+use crate::webhooks::{resend, twilio, whatsapp};
 
 /// The parts that use cases, webhooks and workers are made of.
 pub struct Services {
@@ -90,6 +90,13 @@ impl Services {
         let route = twilio::ADDRESS.route_of(&self.vault, org).await?;
         let base = self.public_url.as_str().trim_end_matches('/');
         Ok(format!("{base}/api/webhooks/twilio/{route}"))
+    }
+
+    /// The address that Resend posts news of a clinic's e-mails to.
+    pub async fn resend_webhook_url(&self, org: OrgId) -> Result<String, VaultError> {
+        let route = resend::ADDRESS.route_of(&self.vault, org).await?;
+        let base = self.public_url.as_str().trim_end_matches('/');
+        Ok(format!("{base}/api/webhooks/resend/{route}"))
     }
 
     /// The address that Vapi posts its messages to.

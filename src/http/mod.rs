@@ -21,5 +21,6 @@ pub mod range;
 pub mod router;
 pub mod staff;
 pub mod webhooks;
+pub mod webhooks_resend;
 pub mod webhooks_twilio;
 pub mod webhooks_whatsapp;

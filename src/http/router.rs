@@ -28,7 +28,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::security_headers;
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, live, webhooks, webhooks_twilio, webhooks_whatsapp};
+use super::{api, consent, forms, live, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -149,6 +149,7 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
     let routes = Router::new()
         .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
         .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route("/api/webhooks/resend/{route}", post(webhooks_resend::receive).fallback(webhooks::only_post))
         .route(
             "/api/webhooks/whatsapp/{route}",
             get(webhooks_whatsapp::answer_challenge)

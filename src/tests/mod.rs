@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod accounts_by_label;
 mod agents_page;
+mod analytics;
 mod appointments;
 mod appointments_page;
-mod analytics;
-mod accounts_by_label;
 mod assistants;
 mod audit_heads;
 mod audit_trail;
@@ -53,6 +53,7 @@ mod phone_numbers;
 mod platform;
 mod pooler;
 mod readiness;
+mod resend_webhooks;
 mod rest;
 mod retention;
 mod rotation;

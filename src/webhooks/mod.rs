@@ -2,8 +2,8 @@
 //!
 //! The order is fixed: nothing is parsed as a whole and nothing is written before the signature
 //! holds. [`inbound::Verified`] is the only key to the inbox, and only verification makes one.
-//! Vapi's messages are found by what they name, those of WhatsApp and Twilio by their address
-//! (`whatsapp`, `twilio`).
+//! Vapi's messages are found by what they name, those of WhatsApp, Twilio and Resend by their
+//! address (`whatsapp`, `twilio`, `resend`).
 //! What a call needs (tools, messages) is in `calls`. Events out are in `outbound`. What nobody waits
 //! for is worked off later: `work`.
 
@@ -15,12 +15,13 @@ pub mod envelope;
 pub mod form;
 pub mod inbound;
 pub mod inbox;
+pub mod masked;
 pub mod news;
 pub mod outbound;
 pub mod payload;
+pub mod resend;
 pub mod resolver;
 pub mod retry;
-pub mod masked;
 pub mod sign;
 pub mod signature;
 pub mod signing;

@@ -1,8 +1,7 @@
 //! Verification of webhooks that are signed in Svix's way, as Resend's delivery reports are: a pure
 //! function of a secret, headers, bytes and the time.
 //!
-//! The same algorithm as Standard Webhooks, under headers of its own. No route takes such webhooks
-//! yet.
+//! The same algorithm as Standard Webhooks, under headers of its own.
 
 use axum::http::HeaderMap;
 

@@ -5,10 +5,10 @@
 
 pub mod account;
 pub mod agents;
-pub mod appointments;
 pub mod alerts;
-pub mod calls;
 pub mod analytics;
+pub mod appointments;
+pub mod calls;
 pub mod credentials;
 pub mod deliveries;
 pub mod endpoints;
@@ -18,8 +18,8 @@ pub mod events;
 pub mod integrations;
 pub mod keys;
 pub mod lifecycle;
-pub mod notes;
 pub mod messages;
+pub mod notes;
 pub mod phone;
 pub mod platform;
 pub mod schedule;

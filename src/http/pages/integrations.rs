@@ -58,6 +58,11 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
         let url = services.whatsapp_webhook_url(org).await?;
         card.callback = Some(Callback { url, place: WHATSAPP_PLACE });
     }
+    let takes_news = |card: &&mut CardView| card.provider == ProviderId::Resend && card.has_credential;
+    if let Some(card) = views.iter_mut().find(takes_news).filter(|_| can_configure) {
+        let url = services.resend_webhook_url(org).await?;
+        card.callback = Some(Callback { url, place: RESEND_PLACE });
+    }
     let view = IntegrationsView {
         now: page.now(),
         cards: views,
@@ -70,6 +75,10 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
 /// Where the address of WhatsApp's webhook is entered.
 const WHATSAPP_PLACE: &str = "Enter it at Meta for Developers: your app, WhatsApp, Configuration, Webhook, together with your \
      verify token. Then subscribe to the field messages.";
+
+/// Where the address of Resend's webhook is entered.
+const RESEND_PLACE: &str = "To see what became of e-mails, enter it at Resend under Webhooks, choose the events of e-mails, and \
+     enter the signing secret here.";
 
 async fn provider_panel(
     page: &mut Page,

@@ -5,13 +5,16 @@
 //! answered with is documented as 403 and was seen as 400, so both are read.
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::domain::ProviderId;
 use crate::domain::pattern::Pattern;
 use crate::domain::provider::{CapabilitySpec, FieldSpec, ProviderSpec, SignIn};
 use crate::vault::SecretFields;
 
-use super::{Provider, TestContext, TestReport};
+use super::check::{Problems, filled};
+use super::{FieldProblem, Provider, TestContext, TestReport};
 
 pub mod client;
 pub mod credentials;
@@ -28,6 +31,11 @@ const NAME: &str = "Resend";
 
 const KEYS_URL: &str = "https://resend.com/api-keys";
 const DOMAINS_URL: &str = "https://resend.com/domains";
+
+const WEBHOOKS_URL: &str = "https://resend.com/webhooks";
+
+/// Verifies what Resend tells about e-mails; a clinic may leave it out.
+const WEBHOOK_SECRET: &str = "webhookSecret";
 
 static SPEC: ProviderSpec = ProviderSpec {
     id: ProviderId::Resend,
@@ -62,6 +70,17 @@ static SPEC: ProviderSpec = ProviderSpec {
             where_url: DOMAINS_URL,
             folded_under: None,
         },
+        FieldSpec {
+            key: WEBHOOK_SECRET,
+            label: "Signing secret",
+            example: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            pattern: Pattern::Text { max: 200 },
+            secret: true,
+            required: false,
+            where_to_find: "Resend, Webhooks, your webhook, Signing secret",
+            where_url: WEBHOOKS_URL,
+            folded_under: Some("News of deliveries"),
+        },
     ],
     capabilities: &[
         CapabilitySpec { key: "send_email", label: "Send e-mails" },
@@ -76,6 +95,22 @@ pub struct ResendProvider;
 impl Provider for ResendProvider {
     fn spec(&self) -> &'static ProviderSpec {
         &SPEC
+    }
+
+    fn check(&self, fields: &SecretFields) -> Result<(), Vec<FieldProblem>> {
+        let mut problems = Problems::of(&SPEC, fields);
+        let secret = filled(fields, WEBHOOK_SECRET);
+        let is_one = |text: &str| {
+            let bare = text.strip_prefix("whsec_");
+            bare.is_some_and(|bare| STANDARD.decode(bare).is_ok_and(|bytes| bytes.len() >= 16))
+        };
+        if secret.is_some_and(|text| !is_one(text)) {
+            problems.add(
+                WEBHOOK_SECRET,
+                "A signing secret of Resend begins with whsec_ and is copied as a whole.",
+            );
+        }
+        problems.judge()
     }
 
     async fn test(&self, context: &TestContext<'_>, fields: &SecretFields) -> TestReport {

@@ -1,0 +1,64 @@
+//! `/api/webhooks/resend/{route}`: what became of the clinic's e-mails. 200 is sent after the event is
+//! committed; what was not answered Resend posts again, and the same message counts once.
+
+use std::time::Instant;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use tower_http::request_id::RequestId;
+use tracing::Instrument;
+
+use super::error::HttpError;
+use super::webhooks::unreadable;
+use crate::audit::machines::Cause;
+use crate::db::{OrgTx, organizations};
+use crate::state::AppState;
+use crate::webhooks::inbound::{InboundError, micros};
+use crate::webhooks::inbox::Stored;
+use crate::webhooks::resend::{authenticate, prepare, read};
+
+/// Receives one event.
+pub async fn receive(
+    State(state): State<AppState>,
+    Extension(request_id): Extension<RequestId>,
+    Path(route): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, HttpError> {
+    let started = Instant::now();
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
+    let services = &state.services;
+    let count = |org, cause| services.counts.count(org, cause, services.clock.now());
+    let refused = |error: InboundError| -> HttpError {
+        if let InboundError::Refused { org: Some(org) } = &error {
+            count(*org, Cause::WebhookRefused);
+        }
+        error.into()
+    };
+    let now = services.clock.now().unix_timestamp();
+    let sender = authenticate(&services.vault, &route, &headers, &body, now).await.map_err(refused)?;
+    let verified_us = micros(started);
+    let org = sender.verified.org();
+    let id = request_id.header_value().to_str().unwrap_or_default();
+    let span = tracing::info_span!("webhook", id, %org, kind = "resend");
+    async {
+        let mut tx = OrgTx::service(&services.pool, org).await?;
+        let receives = organizations::find_receiving(&mut tx).await?;
+        tx.commit().await?;
+        if receives.is_none() {
+            return Err(refused(InboundError::Refused { org: Some(org) }));
+        }
+        let news = read(&body).map_err(InboundError::from)?;
+        let event = prepare(&services.vault, &sender, &news, started, verified_us).await?;
+        let stored = services.inbox.store(&sender.verified, event).await.map_err(InboundError::from)?;
+        if stored == Stored::Duplicate {
+            count(org, Cause::WebhookDuplicate);
+        }
+        Ok(StatusCode::OK)
+    }
+    .instrument(span)
+    .await
+}
