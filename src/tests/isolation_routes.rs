@@ -62,6 +62,13 @@ fn scrub(answer: &Answer, asked: Uuid) -> (u16, String, String) {
         let to = from + body[from..].find('"').unwrap();
         body.replace_range(at..=to, "NONCE");
     }
+    // The id that a page makes for the call that may be placed from it.
+    let request = "name=\"request\" value=\"";
+    while let Some(from) = body.find(request) {
+        let end = from + request.len();
+        let to = end + body[end..].find('"').unwrap();
+        body.replace_range(from..=to, "REQUEST");
+    }
     while let Some(from) = body.find("<time") {
         let to = from + body[from..].find("</time>").unwrap();
         body.replace_range(from..to, "WHEN");
