@@ -76,7 +76,8 @@ mod tests {
             assert!(marks.len() <= 5 && marks.len() >= 2, "{highest}: {marks:?}");
             assert!(marks.iter().all(|mark| mark.fract() == 0.0), "{highest}: {marks:?}");
         }
-        assert_eq!(ticks(100.0, Unit::Count), [0.0, 50.0, 100.0]);
+        assert_eq!(ticks(100.0, Unit::Count), [0.0, 25.0, 50.0, 75.0, 100.0]);
+        assert_eq!(ticks(9.0, Unit::Count), [0.0, 5.0, 10.0]);
         assert_eq!(ticks(950.0, Unit::Millis), [0.0, 250.0, 500.0, 750.0, 1000.0]);
     }
 
