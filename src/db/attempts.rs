@@ -36,8 +36,9 @@ pub struct AttemptFilter {
     pub limit: i64,
 }
 
-/// The statement for a filter: conditions that are not asked for do not stand in it, so that the same
-/// index is read for the first page and for the hundredth.
+/// The statement for a filter: conditions that are not asked for do not stand in it, and tries are found
+/// before their deliveries are looked up, so that the same index is read for the first page and for the
+/// hundredth.
 pub fn statement(filter: &AttemptFilter) -> String {
     let condition = |is_asked: bool, condition: &'static str, or: &'static str| {
         if is_asked { condition } else { or }
@@ -56,10 +57,9 @@ pub fn statement(filter: &AttemptFilter) -> String {
     format!(
         "select a.id, a.delivery_id, d.workflow_name, d.kind, a.number, a.outcome, a.status_code, a.millis, a.error,
                 d.triggered_by, a.attempted_at
-           from delivery_attempts a
+           from (select * from delivery_attempts a where {} order by a.attempted_at desc, a.id desc limit $6) a
            join deliveries d on d.org_id = a.org_id and d.id = a.delivery_id
-          where {}
-          order by a.attempted_at desc, a.id desc limit $6",
+          order by a.attempted_at desc, a.id desc",
         conditions.join(" and ")
     )
 }

@@ -24,6 +24,8 @@ async fn routes(browser: &Browser) -> Vec<Route> {
         path.replace("{provider}", "twilio")
             .replace("{role}", "inbound")
             .replace("{id}", "01890000-0000-7000-8000-000000000001")
+            .replace("{org}", "01890000-0000-7000-8000-000000000001")
+            .replace(['{', '}'], "")
     };
     let mut found = BTreeSet::new();
     let document = browser.send("GET", "/api/openapi.json", None).await.json();
@@ -33,7 +35,7 @@ async fn routes(browser: &Browser) -> Vec<Route> {
         }
     }
     let source = include_str!("../http/router.rs");
-    let browser_routes = source.split("let webhooks").next().unwrap();
+    let browser_routes = source.split("pub(super) fn webhooks(").next().unwrap();
     for line in browser_routes.lines().filter(|line| line.contains(".route(\"") && line.contains("post(")) {
         found.insert(("POST".to_owned(), fill(line.split('"').nth(1).unwrap()), true));
     }

@@ -77,6 +77,7 @@ mod tests {
             assert!(marks.iter().all(|mark| mark.fract() == 0.0), "{highest}: {marks:?}");
         }
         assert_eq!(ticks(100.0, Unit::Count), [0.0, 25.0, 50.0, 75.0, 100.0]);
+        assert_eq!(ticks(9.0, Unit::Count), [0.0, 5.0, 10.0]);
         assert_eq!(ticks(950.0, Unit::Millis), [0.0, 250.0, 500.0, 750.0, 1000.0]);
     }
 

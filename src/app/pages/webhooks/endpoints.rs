@@ -85,7 +85,7 @@ pub fn endpoints_page(view: EndpointsView) -> impl IntoView {
             <Console unfinished />
             <Table
                 caption="Endpoints"
-                columns=vec!["Endpoint", "State", "Tries", "Success", "p50 / p95", "Last called", "By day", ""]
+                columns=vec!["Endpoint", "State", "Tries", "Success", "p50 / p95", "Last called", "By day"]
             >
                 {rows}
             </Table>
@@ -159,8 +159,7 @@ fn row(line: EndpointLine, org: OrgId, now: UnixMillis, can_configure: bool) -> 
     let failed = (tally.failed > 0)
         .then(|| view! { <span class="second">{format!("{} failed", count(tally.failed))}</span> });
     let times = format!("{} / {}", time_or_dash(tally.p50), time_or_dash(tally.p95));
-    let full_label = format!("Open {}", line.name);
-    let (href, open) = (endpoint_href(&line.name), endpoint_href(&line.name));
+    let href = endpoint_href(&line.name);
     let reason = line.state.reason().filter(|_| line.state != EndpointState::Paused);
     view! {
         <Row>
@@ -171,6 +170,7 @@ fn row(line: EndpointLine, org: OrgId, now: UnixMillis, can_configure: bool) -> 
             <Cell label="State">
                 <EndpointBadge state=line.state />
                 {reason.map(|reason| view! { <span class="second">{reason}</span> })}
+                {again}
             </Cell>
             <Cell label="Tries" class="numbers">
                 {count(tally.total())}
@@ -186,10 +186,6 @@ fn row(line: EndpointLine, org: OrgId, now: UnixMillis, can_configure: bool) -> 
             </Cell>
             <Cell label="By day">
                 <Spark days=line.days />
-            </Cell>
-            <Cell label="" class="cell-actions">
-                {again}
-                <ButtonLink href=open label="Open" full_label />
             </Cell>
         </Row>
     }
