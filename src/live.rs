@@ -232,15 +232,18 @@ fn complain(error: &DbError) {
     );
 }
 
+/// What is marked in a clinic: topic and id, with the mark and whether it stays.
+type Marks = HashMap<(String, Uuid), (String, bool)>;
+
 /// The marks of the last look.
 #[derive(Default)]
-struct Seen(HashMap<OrgId, HashMap<(String, Uuid), (String, bool)>>);
+struct Seen(HashMap<OrgId, Marks>);
 
 impl Seen {
     /// What is different from the last look, by clinic. A clinic that is watched for the first time has
     /// only the news of the window: what stays was on the page already.
     fn compare(&mut self, orgs: &[OrgId], marks: Vec<MarkRow>) -> Vec<(OrgId, Topics)> {
-        let mut now: HashMap<OrgId, HashMap<(String, Uuid), (String, bool)>> = HashMap::new();
+        let mut now: HashMap<OrgId, Marks> = HashMap::new();
         for org in orgs {
             now.entry(*org).or_default();
         }

@@ -5,9 +5,9 @@
 
 pub mod agents;
 pub mod alerts;
+pub mod analytics;
 pub mod api_keys;
 pub mod appointments;
-pub mod analytics;
 pub mod attempts;
 pub mod audit;
 pub mod calls;

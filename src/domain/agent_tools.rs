@@ -73,10 +73,9 @@ impl AgentTool {
     pub fn of_stored(stored: Option<&[String]>) -> Vec<Self> {
         match stored {
             None => Self::USUAL.to_vec(),
-            Some(words) => Self::ALL
-                .into_iter()
-                .filter(|tool| words.iter().any(|word| word == tool.as_str()))
-                .collect(),
+            Some(words) => {
+                Self::ALL.into_iter().filter(|tool| words.iter().any(|word| word == tool.as_str())).collect()
+            }
         }
     }
 }
@@ -160,8 +159,11 @@ fn is_mail_address(text: &str) -> bool {
     let parts = text.split_once('@');
     is_plain
         && parts.is_some_and(|(local, domain)| {
-            !local.is_empty() && domain.contains('.') && !domain.contains(['@', ',', ';', '<', '>'])
-                && !domain.starts_with('.') && !domain.ends_with('.')
+            !local.is_empty()
+                && domain.contains('.')
+                && !domain.contains(['@', ',', ';', '<', '>'])
+                && !domain.starts_with('.')
+                && !domain.ends_with('.')
         })
         && !text.contains([',', ';', '<', '>', '"'])
 }

@@ -4,8 +4,8 @@
 //! be tested with nothing but its inputs. Parsing happens at the edge, in the `parse` functions.
 
 pub mod access_scope;
-pub mod agent_tools;
 pub mod account;
+pub mod agent_tools;
 pub mod card;
 pub mod clinic_plan;
 pub mod event_kinds;

@@ -169,7 +169,7 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.
 fn platform_by_its_other_name() -> Router<AppState> {
-    use super::api::platform as staff;
+    use super::api::{platform as staff, platform_webhooks as webhooks};
     Router::new()
         .route("/api/platform/tenants", get(staff::list))
         .route("/api/platform/tenants/{org}/access", post(staff::open).delete(staff::leave))
@@ -181,6 +181,15 @@ fn platform_by_its_other_name() -> Router<AppState> {
         .route("/api/platform/tenants/{org}/integrations/{provider}/verify", post(staff::verify_integration))
         .route("/api/platform/tenants/{org}/integrations/{provider}/pause", post(staff::pause_integration))
         .route("/api/platform/tenants/{org}/integrations/{provider}/resume", post(staff::resume_integration))
+        .route("/api/platform/tenants/{org}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/api/platform/tenants/{org}/webhooks/analytics/summary", get(webhooks::analytics_summary))
+        .route(
+            "/api/platform/tenants/{org}/webhooks/{wid}",
+            get(webhooks::show).patch(webhooks::change).delete(webhooks::remove),
+        )
+        .route("/api/platform/tenants/{org}/webhooks/{wid}/pause", post(webhooks::pause))
+        .route("/api/platform/tenants/{org}/webhooks/{wid}/resume", post(webhooks::resume))
+        .route("/api/platform/tenants/{org}/webhooks/{wid}/analytics", get(webhooks::analytics_of_one))
 }
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::ABANDONED_SECONDS;
-use crate::calls::reports;
 use crate::calls::incoming;
+use crate::calls::reports;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
 use crate::state::Services;
@@ -28,6 +28,9 @@ const BATCH: i32 = 32;
 const AT_ONCE: usize = 2;
 /// After this many attempts a person has to look.
 const MOST_ATTEMPTS: i32 = 8;
+/// And after this many leases by processes that died. A batch is leased as a whole, so most of them had
+/// not begun with the event at all.
+const MOST_LEASES: i32 = 32;
 
 /// The registry: what is done with an event, by its source and kind. Which events come here at all is
 /// decided when they are stored (`webhooks::inbound::arrival`, and its like of other sources).
@@ -88,7 +91,7 @@ pub async fn work_off(services: Arc<Services>) -> Result<(), DbError> {
 /// One event, in a task of its own: a handler that panics takes nothing else along.
 async fn one(services: Arc<Services>, work: Work) {
     let (org, event, kind, attempt) = (work.org, work.event, work.kind.clone(), work.attempt);
-    let ended = if attempt > MOST_ATTEMPTS {
+    let ended = if attempt > MOST_LEASES {
         // Its process died each time before it could be put off.
         Err("It was begun several times and never came to an end.".to_owned())
     } else {

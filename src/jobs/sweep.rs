@@ -15,9 +15,8 @@ use crate::audit::{self, Ended, Entry, Origin};
 use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
-    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound, inbound_messages, jobs,
-    leads,
-    messages, notes, outbound, outbound_calls, sessions,
+    self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound,
+    inbound_messages, jobs, leads, messages, notes, outbound, outbound_calls, sessions,
 };
 use crate::domain::OrgId;
 use crate::integrations::ensure::ENSURE_ASSISTANTS;

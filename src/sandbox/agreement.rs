@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn every_description_can_be_read_and_says_where_it_comes_from() {
         for provider in ProviderId::ALL {
-            let text: Value = serde_json::from_str(text_of(provider)).expect(provider.as_str());
+            let text: Value = serde_json::from_str(text_of(provider)).unwrap_or_else(|error| panic!("{}: {error}", provider.as_str()));
             assert!(text["source"].as_str().is_some_and(|source| !source.is_empty()), "{provider:?}");
             assert!(text["licence"].is_string() && text["commit"].is_string(), "{provider:?}");
             assert!(disagreements(provider, &[]).is_empty(), "{provider:?}");

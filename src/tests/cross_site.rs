@@ -134,7 +134,9 @@ async fn reading_a_changing_route_changes_nothing() {
         for method in ["GET", "HEAD"] {
             let headers = [("accept", "text/html"), ("sec-fetch-site", "cross-site")];
             let answer = owner.raw(method, &format!("{path}{query}"), &headers, None).await;
-            let is_page = matches!(path.as_str(), "/login" | "/setup") || path.starts_with("/api/");
+            // A page may have the address that its form posts to; the digest says that it only reads.
+            let pages = ["/login", "/setup", "/dashboard/events/test"];
+            let is_page = pages.contains(&path.as_str()) || path.starts_with("/api/");
             assert!(answer.status == 405 || is_page, "{method} {path}: {}", answer.status);
             if answer.status == 405 {
                 assert!(!answer.header("allow").is_empty(), "{method} {path} says what it takes");

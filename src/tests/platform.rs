@@ -225,3 +225,38 @@ async fn visiting_staff_see_the_clinics_pages_and_change_accounts_only() {
     let after = staff.get("/dashboard/integrations").await;
     assert_eq!((after.status, after.location().starts_with("/platform")), (303, true), "{}", after.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_set_change_pause_and_delete_the_endpoints_of_a_clinic_and_read_their_numbers() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let staff = staff(&app).await;
+    assert_eq!(open(&staff, clinic.org).await.status, 201);
+    let base = format!("/api/platform/organizations/{}/webhooks", clinic.org);
+    let new = json!({ "workflowName": "hot-leads", "url": "https://n8n.clinic-tools.com/webhook/a-long-secret",
+        "bearerToken": "a-token-of-the-clinic" });
+    let made = staff.send("POST", &base, Some(new)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let one = format!("{base}/hot-leads");
+    let changed = staff.send("PATCH", &one, Some(json!({ "description": "Hot leads" }))).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    for (word, is_active) in [("pause", false), ("resume", true)] {
+        let answer = staff.send("POST", &format!("{one}/{word}"), None).await;
+        assert_eq!(answer.status, 200, "{word}: {}", answer.body);
+        let shown = staff.send("GET", &one, None).await;
+        assert_eq!(shown.json()["isActive"], is_active, "{}", shown.body);
+        assert!(!shown.body.contains("a-token-of-the-clinic"), "{}", shown.body);
+    }
+    for path in [format!("{one}/analytics"), format!("{base}/analytics/summary")] {
+        let numbers = staff.send("GET", &path, None).await;
+        assert_eq!((numbers.status, &numbers.json()["total"]["total"]), (200, &json!(0)), "{}", numbers.body);
+    }
+    assert_eq!(staff.send("DELETE", &one, None).await.status, 204);
+    let rows = trail(&app, clinic.org.0).await;
+    let by_staff = rows.iter().filter(|(actor, action, ..)| {
+        actor == "platform staff: staff@platform.test" && action.starts_with("endpoint.")
+    });
+    assert!(by_staff.count() >= 5, "{rows:?}");
+    let by_owner = owner.send("GET", &base, None).await;
+    assert_eq!(by_owner.status, 404, "{}", by_owner.body);
+}

@@ -10,12 +10,14 @@ use super::support::repository::{files, read};
 
 /// Routes below `/api` that are no part of the described interface, and why: two have senders that
 /// prove themselves by signature, two are a consent's, one is the description, one a stream without end.
-const UNDESCRIBED: [&str; 7] = [
+const UNDESCRIBED: [&str; 9] = [
     "/api/auth/google/callback",
     "/api/auth/google/start",
     "/api/live",
     "/api/openapi.json",
     "/api/webhooks/resend/{route}",
+    "/api/webhooks/twilio/{route}/inbound",
+    "/api/webhooks/twilio/{route}/status",
     "/api/webhooks/vapi",
     "/api/webhooks/whatsapp/{route}",
 ];

@@ -171,6 +171,10 @@ async fn a_key_with_scopes_opens_only_what_they_name_on_every_route() {
             "role" => "inbound".to_owned(),
             _ => "01890000-0000-7000-8000-000000000001".to_owned(),
         });
+        // For staff, who come with a session of their own: a key is answered like anybody else.
+        if path.starts_with("/api/platform/") {
+            continue;
+        }
         let noun = path.split('/').find(|part| NOUNS.contains(part));
         assert!(noun.is_some(), "{path} has a noun that no scope names");
         if noun == Some("integrations") && method == "GET" {

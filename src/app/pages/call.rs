@@ -55,7 +55,7 @@ pub struct SaidView {
 #[derive(Clone, Debug)]
 pub struct MomentLine {
     pub at: UnixMillis,
-    /// "Tool send_sms", "Text message".
+    /// "Tool `send_sms`", "Text message".
     pub what: String,
     pub status: String,
     pub meaning: Meaning,
@@ -79,7 +79,8 @@ pub struct ReasonLine {
 
 /// The page.
 pub fn call_page(view: CallView) -> impl IntoView {
-    let CallView { call, call_id, assistant, ended_at, moments, lead, reasons, said, can_configure, may_ask } = view;
+    let CallView { call, call_id, assistant, ended_at, moments, lead, reasons, said, can_configure, may_ask } =
+        view;
     let lead_line = format!("{}, {}.", direction_words(&call.direction), exact(call.started_at));
     let (outcome, meaning) = match (&call.outcome, call.is_running) {
         (_, true) => ("On the line", Meaning::Unknown),
@@ -122,7 +123,11 @@ pub fn call_page(view: CallView) -> impl IntoView {
     }
 }
 
-fn lead_section(score: Option<i32>, lead: Option<LeadView>, reasons: Vec<ReasonLine>) -> Option<impl IntoView> {
+fn lead_section(
+    score: Option<i32>,
+    lead: Option<LeadView>,
+    reasons: Vec<ReasonLine>,
+) -> Option<impl IntoView> {
     score.map(|score| {
         let about = match &lead {
             Some(LeadView { calls, score, .. }) if *calls > 1 => {
@@ -164,7 +169,12 @@ fn lead_section(score: Option<i32>, lead: Option<LeadView>, reasons: Vec<ReasonL
     })
 }
 
-fn said_section(said: Said, open_href: String, can_configure: bool, may_ask: Option<String>) -> impl IntoView {
+fn said_section(
+    said: Said,
+    open_href: String,
+    can_configure: bool,
+    may_ask: Option<String>,
+) -> impl IntoView {
     let body = match said {
         Said::NotYet => view! { <p class="soft">"The report of this call has not come yet."</p> }.into_any(),
         Said::Emptied => {
@@ -190,19 +200,23 @@ fn said_section(said: Said, open_href: String, can_configure: bool, may_ask: Opt
 
 fn opened(said: SaidView) -> impl IntoView {
     let SaidView { number, name, summary, extracted, evaluation } = said;
-    let rows = [("Name".to_owned(), name), ("Number".to_owned(), number), ("Success, as Vapi sees it".to_owned(), evaluation)]
-        .into_iter()
-        .filter_map(|(label, value)| Some((label, value?)))
-        .chain(extracted)
-        .map(|(label, value)| {
-            view! {
-                <div>
-                    <dt>{label}</dt>
-                    <dd>{value}</dd>
-                </div>
-            }
-        })
-        .collect_view();
+    let rows = [
+        ("Name".to_owned(), name),
+        ("Number".to_owned(), number),
+        ("Success, as Vapi sees it".to_owned(), evaluation),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some((label, value?)))
+    .chain(extracted)
+    .map(|(label, value)| {
+        view! {
+            <div>
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    })
+    .collect_view();
     let summary = if summary.is_empty() { "Vapi gave no summary.".to_owned() } else { summary };
     view! {
         <p class="said">{summary}</p>

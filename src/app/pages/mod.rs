@@ -2,8 +2,8 @@
 
 pub mod agent_tools;
 pub mod agents;
-pub mod appointments;
 pub mod alerts;
+pub mod appointments;
 pub mod audit;
 pub mod call;
 pub mod calls;
@@ -16,18 +16,18 @@ pub mod event_test;
 pub mod events;
 pub mod integrations;
 pub mod login;
-pub mod notes;
 pub mod messages;
+pub mod notes;
 pub mod overview;
 pub mod phone;
 pub mod phone_forms;
 pub mod platform;
-pub mod schedule;
 pub mod retention;
+pub mod schedule;
 pub mod senders;
 pub mod settings;
 pub mod setup;
 pub mod sms_panel;
-pub mod webhooks;
 #[cfg(test)]
 mod tests;
+pub mod webhooks;

@@ -1,6 +1,7 @@
 //! Draws every page with sample data and holds what is true for all of them.
 
 mod call_samples;
+mod event_samples;
 mod gallery;
 mod samples;
 mod telephone;

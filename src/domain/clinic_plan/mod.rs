@@ -25,15 +25,8 @@ pub enum Day {
 }
 
 impl Day {
-    pub const ALL: [Day; 7] = [
-        Day::Monday,
-        Day::Tuesday,
-        Day::Wednesday,
-        Day::Thursday,
-        Day::Friday,
-        Day::Saturday,
-        Day::Sunday,
-    ];
+    pub const ALL: [Day; 7] =
+        [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
 
     /// The word in forms and in the interface.
     pub const fn as_str(self) -> &'static str {

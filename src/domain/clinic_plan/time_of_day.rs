@@ -155,10 +155,7 @@ mod tests {
 
     #[test]
     fn only_days_that_there_are_are_days() {
-        assert_eq!(
-            CalendarDate::parse("2028-02-29").map(|it| it.to_string()).as_deref(),
-            Some("2028-02-29")
-        );
+        assert_eq!(CalendarDate::parse("2028-02-29").map(|it| it.to_string()).as_deref(), Some("2028-02-29"));
         for wrong in ["2026-02-29", "2026-13-01", "2026-04-31", "26-01-01", "2026-1", "2026-01-01-01", "x"] {
             assert_eq!(CalendarDate::parse(wrong), None, "{wrong}");
         }

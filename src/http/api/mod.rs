@@ -22,6 +22,7 @@ pub mod messages;
 pub mod notes;
 pub mod phone;
 pub mod platform;
+pub mod platform_webhooks;
 pub mod schedule;
 pub mod sms;
 pub mod voices;
@@ -135,6 +136,12 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(platform::verify_integration))
         .routes(routes!(platform::pause_integration))
         .routes(routes!(platform::resume_integration))
+        .routes(routes!(platform_webhooks::list, platform_webhooks::create))
+        .routes(routes!(platform_webhooks::analytics_summary))
+        .routes(routes!(platform_webhooks::show, platform_webhooks::change, platform_webhooks::remove))
+        .routes(routes!(platform_webhooks::pause))
+        .routes(routes!(platform_webhooks::resume))
+        .routes(routes!(platform_webhooks::analytics_of_one))
         .split_for_parts()
 }
 

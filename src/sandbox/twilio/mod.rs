@@ -22,8 +22,11 @@ use super::faults::Fault;
 use super::gate::{self, Gate};
 use super::state::{AccountStatus, Shared, TwilioAccount};
 
+mod handle;
 mod messages;
 pub mod reports;
+
+pub use handle::TwilioHandle;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let gate = Gate { provider: ProviderId::Twilio, shared: Arc::clone(&shared), account_name, error: fault };

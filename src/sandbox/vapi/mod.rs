@@ -22,8 +22,8 @@ use super::faults::Fault;
 use super::gate::{self, Gate};
 use super::state::{Shared, Stored, VapiAccount, VapiWorld, World, now_iso};
 
-mod control;
 mod calls;
+mod control;
 mod credentials;
 mod schema;
 

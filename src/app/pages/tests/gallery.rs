@@ -1,6 +1,7 @@
 //! Every page drawn with sample views, in every shape that matters.
 
 use super::call_samples::*;
+use super::event_samples::*;
 use super::samples::*;
 use super::telephone::{messages, no_messages, phone};
 
@@ -19,8 +20,8 @@ use crate::app::pages::event_test::event_test_page;
 use crate::app::pages::events::{EventStatus, EventsView, events_page};
 use crate::app::pages::integrations::{IntegrationsView, Panel, integrations_page};
 use crate::app::pages::login::{LoginView, login_page};
-use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::app::pages::messages::messages_page;
+use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::app::pages::phone::{PhoneView, phone_page};
 use crate::app::pages::retention::RetentionForm;
 use crate::app::pages::senders::SendersForm;

@@ -90,7 +90,7 @@ fn row(line: AttemptLine, now: UnixMillis) -> impl IntoView {
         Some(code) => code.to_string(),
         None => outcome_words(&line.outcome),
     };
-    let nth = (line.number > 1).then(|| format!("try {}, ", line.number)).unwrap_or_default();
+    let nth = if line.number > 1 { format!("try {}, ", line.number) } else { String::new() };
     let label = format!("Open the delivery of {} to {}", line.kind, line.endpoint);
     let (endpoint, delivery) = (endpoint_href(&line.endpoint), delivery_href(line.delivery));
     view! {

@@ -136,10 +136,10 @@ pub async fn show(
     if query.bodies == "open" {
         // Before the page begins its own transaction: one request holds one connection.
         let visitor = Visitor::from_request_parts(&mut parts, &state).await?;
-        if let Ok(caller) = visitor.caller(&state, None).await {
-            if caller.scope.role.may_configure() {
-                opened = Some(deliveries::open(&state.services, &caller, id).await?);
-            }
+        if let Ok(caller) = visitor.caller(&state, None).await
+            && caller.scope.role.may_configure()
+        {
+            opened = Some(deliveries::open(&state.services, &caller, id).await?);
         }
     }
     let mut page = match Page::from_request_parts(&mut parts, &state).await {
