@@ -22,7 +22,8 @@ test("a clinic connects its own accounts and a call is answered with them", asyn
   await page.getByLabel("Arguments").fill(JSON.stringify({ to: "+15550100199", message: text }));
   await page.getByRole("button", { name: "Place call" }).click();
   const steps = page.getByRole("row").filter({ has: page.getByRole("cell") });
-  await expect(steps).toHaveCount(4);
+  // It asks for a time, tries to book one and sends the message; without a calendar the first two say so.
+  await expect(steps).toHaveCount(6);
   for (const step of await steps.all()) await expect(step.getByRole("cell").nth(1)).toHaveText("200");
   const call = (await page.getByRole("heading", { level: 2 }).textContent()).match(uuid)[0];
 
@@ -34,8 +35,7 @@ test("a clinic connects its own accounts and a call is answered with them", asyn
   await open(page, "/dashboard/events", scripts);
   const report = page.getByRole("row").filter({ hasText: call }).filter({ hasText: "end-of-call-report" });
   await expect(report).toHaveCount(1);
-  await report.getByText(/stages/).click();
-  await expect(report.getByRole("listitem").first()).toBeVisible();
+  await expect(report.getByText(/stages/)).toBeVisible();
 
   const others = await browser.newContext({ javaScriptEnabled: scripts, baseURL: new URL("/", page.url()).href });
   const other = await others.newPage();
