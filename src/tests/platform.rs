@@ -240,16 +240,23 @@ async fn staff_set_change_pause_and_delete_the_endpoints_of_a_clinic_and_read_th
     let one = format!("{base}/hot-leads");
     let changed = staff.send("PATCH", &one, Some(json!({ "description": "Hot leads" }))).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
+    assert!(!changed.body.contains("a-long-secret"), "{}", changed.body);
     for (word, is_active) in [("pause", false), ("resume", true)] {
         let answer = staff.send("POST", &format!("{one}/{word}"), None).await;
         assert_eq!(answer.status, 200, "{word}: {}", answer.body);
+        assert!(!answer.body.contains("a-long-secret"), "{word}: {}", answer.body);
         let shown = staff.send("GET", &one, None).await;
         assert_eq!(shown.json()["isActive"], is_active, "{}", shown.body);
         assert!(!shown.body.contains("a-token-of-the-clinic"), "{}", shown.body);
     }
     for path in [format!("{one}/analytics"), format!("{base}/analytics/summary")] {
         let numbers = staff.send("GET", &path, None).await;
-        assert_eq!((numbers.status, &numbers.json()["total"]["attempts"]), (200, &json!(0)), "{}", numbers.body);
+        assert_eq!(
+            (numbers.status, &numbers.json()["total"]["attempts"]),
+            (200, &json!(0)),
+            "{}",
+            numbers.body
+        );
     }
     assert_eq!(staff.send("DELETE", &one, None).await.status, 204);
     let rows = trail(&app, clinic.org.0).await;

@@ -294,7 +294,7 @@ pub async fn change(
         auth,
     };
     let row = endpoints::update(&admitted.state.services, &admitted.caller, &name, change).await?;
-    Ok(Json(out(row, true)))
+    Ok(Json(out(row, admitted.caller.scope.role.may_configure())))
 }
 
 /// Deletes an endpoint with its secrets. What was delivered stays.
@@ -335,7 +335,7 @@ pub async fn enable(
 ) -> Result<Json<SwitchedOut>, HttpError> {
     let (services, caller) = (&admitted.state.services, &admitted.caller);
     let (row, replayed) = endpoints::set_active(services, caller, &name, true, body.replay).await?;
-    Ok(Json(SwitchedOut { endpoint: out(row, true), replayed }))
+    Ok(Json(SwitchedOut { endpoint: out(row, admitted.caller.scope.role.may_configure()), replayed }))
 }
 
 /// Switches an endpoint off. What waits for it is parked.
@@ -344,7 +344,7 @@ pub async fn enable(
 pub async fn disable(admitted: Admitted, Path(name): Path<String>) -> Result<Json<SwitchedOut>, HttpError> {
     let (services, caller) = (&admitted.state.services, &admitted.caller);
     let (row, replayed) = endpoints::set_active(services, caller, &name, false, false).await?;
-    Ok(Json(SwitchedOut { endpoint: out(row, true), replayed }))
+    Ok(Json(SwitchedOut { endpoint: out(row, admitted.caller.scope.role.may_configure()), replayed }))
 }
 
 /// For how long the old secret signs along.
