@@ -6,7 +6,7 @@
 
 use super::IntegrationError;
 use crate::db::keys::{self, KeyToRewrap};
-use crate::db::sealed_columns::{SEALED_COLUMNS, SealedColumn};
+use crate::db::sealed_columns::{self, Cursor, SealedValue};
 use crate::db::{OrgTx, changes};
 use crate::domain::OrgId;
 use crate::state::Services;
@@ -56,30 +56,44 @@ pub async fn reseal(
 ) -> Result<i64, IntegrationError> {
     let version = services.vault.start_key_version(Some(org)).await?.version;
     let mut total = 0;
-    for column in SEALED_COLUMNS {
-        while let done @ 1.. = reseal_batch(services, org, &column, version).await? {
-            total += done;
+    let mut batch = Vec::new();
+    let mut cursor = Cursor::START;
+    loop {
+        let new = seal_anew(services, org, &batch).await?;
+        let mut tx = OrgTx::service(&services.pool, org).await?;
+        total += replace(&mut tx, &batch, &new).await?;
+        batch = sealed_columns::list_older(&mut tx, version, i64::from(BATCH), cursor).await?;
+        // What somebody has changed meanwhile, under the older key, is found when the walk begins anew. It
+        // ends when a walk from the start finds nothing.
+        let is_done = batch.is_empty() && cursor == Cursor::START;
+        if is_done {
+            changes::announce(&mut tx).await?;
+        }
+        tx.commit().await?;
+        if is_done {
+            break;
+        }
+        cursor = match batch.last() {
+            Some(last) if batch.len() >= BATCH as usize => Cursor::after(last),
+            _ => Cursor::START,
+        };
+        if total > 0 {
             progress(total);
         }
     }
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    changes::announce(&mut tx).await?;
-    tx.commit().await?;
     services.evict(org);
     Ok(total)
 }
 
-async fn reseal_batch(
+/// Opens values and seals them under the newest data key, each in its place.
+async fn seal_anew(
     services: &Services,
     org: OrgId,
-    column: &SealedColumn,
-    version: i32,
-) -> Result<i64, IntegrationError> {
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let values = column.list_older(&mut tx, version, i64::from(BATCH)).await?;
-    tx.commit().await?;
+    values: &[SealedValue],
+) -> Result<Vec<Sealed>, IntegrationError> {
     let mut new = Vec::with_capacity(values.len());
-    for value in &values {
+    for value in values {
+        let Some(column) = value.column() else { continue };
         let place = Place {
             org: Some(org),
             table: column.table,
@@ -90,12 +104,21 @@ async fn reseal_batch(
         let opened = services.vault.open_at(&place, &Sealed::parse(value.sealed.clone())?).await?;
         new.push(services.vault.seal(&place, opened.expose()).await?);
     }
-    let mut tx = OrgTx::service(&services.pool, org).await?;
+    Ok(new)
+}
+
+/// One statement for each column that occurs; says how many values were replaced.
+async fn replace(tx: &mut OrgTx, old: &[SealedValue], new: &[Sealed]) -> Result<i64, IntegrationError> {
     let mut done = 0;
-    for (old, sealed) in values.iter().zip(&new) {
-        done += i64::from(column.replace(&mut tx, old, sealed.as_bytes(), sealed.key_version()).await?);
+    let mut from = 0;
+    for values in old.chunk_by(|one, other| one.column() == other.column()) {
+        let to = from + values.len();
+        if let (Some(column), Some(new)) = (values.first().and_then(SealedValue::column), new.get(from..to)) {
+            let replaced = column.replace(tx, values, new).await?;
+            done += i64::try_from(replaced).unwrap_or(i64::MAX);
+        }
+        from = to;
     }
-    tx.commit().await?;
     Ok(done)
 }
 
