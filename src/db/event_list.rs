@@ -28,7 +28,8 @@ pub struct EventFilter {
     pub kind: Option<String>,
     /// `received`, `processed` or `parked`.
     pub status: Option<String>,
-    pub call_id: Option<String>,
+    /// A call's id, and the first half of the keys of its events.
+    pub call: Option<(String, [u8; 16])>,
     /// Received at this moment or later.
     pub from: Option<OffsetDateTime>,
     /// Received before this moment.
@@ -73,8 +74,11 @@ pub async fn list(tx: &mut OrgTx, filter: &EventFilter, limit: usize) -> Result<
         let end = floor(until + time::Duration::seconds(2 * SKEW_SECONDS));
         query.push(" and id < ").push_bind(end).push(" and received_at < ").push_bind(until);
     }
-    if let Some(call) = &filter.call_id {
+    if let Some((call, half)) = &filter.call {
+        // The unique key of a call's events begins with what the call's id gives (`webhooks::dedupe`).
         query.push(" and call_id = ").push_bind(call);
+        query.push(" and dedupe_key >= ").push_bind([half.as_slice(), &[0; 16]].concat());
+        query.push(" and dedupe_key <= ").push_bind([half.as_slice(), &[u8::MAX; 16]].concat());
     }
     // Written out, so that the partial indexes are found.
     match filter.status.as_deref() {

@@ -57,14 +57,14 @@ impl InboxWriter {
     /// the ids of those that are new.
     pub async fn accept(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
         if self.pool.is_pooled() {
-            return Ok(statement(events).fetch_all(&self.pool).await?);
+            return Ok(statement(events).fetch_one(&self.pool).await?);
         }
         // Taken, so that a future that is dropped half-way takes the connection with it.
         let mut connection = match self.kept.take() {
             Some(connection) => connection,
             None => self.pool.acquire().await?,
         };
-        let result = statement(events).fetch_all(&mut *connection).await;
+        let result = statement(events).fetch_one(&mut *connection).await;
         if result.is_ok() {
             self.kept = Some(connection);
         } else {
@@ -75,7 +75,7 @@ impl InboxWriter {
     }
 }
 
-fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Uuid, PgArguments> {
+fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Vec<Uuid>, PgArguments> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let sources: Vec<&str> = events.iter().map(|e| e.source).collect();
@@ -87,7 +87,7 @@ fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Uuid, PgArgu
     let summaries: Vec<&str> = events.iter().map(|e| e.summary.as_str()).collect();
     let traces: Vec<&str> = events.iter().map(|e| e.trace.as_str()).collect();
     let states: Vec<&str> = events.iter().map(|e| e.status).collect();
-    sqlx::query_scalar("select id from accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+    sqlx::query_scalar("select accept_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(orgs)
         .bind(ids)
         .bind(sources)

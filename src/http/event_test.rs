@@ -19,6 +19,7 @@ use crate::db::inbound::EventRow;
 use crate::domain::phone::PhoneNumber;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::AppState;
+use crate::webhooks::dedupe;
 
 /// Of an answer, this much is shown.
 const MOST_ANSWER: usize = 8 * 1024;
@@ -97,7 +98,7 @@ pub async fn send(state: &AppState, caller: &Caller, ask: &Ask) -> Result<Tested
     let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
 
     let mut tx = caller.begin(services).await?;
-    let filter = EventFilter { call_id: Some(sample.call_id), ..EventFilter::default() };
+    let filter = EventFilter { call: Some(dedupe::with_half(sample.call_id)), ..EventFilter::default() };
     let event = event_list::list(&mut tx, &filter, 1).await?.rows.into_iter().next();
     tx.commit().await?;
     let answer = String::from_utf8_lossy(&body).into_owned();

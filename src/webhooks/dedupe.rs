@@ -8,9 +8,36 @@ use sha2::{Digest, Sha256};
 
 use super::envelope::Envelope;
 
-/// SHA-256 over source, call, type and what tells repetitions apart: the tool calls' ids, else the
-/// status, else the message's timestamp. Without a call id, over the whole body.
+/// The first half of the keys of one call's events: 128 bits of SHA-256 over its id. So the unique index
+/// finds all events of a call as neighbours, and no webhook pays for an index of its own for them.
+pub fn of_call(call_id: &str) -> [u8; 16] {
+    first_half(&Sha256::digest(call_id.as_bytes()).into())
+}
+
+/// A call's id with [`of_call`] of it, as the inbox is searched by.
+pub fn with_half(call_id: String) -> (String, [u8; 16]) {
+    let half = of_call(&call_id);
+    (call_id, half)
+}
+
+/// Half of what tells a call apart ([`of_call`]), and half of a SHA-256 over source, call, type and what
+/// tells repetitions apart: the tool calls' ids, else the status, else the message's timestamp. Without a
+/// call id, all of it, over the whole body.
 pub fn key(source: &str, envelope: &Envelope<'_>, body: &[u8]) -> [u8; 32] {
+    let whole = digest(source, envelope, body);
+    let Some(call) = &envelope.call_id else { return whole };
+    let mut key = [0; 32];
+    let (front, back) = key.split_at_mut(16);
+    front.copy_from_slice(&of_call(call));
+    back.copy_from_slice(&first_half(&whole));
+    key
+}
+
+fn first_half(digest: &[u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|at| digest[at])
+}
+
+fn digest(source: &str, envelope: &Envelope<'_>, body: &[u8]) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut put = |part: &[u8]| {
         digest.update((part.len() as u64).to_be_bytes());
@@ -60,6 +87,17 @@ mod tests {
         let other = key_of(r#"{"message":{"type":"end-of-call-report","timestamp":1,"call":{"id":"c2"}}}"#);
         assert_eq!(one, again);
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn events_of_one_call_are_neighbours_and_others_are_not() {
+        let key = |kind: &str, call: &str| {
+            key_of(&format!(r#"{{"message":{{"type":"{kind}","call":{{"id":"{call}"}}}}}}"#))
+        };
+        assert_eq!(key("hang", "c1")[..16], of_call("c1"));
+        assert_eq!(key("end-of-call-report", "c1")[..16], of_call("c1"));
+        assert_ne!(key("hang", "c1")[16..], key("end-of-call-report", "c1")[16..]);
+        assert_ne!(key("hang", "c2")[..16], of_call("c1"));
     }
 
     #[test]

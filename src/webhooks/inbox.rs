@@ -140,9 +140,12 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, arrived
         }
         match stored {
             Ok(new) => {
-                let new: HashSet<_> = new.into_iter().collect();
+                // Nearly always all of them are new, and then nobody has to be looked for.
+                let are_all_new = new.len() == events.len();
+                let new: HashSet<_> = if are_all_new { HashSet::new() } else { new.into_iter().collect() };
                 for (event, answer) in events.iter().zip(answers) {
-                    let stored = if new.contains(&event.id) { Stored::New } else { Stored::Duplicate };
+                    let is_new = are_all_new || new.contains(&event.id);
+                    let stored = if is_new { Stored::New } else { Stored::Duplicate };
                     // Nobody waits any more where the caller has gone away; the event is safe.
                     let _ = answer.to.send(Ok(stored));
                 }

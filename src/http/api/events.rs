@@ -18,6 +18,7 @@ use crate::http::error::{FieldError, HttpError, Problem};
 use crate::http::forms::events::since_error;
 use crate::http::moment;
 use crate::http::pages::events::{is_status, is_storable};
+use crate::webhooks::dedupe;
 
 /// One verified event. The payload stays sealed; the summary masks numbers.
 #[derive(Serialize, ToSchema)]
@@ -138,7 +139,7 @@ impl EventsIn {
             source: self.source,
             kind: self.kind,
             status: self.status,
-            call_id: self.call_id,
+            call: self.call_id.map(dedupe::with_half),
             from,
             until,
             before: before.and_then(Result::ok),

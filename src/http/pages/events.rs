@@ -19,6 +19,7 @@ use crate::db::inbound::EventRow;
 use crate::domain::sample;
 use crate::http::error::HttpError;
 use crate::http::moment;
+use crate::webhooks::dedupe;
 
 /// Events on one page.
 const SHOWN: usize = 100;
@@ -48,7 +49,7 @@ impl EventsQuery {
             source: word(&self.source),
             kind: word(&self.kind),
             status: Some(self.status.clone()).filter(|status| is_status(status)),
-            call_id: word(&self.call),
+            call: word(&self.call).map(dedupe::with_half),
             from: moment::parse(&self.from),
             until: moment::parse(&self.until),
             before: self.before.parse().ok(),
@@ -123,7 +124,7 @@ pub async fn show(
     let is_filtered = filter.source.is_some()
         || filter.kind.is_some()
         || filter.status.is_some()
-        || filter.call_id.is_some()
+        || filter.call.is_some()
         || filter.from.is_some()
         || filter.until.is_some();
     let is_told = page.said.form == "recover";
