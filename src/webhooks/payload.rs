@@ -4,6 +4,8 @@
 //! patients' words. Secrets are dropped always; transcripts and recordings unless the owner
 //! switched them on.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::envelope::EnvelopeError;
@@ -57,8 +59,9 @@ fn is_conversation(key: &str) -> bool {
 /// A message, read as a whole and cleaned.
 pub struct Payload<'a> {
     tree: Json<'a>,
-    /// Bytes of the body; what is kept is hardly ever longer.
-    length: usize,
+    body: &'a [u8],
+    /// Whether something of the body must not be kept.
+    is_cut: bool,
 }
 
 /// What lists show of a message.
@@ -83,16 +86,19 @@ impl<'a> Payload<'a> {
     /// Reads a verified body, as strictly as [`strict::parse`] does.
     pub fn parse(body: &'a [u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
         let mut tree = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
-        clean(&mut tree, keep_conversation);
-        Ok(Self { tree, length: body.len() })
+        let is_cut = clean(&mut tree, keep_conversation);
+        Ok(Self { tree, body, is_cut })
     }
 
-    /// The cleaned message, as it is sealed.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.length);
+    /// The cleaned message, as it is sealed; where nothing had to go, the body as it came.
+    pub fn to_bytes(&self) -> Cow<'a, [u8]> {
+        if !self.is_cut {
+            return Cow::Borrowed(self.body);
+        }
+        let mut bytes = Vec::with_capacity(self.body.len());
         // Writing into memory fails for no tree of ours.
         let _ = serde_json::to_writer(&mut bytes, &self.tree);
-        bytes
+        Cow::Owned(bytes)
     }
 
     /// The member `message`, for those who answer it.
@@ -129,21 +135,26 @@ fn tidy(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
-fn clean(value: &mut Json<'_>, keep_conversation: bool) {
+/// Takes out what must not be kept, and says whether there was something.
+fn clean(value: &mut Json<'_>, keep_conversation: bool) -> bool {
+    let mut is_cut = false;
     match value {
         Json::Object(members) => {
+            let before = members.len();
             members.retain(|(key, _)| !is_secret(key) && (keep_conversation || !is_conversation(key)));
+            is_cut = members.len() < before;
             for (_, member) in members {
-                clean(member, keep_conversation);
+                is_cut |= clean(member, keep_conversation);
             }
         }
         Json::List(items) => {
             for item in items {
-                clean(item, keep_conversation);
+                is_cut |= clean(item, keep_conversation);
             }
         }
         _ => {}
     }
+    is_cut
 }
 
 #[cfg(test)]
@@ -157,16 +168,29 @@ mod tests {
 
     #[test]
     fn secrets_and_conversation_are_not_kept() {
-        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), false).unwrap().to_bytes()).unwrap();
+        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), false).unwrap().to_bytes().into_owned())
+            .unwrap();
         assert!(!kept.contains("CANARY"), "{kept}");
         assert!(kept.contains("customer-ended-call"));
     }
 
     #[test]
     fn the_conversation_stays_where_the_owner_wants_it_and_secrets_never() {
-        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), true).unwrap().to_bytes()).unwrap();
+        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), true).unwrap().to_bytes().into_owned())
+            .unwrap();
         assert!(kept.contains("CANARY4") && kept.contains("CANARY5") && kept.contains("CANARY6"));
         assert!(!kept.contains("CANARY1") && !kept.contains("CANARY2") && !kept.contains("CANARY3"));
+    }
+
+    #[test]
+    fn what_needs_no_change_is_kept_as_it_came() {
+        let body = br#"{ "message": {"type":"hang", "x":["\u00e9", 1.50]} }"#;
+        assert_eq!(Payload::parse(body, false).unwrap().to_bytes().as_ref(), body);
+        let deep = br#"{"message":{"list":[{"a":[{"token":"CANARY"}]}]}}"#;
+        assert_eq!(
+            Payload::parse(deep, true).unwrap().to_bytes().as_ref(),
+            br#"{"message":{"list":[{"a":[{}]}]}}"#
+        );
     }
 
     #[test]

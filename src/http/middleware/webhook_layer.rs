@@ -1,22 +1,25 @@
 //! What every webhook passes through: an id, a panic guard, a time limit, two metrics, few headers.
 //!
 //! It is not the layer of pages. A webhook's answer is read by a machine, so it needs no nonce, no
-//! page for its errors and no session; leaving them out is a good part of what a webhook costs.
+//! page for its errors and no session; leaving them out is a good part of what a webhook costs. And it
+//! is one service instead of a stack of them, each of which would box a future and move the request.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use metrics::{Counter, Histogram};
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{Layer, Service, ServiceBuilder};
 use tower_http::request_id::RequestId;
-use tower_http::timeout::TimeoutLayer;
 use uuid::Uuid;
 
 use crate::http::router::{REQUEST_ID, REQUEST_TIMEOUT, panicked};
@@ -24,27 +27,73 @@ use crate::state::AppState;
 
 /// Puts the layers around webhook routes.
 pub fn around(webhooks: Router<AppState>, state: &AppState, body_limit: usize) -> Router<AppState> {
-    webhooks.layer(
-        ServiceBuilder::new()
-            .layer(middleware::from_fn_with_state(state.clone(), answer))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-            .layer(DefaultBodyLimit::max(body_limit)),
-    )
+    let is_https = state.services.public_url.scheme() == "https";
+    webhooks.layer(ServiceBuilder::new().layer(Around { is_https }).layer(DefaultBodyLimit::max(body_limit)))
 }
 
-async fn answer(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let mut digits = Uuid::encode_buffer();
-    let id = Uuid::now_v7().simple().encode_lower(&mut digits);
-    let id = HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"));
-    // The pattern, never the path: the number of series is that of the routes.
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(RequestId::new(id.clone()));
-    let mut response = next.run(request).await;
+/// The layer of [`Guarded`].
+#[derive(Clone, Copy)]
+struct Around {
+    is_https: bool,
+}
 
+impl<S> Layer<S> for Around {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { inner, is_https: self.is_https }
+    }
+}
+
+/// A webhook route with everything around it.
+#[derive(Clone)]
+struct Guarded<S> {
+    inner: S,
+    is_https: bool,
+}
+
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let started = Instant::now();
+        let mut digits = Uuid::encode_buffer();
+        let id = Uuid::now_v7().simple().encode_lower(&mut digits);
+        let id = HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"));
+        // The pattern, never the path: the number of series is that of the routes.
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        request.extensions_mut().insert(RequestId::new(id.clone()));
+        let is_https = self.is_https;
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(panic)) => panicked(panic),
+                Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            };
+            add_headers(&mut response, id, is_https);
+            let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+            let (answers, seconds) = meters(route, status_label(response.status()));
+            answers.increment(1);
+            seconds.record(started.elapsed());
+            Ok(response)
+        })
+    }
+}
+
+fn add_headers(response: &mut Response, id: HeaderValue, is_https: bool) {
     let fixed = HeaderValue::from_static;
-    let is_https = state.services.public_url.scheme() == "https";
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(header::CONTENT_SECURITY_POLICY, fixed("default-src 'none'; frame-ancestors 'none'"));
@@ -54,11 +103,6 @@ async fn answer(State(state): State<AppState>, mut request: Request, next: Next)
     if is_https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=63072000; includeSubDomains"));
     }
-    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
-    let (answers, seconds) = meters(route, status_label(response.status()));
-    answers.increment(1);
-    seconds.record(started.elapsed());
-    response
 }
 
 type Meters = Vec<((String, &'static str), (Counter, Histogram))>;
