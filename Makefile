@@ -33,7 +33,7 @@ test: ## everything: unit, whole-server and browser tests, with fixed seeds
 	@tools/test
 
 bars: ## the same in full: optimised, with all cases of every bar
-	@VOXANNE_BARS=full tools/test --release
+	@VOXANNE_BARS=full tools/test --optimised
 
 fmt: setup ## format every Rust file, those behind a macro too
 	@$(ENV) find src xtask benches build.rs -name '*.rs' -exec rustfmt --edition 2024 --config-path rustfmt.toml {} +
