@@ -50,7 +50,7 @@ pub struct CallLine {
     pub id: String,
     pub started_at: UnixMillis,
     pub is_running: bool,
-    /// `inbound`, `outbound`, `web`.
+    /// `inbound`, `outbound`, `web`, `talk`.
     pub direction: String,
     pub caller: Option<String>,
     pub duration: Option<String>,
@@ -90,6 +90,7 @@ pub fn direction_words(word: &str) -> &'static str {
         "inbound" => "Came in",
         "outbound" => "Went out",
         "web" => "In the browser",
+        "talk" => "Talk in the browser",
         _ => "Not known",
     }
 }
