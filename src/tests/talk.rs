@@ -302,3 +302,54 @@ async fn a_clinic_starts_so_many_talks_in_a_minute_and_no_more() {
     );
     assert!(!answer.header("retry-after").is_empty());
 }
+
+/// What a policy allows, by the name of its directive.
+fn allowed(answer: &Answer, directive: &str) -> String {
+    let policy = answer.header("content-security-policy");
+    let found = policy.split("; ").find_map(|part| part.strip_prefix(directive)?.strip_prefix(' '));
+    found.unwrap_or_else(|| panic!("no {directive}: {policy}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_microphone_and_the_calls_of_vapi_are_open_to_that_page_alone_and_to_who_may_talk() {
+    let folder = scratch_folder("talk-site");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("hash.txt"), "css: 1\ntalk: abc\ntalk-worklet: def\n").unwrap();
+    let app = TestApp::start_set(Setting { site_dir: Some(folder.clone()), ..Setting::default() }).await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let member = app.sign_in(&clinic.email(Role::Member)).await;
+    let is_shut = async |browser: &Browser, path: &str| {
+        let page = browser.get(path).await;
+        assert_eq!(allowed(&page, "connect-src"), "'self'", "{path}");
+        assert!(page.header("permissions-policy").contains("microphone=(),"), "{path}");
+        assert!(!page.body.contains("/pkg/talk."), "{path}");
+        page
+    };
+    let page = is_shut(&owner, "/dashboard/agents").await;
+    assert!(page.body.contains("it is not connected") && !page.body.contains("data-talk"), "{}", page.body);
+
+    assert_eq!(owner.send("POST", "/api/integrations/vapi", Some(clinic.vapi_body())).await.status, 200);
+    let page = owner.get("/dashboard/agents").await;
+    let stand_in = app.sandbox.vapi_url.authority();
+    assert_eq!(allowed(&page, "connect-src"), format!("'self' wss://*.vapi.ai ws://{stand_in}"));
+    assert!(allowed(&page, "script-src").starts_with("'self' 'nonce-"), "the worklet is a script of our own");
+    assert_eq!(
+        page.header("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
+    );
+    assert!(page.body.contains("src=\"/pkg/talk.abc.js\"") && page.body.contains("/pkg/talk-worklet.def.js"));
+    for role in ["inbound", "outbound"] {
+        assert!(page.body.contains(&format!("data-talk=\"{role}\"")), "{role}");
+    }
+    assert!(page.body.contains("none run here") && page.body.contains("call your phone"), "without scripts");
+    assert!(!page.body.contains(&clinic.vapi.private_key));
+    let page = is_shut(&member, "/dashboard/agents").await;
+    assert!(!page.body.contains("Talk to the agent"), "{}", page.body);
+    for path in ["/dashboard", "/dashboard/calls", "/dashboard/phone", "/dashboard/integrations", "/nothing"]
+    {
+        is_shut(&owner, path).await;
+    }
+    is_shut(&app.browser(), "/login").await;
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -26,6 +26,8 @@ const KNOWN: &[&str] =
     &["assistantId", "assistantOverrides", "assistant", "assistantVersion", "name", "squadId", "transport"];
 /// After how much silence a call ends, as an assistant's does that does not say otherwise.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long somebody has to pause before the assistant answers.
+const PAUSE: Duration = Duration::from_millis(300);
 /// The greeting, and the answer to whoever has spoken.
 const GREETING: [f32; 3] = [523.25, 659.25, 783.99];
 const REPLY: [f32; 2] = [659.25, 587.33];
@@ -164,6 +166,7 @@ async fn take_part(shared: Arc<Shared>, call: Stored, socket: WebSocket) {
         rate,
         to_play: VecDeque::new(),
         heard: 0,
+        heard_at: Instant::now(),
         spoke_at: Instant::now(),
         silence: shared.talks.silence(),
         transcript: Vec::new(),
@@ -186,6 +189,8 @@ struct Talk {
     to_play: VecDeque<Vec<u8>>,
     /// Samples that were not silent since the last answer.
     heard: u32,
+    /// When somebody was heard last, and when anybody spoke.
+    heard_at: Instant,
     spoke_at: Instant,
     silence: Duration,
     /// As a report tells it: role and text.
@@ -206,6 +211,8 @@ impl Talk {
                         if self.socket.send(Message::Binary(frame.into())).await.is_err() {
                             return "customer-ended-call";
                         }
+                    } else if self.heard >= self.rate / 10 && self.heard_at.elapsed() >= PAUSE {
+                        self.answer().await;
                     } else if self.spoke_at.elapsed() >= self.silence {
                         self.close(close_code::NORMAL).await;
                         return "silence-timed-out";
@@ -217,7 +224,7 @@ impl Talk {
                             self.close(close_code::UNSUPPORTED).await;
                             return "call.in-progress.error-vapifault-transport-invalid-audio";
                         };
-                        self.hear(samples, is_loud).await;
+                        self.hear(samples, is_loud);
                     }
                     Some(Ok(Message::Text(text))) => {
                         let told: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -233,18 +240,19 @@ impl Talk {
         }
     }
 
-    /// After a second of sound the assistant answers.
-    async fn hear(&mut self, samples: u32, is_loud: bool) {
-        if !is_loud {
-            return;
+    fn hear(&mut self, samples: u32, is_loud: bool) {
+        if is_loud {
+            self.heard = self.heard.saturating_add(samples);
+            self.heard_at = Instant::now();
+            self.spoke_at = self.heard_at;
         }
-        self.spoke_at = Instant::now();
-        self.heard = self.heard.saturating_add(samples);
-        if self.heard >= self.rate && self.to_play.is_empty() {
-            self.heard = 0;
-            self.say("user", "I would like to book a cleaning for next week.".to_owned()).await;
-            self.speak(&REPLY, "Gladly. Which day suits you?".to_owned()).await;
-        }
+    }
+
+    /// Whoever has said something hears something.
+    async fn answer(&mut self) {
+        self.heard = 0;
+        self.say("user", "I would like to book a cleaning for next week.".to_owned()).await;
+        self.speak(&REPLY, "Gladly. Which day suits you?".to_owned()).await;
     }
 
     /// Tells the words and plays a chime in their place.
