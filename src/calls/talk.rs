@@ -53,7 +53,9 @@ pub async fn start(services: &Services, caller: &Caller, role: &str) -> Result<T
     let opened = services.vault.open::<VapiCredentials>(org).await.map_err(IntegrationError::from)?;
     let assistant = assistant.ok_or_else(|| not_ready(role))?;
     limit(services, org, "talk", |most, time| {
-        format!("A clinic can start {most} calls from the browser in a {time}. Please wait, and try again later.")
+        format!(
+            "A clinic can start {most} calls from the browser in a {time}. Please wait, and try again later."
+        )
     })
     .await?;
     let answer = client(services, org, &opened.credentials, TIME).start_talk(assistant).await;

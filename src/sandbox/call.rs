@@ -261,10 +261,7 @@ impl Line {
     /// Tells that the call is over, and then what it was.
     pub(super) async fn end(&self, script: &CallScript) -> [CallStep; 2] {
         let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
-        [
-            self.send(ended, "ended").await,
-            self.send(report(script, &self.started_at), "ended").await,
-        ]
+        [self.send(ended, "ended").await, self.send(report(script, &self.started_at), "ended").await]
     }
 
     /// What the assistant says first.

@@ -152,7 +152,7 @@ async fn somebody_talks_to_an_agent_and_the_call_is_one_of_that_clinic_and_nobod
     assert_eq!((&one["leadScore"], &one["isHot"]), (&Value::Null, &json!(false)));
     assert_eq!((app.count(LEADS, clinic.org).await, app.count(ALERTS, clinic.org).await), (0, 0));
     let page = owner.get("/dashboard/calls").await.body;
-    assert!(page.contains("Talk in the browser"), "{page}");
+    assert!(page.contains("Talk in the browser") && page.contains("Your team"), "{page}");
     let page = owner.get(&format!("/dashboard/calls/{id}?open=details")).await;
     assert!(page.body.contains("Somebody tried the agent out"), "{}", page.body);
     assert_eq!(app.recorded(clinic.org, "talk.started", "success").await, 1);

@@ -69,7 +69,7 @@ fn is_of_vapi(url: &Url, base: &Url) -> bool {
     has_no_user && (is_secure || is_stand_in)
 }
 
-/// The origin of a stand-in's WebSockets. Vapi itself is never asked without TLS, so only a stand-in is
+/// The origin of the sockets of a stand-in. Vapi itself is never asked without TLS, so only a stand-in is
 /// found at such an address.
 fn stand_in(base: &Url) -> Option<String> {
     let rest = base.origin().ascii_serialization();
@@ -113,7 +113,9 @@ mod tests {
         let base = Url::parse("https://api.vapi.ai/").unwrap();
         let is_ours = |text: &str| is_of_vapi(&Url::parse(text).unwrap(), &base);
         assert!(is_ours("wss://api.vapi.ai/7420f27a/transport"));
-        assert!(is_ours("wss://phone-call-websocket.aws-us-west-2-backend-production1.vapi.ai/7420f27a/transport"));
+        assert!(is_ours(
+            "wss://phone-call-websocket.aws-us-west-2-backend-production1.vapi.ai/7420f27a/transport"
+        ));
         for wrong in [
             "ws://api.vapi.ai/x/transport",
             "https://api.vapi.ai/x/transport",
@@ -134,7 +136,12 @@ mod tests {
         let base = Url::parse("http://127.0.0.1:4010/").unwrap();
         let is_ours = |text: &str| is_of_vapi(&Url::parse(text).unwrap(), &base);
         assert!(is_ours("ws://127.0.0.1:4010/x/transport") && is_ours("wss://api.vapi.ai/x/transport"));
-        for wrong in ["ws://127.0.0.1:40100/x", "ws://127.0.0.1:4011/x", "ws://localhost:4010/x", "http://127.0.0.1:4010/x"] {
+        for wrong in [
+            "ws://127.0.0.1:40100/x",
+            "ws://127.0.0.1:4011/x",
+            "ws://localhost:4010/x",
+            "http://127.0.0.1:4010/x",
+        ] {
             assert!(!is_ours(wrong), "{wrong}");
         }
         assert_eq!(sources(&base), "wss://*.vapi.ai ws://127.0.0.1:4010");

@@ -114,7 +114,7 @@ pub(super) fn create(shared: &Shared, account: &VapiAccount, mut body: Value) ->
     body["status"] = "queued".into();
     body["cost"] = 0.into();
     shared.change(|world| {
-        if !assistant.is_some_and(|id| position(&world.vapi.assistants, account, id).is_some()) {
+        if assistant.is_none_or(|id| position(&world.vapi.assistants, account, id).is_none()) {
             let id = assistant.map(|id| id.to_string()).unwrap_or_default();
             return refuse(format!("Couldn't Get Assistant. `assistantId` {id} Does Not Exist."));
         }
@@ -262,7 +262,8 @@ impl Talk {
     }
 
     async fn say(&mut self, role: &str, words: String) {
-        let told = json!({ "type": "transcript", "role": role, "transcriptType": "final", "transcript": words });
+        let told =
+            json!({ "type": "transcript", "role": role, "transcriptType": "final", "transcript": words });
         // Whoever is gone is noticed by the next frame.
         let _ = self.socket.send(Message::Text(told.to_string().into())).await;
         self.transcript.push((if role == "user" { "user" } else { "bot" }.to_owned(), words));
