@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
-use crate::app::Assets;
+use crate::app::{Assets, TalkAssets};
 use crate::audit;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
@@ -185,9 +185,13 @@ fn assets(site_dir: &Path) -> Assets {
             .map(|hash| hash.trim().to_owned())
     };
     let name = |kind: &str| find(kind).map(|hash| format!("/pkg/voxanne.{hash}.{kind}"));
+    let script = |name: &str| find(name).map(|hash| format!("/pkg/{name}.{hash}.js"));
+    let talk = script("talk").zip(script("talk-worklet"));
+    let talk = talk.map(|(script_href, worklet_href)| TalkAssets { script_href, worklet_href });
     let (js_href, wasm_href) = match (name("js"), name("wasm")) {
         (Some(js), Some(wasm)) => (Some(js), Some(wasm)),
         _ => (None, None),
     };
-    Assets { css_href: name("css").unwrap_or_else(|| "/pkg/voxanne.css".to_owned()), js_href, wasm_href }
+    let css_href = name("css").unwrap_or_else(|| "/pkg/voxanne.css".to_owned());
+    Assets { css_href, js_href, wasm_href, talk }
 }

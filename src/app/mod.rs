@@ -19,7 +19,7 @@ macro_rules! server_only {
 server_only!(components, pages, shell);
 
 #[cfg(feature = "ssr")]
-pub use shell::{Assets, Flash, NavItem, Shell, UserNav, render, render_fragment};
+pub use shell::{Assets, Flash, NavItem, Shell, TalkAssets, UserNav, render, render_fragment};
 
 /// Wakes the islands.
 #[cfg(feature = "hydrate")]

@@ -20,12 +20,22 @@ use crate::domain::card::Meaning;
 /// `<link>` elements beside it, so that nothing is ever interpolated into a script.
 const BOOTSTRAP: &str = include_str!("bootstrap.js");
 
-/// Addresses of the built files. Without `js_href` and `wasm_href` the page has no script at all.
+/// Addresses of the built files. Without `js_href` and `wasm_href` no page has islands.
 #[derive(Clone, Debug)]
 pub struct Assets {
     pub css_href: String,
     pub js_href: Option<String>,
     pub wasm_href: Option<String>,
+    /// The scripts of the agents' page, which need no WASM.
+    pub talk: Option<TalkAssets>,
+}
+
+/// Addresses of the scripts by which somebody talks to an agent.
+#[derive(Clone, Debug)]
+pub struct TalkAssets {
+    pub script_href: String,
+    /// What handles sound, beside the page's own thread.
+    pub worklet_href: String,
 }
 
 /// Who is signed in, and where.

@@ -26,7 +26,7 @@ use crate::vault::{Opened, Place};
 
 /// How long Vapi may take to take a call.
 const TIME: Duration = Duration::from_secs(10);
-/// Calls that one clinic may place in a minute, and in a day.
+/// Calls of one kind that one clinic may begin in a minute, and in a day.
 pub const PER_MINUTE: i32 = 10;
 pub const PER_DAY: i32 = 500;
 /// What Vapi takes of a name; what we take of variables.
@@ -122,7 +122,10 @@ pub async fn place(
     if opt_outs::is_out(services, org, &wanted.to).await? {
         return Err(wants_no_call());
     }
-    limit(services, org).await?;
+    limit(services, org, "outbound call", |most, time| {
+        format!("A clinic can place {most} calls in a {time}. Please wait, and call again later.")
+    })
+    .await?;
 
     let content = json!({ "to": wanted.to.as_str(), "name": wanted.name, "variables": wanted.variables });
     let sealed = services.vault.seal(&place_of(org, wanted.id), content.to_string().as_bytes()).await;
@@ -233,17 +236,22 @@ fn wants_no_call() -> CallError {
     })
 }
 
-/// Counts a call against what a clinic may place.
-async fn limit(services: &Services, org: OrgId) -> Result<(), CallError> {
+/// Counts a call against what a clinic may begin, each kind by itself. `sentence` says how many in what time.
+pub(super) async fn limit(
+    services: &Services,
+    org: OrgId,
+    kind: &str,
+    sentence: impl Fn(i32, &str) -> String,
+) -> Result<(), CallError> {
     for (name, most, seconds) in [("minute", PER_MINUTE, 60_u32), ("day", PER_DAY, 86_400)] {
         let mut digest = Sha256::new();
-        digest.update(b"outbound call\0");
+        digest.update(kind.as_bytes());
+        digest.update(b"\0");
         digest.update(name.as_bytes());
         digest.update(org.0.as_bytes());
         let hits = counters::hit(&services.pool, &digest.finalize().into(), f64::from(seconds)).await?;
         if hits > most {
-            let sentence =
-                format!("A clinic can place {most} calls in a {name}. Please wait, and call again later.");
+            let sentence = sentence(most, name);
             return Err(CallError::Limited { sentence, seconds: seconds.min(3600) });
         }
     }

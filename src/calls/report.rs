@@ -15,10 +15,13 @@ const MOST_STRUCTURED: usize = 16 * 1024;
 /// The longest name, in characters.
 const MOST_NAME: usize = 60;
 
+/// The direction of a call in which somebody of the clinic tries an agent out.
+pub const TALK: &str = "talk";
+
 /// What a message says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
-    /// `inbound`, `outbound`, `web`.
+    /// `inbound`, `outbound`, `web`, `talk`.
     pub direction: Option<&'static str>,
     pub assistant: Option<Uuid>,
     /// The caller's, or whom the assistant called.
@@ -54,7 +57,11 @@ impl Told {
             direction: match call["type"].as_str().or(message["type"].as_str()).unwrap_or_default() {
                 "inboundPhoneCall" => Some("inbound"),
                 "outboundPhoneCall" => Some("outbound"),
-                "webCall" | "vapi.websocketCall" => Some("web"),
+                "webCall" => Some("web"),
+                // How the agents' page calls. Another program of the clinic's may call so too: where it tells
+                // who the caller is, it is a call like any other.
+                "vapi.websocketCall" if number.is_none() => Some(TALK),
+                "vapi.websocketCall" => Some("web"),
                 _ => None,
             },
             assistant: [&call["assistantId"], &message["assistantId"], &message["assistant"]["id"]]
@@ -215,6 +222,17 @@ mod tests {
         );
         assert_eq!((told.summary.as_str(), told.evaluation.as_deref()), ("Wants\na cleaning.", Some("true")));
         assert_eq!(told.structured["interestLevel"], "high");
+    }
+
+    #[test]
+    fn a_call_from_the_agents_page_is_told_apart_from_calls_of_patients() {
+        let direction = |kind: &str, customer: Value| {
+            read(json!({ "call": { "type": kind }, "customer": customer })).direction
+        };
+        assert_eq!(direction("vapi.websocketCall", Value::Null), Some("talk"));
+        assert_eq!(direction("vapi.websocketCall", json!({ "name": "Ann" })), Some("talk"));
+        assert_eq!(direction("vapi.websocketCall", json!({ "number": "+15550100123" })), Some("web"));
+        assert_eq!(direction("webCall", Value::Null), Some("web"));
     }
 
     #[test]

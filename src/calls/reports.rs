@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::alerts::{self, HotLead};
 use super::ended_reasons::{self, ToolUse};
 use super::lead_score::{self, Heard, Score};
-use super::report::Told;
+use super::report::{TALK, Told};
 use crate::db::calls::{self, CallFacts, HeldCall};
 use crate::db::leads::{self, NewLead};
 use crate::db::{DbError, OrgTx};
@@ -114,6 +114,11 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
     work.stage("call noted");
     let event = call_ended(&call_id, &held, &told, outcome, received_at);
     outbound::emit(&mut tx, &services.vault, &event).await?;
+    if told.direction == Some(TALK) {
+        // Whoever tries the agent out plays a patient. Nobody is to be called back, and nobody woken.
+        work.stage("not scored");
+        return work.finish(tx).await;
+    }
 
     let score = lead_score::score(&Heard {
         structured: &told.structured,

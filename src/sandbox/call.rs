@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::heard::Heard;
 use super::signing;
 use super::state::{Shared, Stored, now_iso};
 
@@ -130,7 +131,7 @@ pub enum PlaceCallError {
 }
 
 /// An assistant with what is needed to call its server.
-struct Line {
+pub(super) struct Line {
     assistant: Stored,
     phone_number: Option<Value>,
     plan: Option<Value>,
@@ -179,9 +180,23 @@ pub(super) async fn dial(shared: &Shared, call: &Stored) -> Result<CallTranscrip
     Ok(talk(line, &script).await)
 }
 
+/// The line of a call that a browser takes part in: nobody's number, and it begins now.
+pub(super) fn pick_up_talk(shared: &Shared, call: &Stored) -> Result<Line, PlaceCallError> {
+    let assistant = call.body["assistantId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+    let line = pick_up(shared, assistant.unwrap_or_default(), &CallScript::default())?;
+    Ok(Line {
+        call_id: call.id,
+        control_url: control_url(shared, call.id),
+        kind: "vapi.websocketCall",
+        customer_facts: Value::Null,
+        phone_number: None,
+        started_at: now_iso(),
+        ..line
+    })
+}
+
 async fn talk(line: Line, script: &CallScript) -> CallTranscript {
-    let mut steps = Vec::new();
-    steps.push(line.send(json!({ "type": "status-update", "status": "in-progress" }), "in-progress").await);
+    let mut steps = vec![line.begin().await];
     let mut heard = Heard::default();
     for tool in &script.tools {
         let tool = ToolUse { name: tool.name.clone(), arguments: heard.fill(&tool.arguments) };
@@ -189,50 +204,8 @@ async fn talk(line: Line, script: &CallScript) -> CallTranscript {
         heard.listen(&step.answer);
         steps.push(step);
     }
-    let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
-    steps.push(line.send(ended, "ended").await);
-    steps.push(line.send(report(script, &line.started_at), "ended").await);
+    steps.extend(line.end(script).await);
     CallTranscript { call_id: line.call_id, steps }
-}
-
-/// What a call has heard so far, for the steps that go on from there.
-#[derive(Default)]
-struct Heard {
-    last: String,
-    first_free: String,
-}
-
-impl Heard {
-    fn listen(&mut self, answer: &str) {
-        let body: Value = serde_json::from_str(answer).unwrap_or_default();
-        self.last = body["results"][0]["result"].as_str().unwrap_or_default().to_owned();
-        if let Some(time) = first_time(&self.last).filter(|_| self.first_free.is_empty()) {
-            self.first_free = time;
-        }
-    }
-
-    fn fill(&self, arguments: &Value) -> Value {
-        match arguments {
-            Value::String(text) => {
-                Value::String(text.replace(FIRST_FREE, &self.first_free).replace(LAST_RESULT, &self.last))
-            }
-            Value::Object(members) => members
-                .iter()
-                .map(|(name, value)| (name.clone(), self.fill(value)))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-            other => other.clone(),
-        }
-    }
-}
-
-/// The first time in a sentence such as `Tuesday 2026-12-01 at 09:00, 10:30`.
-fn first_time(said: &str) -> Option<String> {
-    let (before, after) = said.split_once(" at ")?;
-    let day = before.get(before.len().checked_sub(10)?..)?;
-    let is_day = day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let time = after.get(..5).filter(|_| is_day)?;
-    Some(format!("{day}T{time}"))
 }
 
 /// Where commands for a call are taken.
@@ -280,6 +253,22 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
 }
 
 impl Line {
+    /// Tells that the call has begun.
+    pub(super) async fn begin(&self) -> CallStep {
+        self.send(json!({ "type": "status-update", "status": "in-progress" }), "in-progress").await
+    }
+
+    /// Tells that the call is over, and then what it was.
+    pub(super) async fn end(&self, script: &CallScript) -> [CallStep; 2] {
+        let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
+        [self.send(ended, "ended").await, self.send(report(script, &self.started_at), "ended").await]
+    }
+
+    /// What the assistant says first.
+    pub(super) fn first_message(&self) -> String {
+        self.assistant.body["firstMessage"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Sends one message with everything that Vapi adds to each of them.
     async fn send(&self, mut message: Value, call_status: &str) -> CallStep {
         let kind = message["type"].as_str().unwrap_or_default().to_owned();

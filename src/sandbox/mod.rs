@@ -27,6 +27,7 @@ mod elevenlabs;
 mod faults;
 mod gate;
 mod google;
+mod heard;
 mod hubspot;
 mod issuer;
 mod listener;

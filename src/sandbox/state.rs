@@ -21,6 +21,7 @@ use super::google::GoogleWorld;
 use super::receiver::Receiver;
 use super::resend::MailLogEntry;
 use super::sns::AwsAccount;
+use super::vapi::Talks;
 use super::vonage::VonageAccount;
 
 /// Everything that the stand-ins share.
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) seen: Seen,
     /// Where the Vapi stand-in listens, for the addresses that its messages name.
     pub(super) vapi_url: OnceLock<Url>,
+    pub(super) talks: Talks,
     pub(super) receiver: Receiver,
 }
 
@@ -276,6 +278,7 @@ impl Shared {
             faults: Faults::default(),
             seen: Seen::default(),
             vapi_url: OnceLock::new(),
+            talks: Talks::default(),
             receiver: Receiver::default(),
         })
     }

@@ -64,6 +64,7 @@ mod sms_senders;
 mod start_up;
 mod support;
 mod switching;
+mod talk;
 mod telephone;
 mod tenancy_catalogue;
 mod tenancy_matrix;

@@ -1,8 +1,9 @@
 //! The site as a whole: reads `Leptos.toml`, has the parts made and writes what the server looks for.
 //!
-//! The contract with the server: below the site root lie `pkg/voxanne.HASH.{js,wasm,css}` and the files
-//! of `public/`, each with `.br` and `.gz` siblings where they are smaller. `hash.txt` (lines `js: HASH`,
-//! `wasm: HASH`, `css: HASH`) lies in the site root and beside every executable, because Leptos looks
+//! The contract with the server: below the site root lie `pkg/voxanne.HASH.{js,wasm,css}`, the scripts that
+//! are written by hand (`pkg/talk.HASH.js`, `pkg/talk-worklet.HASH.js`) and the files of `public/`, each with
+//! `.br` and `.gz` siblings where they are smaller. `hash.txt` (lines `js: HASH`, `wasm: HASH`, `css: HASH`,
+//! `talk: HASH`, `talk-worklet: HASH`) lies in the site root and beside every executable, because Leptos looks
 //! for it there. Without a `wasm` line there is no browser half, and pages must not refer to one.
 
 use std::{
@@ -53,6 +54,10 @@ impl SiteOptions {
     }
 }
 
+/// Scripts that are written by hand: the name of the file, and where its text is.
+const SCRIPTS: [(&str, &str); 2] =
+    [("talk", "src/app/scripts/talk.js"), ("talk-worklet", "src/app/scripts/talk_worklet.js")];
+
 /// Where cargo puts its work.
 pub fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
@@ -88,6 +93,14 @@ pub fn build(release: bool) -> Result<()> {
     println!("site: {name} {}", assets::kilobytes(style.len()));
     hashes.push(("css", hash));
     kept.insert(name);
+
+    for (name, path) in SCRIPTS {
+        let text = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+        let (hash, file) = assets::write_hashed(&pkg, name, "js", &text)?;
+        println!("site: {file} {}", assets::kilobytes(text.len()));
+        hashes.push((name, hash));
+        kept.insert(file);
+    }
 
     assets::remove_stale(&pkg, &kept)?;
     let copied = assets::copy_public(Path::new("public"), &options.site_root)?;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::agent_tools::{ToolsForm, tools_fold};
 use super::schedule::{ScheduleForm, schedule_section};
+use super::talk::{TalkView, talk_script, talk_section};
 use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::field::{Field, FieldView, LongField};
@@ -27,6 +28,8 @@ pub struct AgentsView {
     pub may_ask: Option<String>,
     /// Without Vapi the agents can be written, but nobody speaks them.
     pub vapi_connected: bool,
+    /// How far one may talk to the agents; nothing for those who may not set them up.
+    pub talk: Option<TalkView>,
     pub agents: Vec<AgentForm>,
     /// Hours and services, one set for both.
     pub schedule: ScheduleForm,
@@ -69,7 +72,7 @@ pub struct AtVapi {
 
 /// The page.
 pub fn agents_page(view: AgentsView) -> impl IntoView {
-    let AgentsView { org, now, can_configure, may_ask, vapi_connected, agents, schedule } = view;
+    let AgentsView { org, now, can_configure, may_ask, vapi_connected, talk, agents, schedule } = view;
     let notice = (!vapi_connected).then(|| {
         let flash = Flash {
             kind: Meaning::Unknown,
@@ -88,13 +91,20 @@ pub fn agents_page(view: AgentsView) -> impl IntoView {
         {notice}
         {ask}
         <div class="two-columns">
-            {agents.into_iter().map(|form| agent(form, org, now, can_configure)).collect_view()}
+            {agents.into_iter().map(|form| agent(form, talk.as_ref(), org, now, can_configure)).collect_view()}
         </div>
         {schedule_section(schedule, org, can_configure)}
+        {talk.and_then(talk_script)}
     }
 }
 
-fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> impl IntoView {
+fn agent(
+    form: AgentForm,
+    talk: Option<&TalkView>,
+    org: OrgId,
+    now: UnixMillis,
+    can_configure: bool,
+) -> impl IntoView + use<> {
     let (title, lead) = match form.role {
         "outbound" => ("Outbound", "Calls people back."),
         _ => ("Inbound", "Answers the phone."),
@@ -147,6 +157,8 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
             />
         }
     });
+    let is_made = form.at_vapi.assistant_id.is_some();
+    let talk = talk.map(|view| talk_section(view, role, is_made, org));
     let is_folded = fine_tuning.iter().all(|field| field.error.is_none());
     let delete = (can_configure && form.at_vapi.assistant_id.is_some()).then(|| {
         view! {
@@ -171,6 +183,7 @@ fn agent(form: AgentForm, org: OrgId, now: UnixMillis, can_configure: bool) -> i
                 <div class="agent-actions">{check} {delete}</div>
             </header>
             {at_vapi(form.at_vapi, now)}
+            {talk}
             <FormHelp>
                 <form class="form" method="post" action=action>
                     <OrgField org />

@@ -50,7 +50,7 @@ pub struct CallLine {
     pub id: String,
     pub started_at: UnixMillis,
     pub is_running: bool,
-    /// `inbound`, `outbound`, `web`.
+    /// `inbound`, `outbound`, `web`, `talk`.
     pub direction: String,
     pub caller: Option<String>,
     pub duration: Option<String>,
@@ -90,6 +90,7 @@ pub fn direction_words(word: &str) -> &'static str {
         "inbound" => "Came in",
         "outbound" => "Went out",
         "web" => "In the browser",
+        "talk" => "Talk in the browser",
         _ => "Not known",
     }
 }
@@ -170,6 +171,8 @@ fn filters(form: FilterForm) -> impl IntoView {
 
 fn line(call: CallLine, now: UnixMillis) -> impl IntoView {
     let href = format!("/dashboard/calls/{}", call.id);
+    let nobody = if call.direction == "talk" { "Your team" } else { "hidden" };
+    let caller = call.caller.unwrap_or_else(|| nobody.to_owned());
     let outcome = if call.is_running {
         view! { <Badge meaning=Meaning::Unknown text="On the line" /> }.into_any()
     } else {
@@ -198,7 +201,7 @@ fn line(call: CallLine, now: UnixMillis) -> impl IntoView {
                 </span>
             </RowHead>
             <Cell label="Caller">
-                <span class="numbers">{call.caller.unwrap_or_else(|| "hidden".to_owned())}</span>
+                <span class="numbers">{caller}</span>
                 <span class="second">{direction_words(&call.direction)}</span>
             </Cell>
             <Cell label="Outcome">

@@ -28,6 +28,7 @@ pub mod senders;
 pub mod settings;
 pub mod setup;
 pub mod sms_panel;
+pub mod talk;
 #[cfg(test)]
 mod tests;
 pub mod webhooks;

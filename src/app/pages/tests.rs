@@ -229,7 +229,7 @@ fn every_provider_has_a_mark() {
 
 #[test]
 fn without_built_files_there_is_no_script_at_all() {
-    let assets = Assets { css_href: "/a.css".to_owned(), js_href: None, wasm_href: None };
+    let assets = Assets { css_href: "/a.css".to_owned(), js_href: None, wasm_href: None, talk: None };
     let html = render(Shell { assets, ..shell("Integrations", NavItem::Integrations) }, || {
         integrations_page(integrations(None))
     });

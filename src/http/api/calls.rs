@@ -42,7 +42,7 @@ pub struct CallOut {
     pub id: String,
     /// Vapi's id.
     pub call_id: String,
-    /// `inbound`, `outbound`, `web` or `unknown`.
+    /// `inbound`, `outbound`, `web`, `talk` (an agent tried out from the browser) or `unknown`.
     pub direction: String,
     /// The role of the assistant that spoke.
     pub assistant: Option<String>,

@@ -25,6 +25,7 @@ pub mod platform;
 pub mod platform_webhooks;
 pub mod schedule;
 pub mod sms;
+pub mod talk;
 pub mod voices;
 
 use axum::Json;
@@ -89,6 +90,7 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(credentials::verify_one))
         .routes(routes!(agents::show, agents::save, agents::remove))
         .routes(routes!(agents::check))
+        .routes(routes!(talk::start))
         .routes(routes!(schedule::show, schedule::save))
         .routes(routes!(appointments::list))
         .routes(routes!(appointments::cancel))

@@ -1,12 +1,14 @@
 //! `/dashboard/agents`: both agents and how they stand at Vapi.
 
-use axum::response::Html;
+use axum::Extension;
+use axum::response::{IntoResponse, Response};
 
 use super::{Page, millis};
 use crate::app::NavItem;
 use crate::app::pages::agent_tools::{ToolsForm, box_name};
 use crate::app::pages::agents::{AgentForm, AgentsView, AtVapi, agents_page};
 use crate::app::pages::schedule::ScheduleForm;
+use crate::app::pages::talk::TalkView;
 use crate::db::agents::{self, AgentRow};
 use crate::db::schedules::{self, ScheduleRow};
 use crate::domain::ProviderId;
@@ -16,11 +18,12 @@ use crate::domain::clinic_plan::ClinicPlan;
 use crate::http::error::HttpError;
 use crate::http::flash::Said;
 use crate::http::forms::schedule::{FORM, values_of};
+use crate::http::middleware::security_headers::MayTalk;
 use crate::integrations::cards;
 use crate::integrations::in_step::{self, InStep};
 
 /// The page.
-pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
+pub async fn show(mut page: Page) -> Result<Response, HttpError> {
     let may_ask = page.may_ask().await?;
     let services = page.state.services.clone();
     let cards = cards::list(&mut page.tx, &services).await?;
@@ -32,12 +35,21 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     };
     let may_load_voices = connected(ProviderId::ElevenLabs);
     let vapi = cards.iter().find(|card| card.spec.id == ProviderId::Vapi).map(|card| card.state);
+    let vapi_connected = vapi.is_some_and(|state| state != CardState::NotConfigured);
+    let assets = page.state.assets.talk.clone();
+    let may_talk = page.can_configure() && vapi_connected && assets.is_some();
+    let talk = match (page.can_configure(), vapi_connected) {
+        (false, _) => None,
+        (true, false) => Some(TalkView::NotConnected),
+        (true, true) => Some(TalkView::Ready { assets, nonce: page.nonce.clone() }),
+    };
     let view = AgentsView {
         org: page.scope.org,
         now: page.now(),
         can_configure: page.can_configure(),
         may_ask,
-        vapi_connected: vapi.is_some_and(|state| state != CardState::NotConfigured),
+        vapi_connected,
+        talk,
         agents: rows
             .into_iter()
             .map(|row| {
@@ -47,7 +59,8 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
             .collect(),
         schedule: schedule_form(&page.said, &schedule),
     };
-    page.draw("Agents", NavItem::Agents, || agents_page(view)).await
+    let drawn = page.draw("Agents", NavItem::Agents, || agents_page(view)).await?;
+    Ok(if may_talk { (Extension(MayTalk), drawn).into_response() } else { drawn.into_response() })
 }
 
 /// Voices of Vapi's own, which every account has.

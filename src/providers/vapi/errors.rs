@@ -42,6 +42,9 @@ pub enum VapiError {
     Unsupported,
     #[error("Vapi answered with {0}")]
     Unexpected(Unexpected),
+    /// The answer sends the browser to an address that is none of Vapi's.
+    #[error("Vapi named an address that is not its own")]
+    ForeignAddress,
     #[error("Vapi was not reached: {0}")]
     Transport(EgressError),
 }
@@ -179,6 +182,11 @@ impl VapiError {
                 fix: "Try again later.".into(),
                 url: STATUS_URL.into(),
             },
+            VapiError::ForeignAddress => Explanation::of(
+                "Vapi named an address for the call that is not one of Vapi's own, so it is not opened.",
+                "Try again later. If it stays, tell Vapi's support and who runs this service.",
+                STATUS_URL,
+            ),
             VapiError::Transport(error) => Explanation {
                 sentence: error.sentence(NAME).into(),
                 fix: "Try again later. If it stays, ask who runs this service to check its network.".into(),
@@ -248,6 +256,7 @@ mod tests {
             VapiError::Unavailable { status: 500 },
             VapiError::Unsupported,
             VapiError::Unexpected(Unexpected::Html),
+            VapiError::ForeignAddress,
             VapiError::Transport(EgressError::Timeout),
         ];
         for error in all {

@@ -19,6 +19,7 @@ pub mod control;
 pub mod credentials;
 pub mod errors;
 mod records;
+pub mod talk;
 mod test;
 mod voice_key;
 
@@ -27,6 +28,7 @@ pub use client::VapiClient;
 pub use credentials::VapiCredentials;
 pub use errors::VapiError;
 pub use records::{AssistantRecord, Deletion, HmacPlan, PhoneNumberRecord};
+pub use talk::StartedTalk;
 
 /// The provider's name in sentences.
 const NAME: &str = "Vapi";

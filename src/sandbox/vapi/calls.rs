@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::call;
 use super::super::state::Stored;
-use super::{Answer, SharedState, error, not_found, parse_body, parse_id, position, sign_in};
+use super::{Answer, SharedState, error, not_found, parse_body, parse_id, position, sign_in, talk};
 
 /// Members that Vapi's schema of a call knows.
 const KNOWN: &[&str] = &[
@@ -32,6 +32,9 @@ const KNOWN: &[&str] = &[
 pub(super) async fn create(State(shared): SharedState, headers: HeaderMap, bytes: Bytes) -> Answer {
     let account = sign_in(&shared, &headers)?;
     let body = parse_body(&bytes)?;
+    if body.get("transport").is_some() {
+        return talk::create(&shared, &account, body);
+    }
     let refuse = |message: Value| Err(error(StatusCode::BAD_REQUEST, message));
     let mut problems: Vec<String> = Vec::new();
     for member in body.as_object().into_iter().flat_map(|members| members.keys()) {

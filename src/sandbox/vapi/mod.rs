@@ -26,6 +26,10 @@ mod calls;
 mod control;
 mod credentials;
 mod schema;
+mod sound;
+mod talk;
+
+pub(super) use talk::Talks;
 
 /// Vapi's own words for a key that it does not take.
 const INVALID_KEY: &str =
@@ -41,6 +45,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/call/{id}/control", post(control::command))
         .route("/call", axum::routing::post(calls::create))
         .route("/call/{id}", get(calls::show))
+        .route("/{id}/transport", get(talk::join))
         .route("/credential", get(credentials::list).post(credentials::create))
         .route("/credential/{id}", axum::routing::delete(credentials::delete))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "Cannot find this path") })

@@ -28,11 +28,18 @@ use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::app::pages::setup::{SetupView, setup_page};
 use crate::app::pages::sms_panel::{SmsPanelView, SmsResult, UnknownTest};
+use crate::app::pages::talk::TalkView;
 use crate::app::wire::SuccessView;
-use crate::app::{Flash, NavItem, Shell, render};
+use crate::app::{Flash, NavItem, Shell, TalkAssets, render};
 use crate::domain::card::{CardState, Meaning};
 use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
 use crate::domain::{Outcome, ProviderId};
+
+fn talk() -> TalkView {
+    let href = |name: &str| format!("/pkg/{name}.js");
+    let assets = TalkAssets { script_href: href("talk"), worklet_href: href("talk-worklet") };
+    TalkView::Ready { assets: Some(assets), nonce: "bm9uY2U".to_owned() }
+}
 
 fn appointments_drawn(view: AppointmentsView) -> String {
     render(shell("Appointments", NavItem::Appointments), || appointments_page(view))
@@ -194,6 +201,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         can_configure: true,
         may_ask: None,
         vapi_connected: false,
+        talk: Some(talk()),
         agents: vec![agent("inbound", text), agent("outbound", text)],
         schedule: schedule(text),
     };

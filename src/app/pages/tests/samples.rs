@@ -34,6 +34,7 @@ pub(super) fn shell(title: &str, active: NavItem) -> Shell {
             css_href: "/style/main.css".to_owned(),
             js_href: Some("/pkg/voxanne.js".to_owned()),
             wasm_href: Some("/pkg/voxanne_bg.wasm".to_owned()),
+            talk: None,
         },
         user: Some(UserNav {
             name: "Anna Meyer".to_owned(),
