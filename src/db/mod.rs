@@ -13,6 +13,7 @@ pub mod audit;
 pub mod calls;
 pub mod catalogue;
 pub mod changes;
+pub mod commits;
 pub mod counters;
 pub mod credentials;
 pub mod deliveries;
