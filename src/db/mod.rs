@@ -21,6 +21,7 @@ pub mod delivery_queue;
 pub mod embedded;
 pub mod endpoints;
 pub mod event_list;
+pub mod event_trace;
 pub mod inbound;
 pub mod inbound_messages;
 pub mod incidents;
