@@ -331,6 +331,7 @@ pub(super) fn appointments(text: &str, can_configure: bool) -> AppointmentsView 
         status,
         reason: (status == AppointmentStatus::Cancelled).then(|| text.to_owned()),
         call_id: Some("call".to_owned()),
+        ended_call_id: Some(text.to_owned()),
     };
     let note = |id: u128, kind, is_done| NoteLine {
         id: Uuid::from_u128(id).to_string(),
