@@ -260,6 +260,7 @@ pub(super) fn agent(role: &'static str, text: &str) -> AgentForm {
             assistant_id: Some(Uuid::from_u128(41).to_string()),
             synced_at: Some(NOW - 90_000),
             checked_at: Some(NOW - 30_000),
+            is_unanswered: true,
         },
         errors: vec![FieldError { field: "name".to_owned(), message: "At most 40 characters.".to_owned() }],
     }
