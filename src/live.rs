@@ -1,31 +1,41 @@
-//! Who watches, and what they are told: one look a second for all of them together.
+//! Who watches, and what they are told: one look for all of them together, at once after something was
+//! committed by this process, and once a second for what others have done.
 //!
 //! A watcher is told which kinds of things have changed in its clinic, never what: it then reads the page
 //! that it may read. One task asks the database for the marks of the watched clinics, and only while
-//! somebody watches. The window overlaps, since ids are not in the order of commits; a mark that was seen
-//! before is no news. Every few seconds the database is asked whether all of them may still watch. A
-//! watcher that does not read is dropped: it comes back and reads everything anew.
+//! somebody watches. What comes close together is looked at together. The window overlaps, since ids are
+//! not in the order of commits; a mark that was seen before is no news. Whoever begins to watch has read
+//! the page a moment before, and is told of what changed in that moment. Every few seconds the database is
+//! asked whether all of them may still watch. A watcher that does not read is dropped: it comes back and
+//! reads everything anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::db::live::{self, MarkRow};
+use crate::db::live;
 use crate::db::{DbError, PgPool};
 use crate::domain::OrgId;
 
+mod seen;
+
+use seen::Seen;
+
 pub use crate::db::live::Proof;
 
-/// Between two looks.
+/// Between two looks at everything.
 const TICK: Duration = Duration::from_secs(1);
-/// How far back a look goes for what is new.
+/// Between a look and the next one at what this process has committed.
+const GAP: Duration = Duration::from_millis(150);
+/// How far back a look goes for what is new, and for how long a telling is told again to who comes.
 const WINDOW: Duration = Duration::from_secs(10);
-/// After how many looks everybody's right is asked for again.
+/// After how many looks at everything everybody's right is asked for again.
 const CHECK_EVERY: u32 = 3;
 /// Nobody's right was confirmed for this long: all have to come again.
 const UNCONFIRMED: Duration = Duration::from_secs(30);
@@ -40,7 +50,8 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// The same for a program with a token, whose end nobody else could notice.
 const LONGEST_BY_TOKEN: Duration = Duration::from_secs(5 * 60);
 
-/// The kinds of things that changed: `events`, `status`.
+/// The kinds of things that changed: `agents`, `appointments`, `calls`, `deliveries`, `events`, `messages`,
+/// `status`.
 pub type Topics = BTreeSet<String>;
 
 /// Why nobody more is let in.
@@ -59,11 +70,15 @@ pub struct Live {
     pool: PgPool,
     stop: CancellationToken,
     inner: Mutex<Inner>,
+    /// Told when a clinic is watched that was not.
+    begun: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
     watchers: HashMap<u64, Watcher>,
+    /// What was told lately, by clinic.
+    told: HashMap<OrgId, Vec<(Instant, Topics)>>,
     last: u64,
     is_looking: bool,
 }
@@ -103,7 +118,7 @@ impl Drop for Watch {
 impl Live {
     /// `stop` ends every watch at once.
     pub fn new(pool: PgPool, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { pool, stop, inner: Mutex::default() })
+        Arc::new(Self { pool, stop, inner: Mutex::default(), begun: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -128,10 +143,15 @@ impl Live {
         if inner.watchers.len() >= MOST {
             return Err(LiveError::TooMany);
         }
-        if inner.watchers.values().filter(|watcher| watcher.org == org).count() >= MOST_PER_CLINIC {
+        let others = inner.watchers.values().filter(|watcher| watcher.org == org).count();
+        if others >= MOST_PER_CLINIC {
             return Err(LiveError::TooManyOfClinic);
         }
         let longest = if proof.is_some() { LONGEST } else { LONGEST_BY_TOKEN };
+        let lately = inner.lately(org);
+        if !lately.is_empty() {
+            let _ = tell.try_send(lately);
+        }
         inner.last += 1;
         let id = inner.last;
         inner.watchers.insert(id, Watcher { org, proof, until: Instant::now() + longest, tell });
@@ -139,6 +159,8 @@ impl Live {
         if !inner.is_looking {
             inner.is_looking = true;
             tokio::spawn(look(self.clone()));
+        } else if others == 0 {
+            self.begun.notify_one();
         }
         drop(inner);
         Ok(Watch { live: self.clone(), id, told })
@@ -153,6 +175,10 @@ impl Live {
         let mut orgs: Vec<OrgId> = inner.watchers.values().map(|watcher| watcher.org).collect();
         orgs.sort_unstable();
         orgs.dedup();
+        inner.told.retain(|org, told| {
+            told.retain(|(at, _)| now.duration_since(*at) < WINDOW);
+            !told.is_empty() && orgs.binary_search(org).is_ok()
+        });
         // Decided under the same lock under which a new watcher looks whether it has to start this.
         inner.is_looking = !orgs.is_empty() && !self.stop.is_cancelled();
         inner.is_looking.then_some(orgs)
@@ -160,7 +186,9 @@ impl Live {
 
     /// Tells the watchers of a clinic. Who has not read what it was told before is dropped.
     fn tell(&self, org: OrgId, topics: &Topics) {
-        self.lock()
+        let mut inner = self.lock();
+        inner.told.entry(org).or_default().push((Instant::now(), topics.clone()));
+        inner
             .watchers
             .retain(|_, watcher| watcher.org != org || watcher.tell.try_send(topics.clone()).is_ok());
     }
@@ -190,20 +218,44 @@ impl Live {
     }
 }
 
-/// Looks once a second until nobody watches.
+impl Inner {
+    /// What the others were told in the time in which a page is opened.
+    fn lately(&self, org: OrgId) -> Topics {
+        let told = self.told.get(&org).into_iter().flatten();
+        told.filter(|(at, _)| at.elapsed() < WINDOW).flat_map(|(_, topics)| topics.clone()).collect()
+    }
+}
+
+/// At what a look is.
+enum Cause {
+    /// A second has passed, or somebody new watches.
+    Everything,
+    /// This process has committed something of these clinics.
+    Committed(BTreeSet<OrgId>),
+}
+
+/// Looks until nobody watches.
 async fn look(live: Arc<Live>) {
+    let mut commits = live.pool.commits().listen();
     let mut seen = Seen::default();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut count, mut confirmed) = (0_u32, Instant::now());
+    let (mut count, mut confirmed, mut rested) = (0_u32, Instant::now(), Instant::now());
     loop {
-        tokio::select! {
-            () = live.stop.cancelled() => {}
-            _ = ticks.tick() => {}
-        }
-        let Some(orgs) = live.watched() else { return };
-        count = count.wrapping_add(1);
-        if count.is_multiple_of(CHECK_EVERY) {
+        let cause = tokio::select! {
+            biased;
+            () = live.stop.cancelled() => Cause::Everything,
+            _ = ticks.tick() => {
+                count = count.wrapping_add(1);
+                Cause::Everything
+            }
+            () = live.begun.notified() => Cause::Everything,
+            cause = committed(&mut commits, rested) => cause,
+        };
+        let Some(mut orgs) = live.watched() else { return };
+        seen.forget_but(&orgs);
+        if count >= CHECK_EVERY {
+            count = 0;
             match live.check().await {
                 Ok(()) => confirmed = Instant::now(),
                 Err(error) => complain(&error),
@@ -214,15 +266,48 @@ async fn look(live: Arc<Live>) {
                 continue;
             }
         }
-        match live::list_marks(&live.pool, &orgs, WINDOW).await {
-            Ok(marks) => {
-                for (org, topics) in seen.compare(&orgs, marks) {
-                    live.tell(org, &topics);
+        if let Cause::Committed(of) = cause {
+            orgs.retain(|org| of.contains(org));
+        }
+        if !orgs.is_empty() {
+            match live::list_marks(&live.pool, &orgs, WINDOW).await {
+                Ok(marks) => {
+                    for (org, topics) in seen.compare(&orgs, marks) {
+                        live.tell(org, &topics);
+                    }
                 }
+                Err(error) => complain(&error),
             }
-            Err(error) => complain(&error),
+        }
+        rested = Instant::now() + GAP;
+    }
+}
+
+/// Waits until this process has committed something, and then until `rested`: what was committed
+/// meanwhile is looked at together.
+async fn committed(commits: &mut Receiver<OrgId>, rested: Instant) -> Cause {
+    let mut orgs = BTreeSet::new();
+    match commits.recv().await {
+        Ok(org) => _ = orgs.insert(org),
+        Err(RecvError::Lagged(_)) => return missed(commits, rested).await,
+        // The pool is gone, and with it whatever could be committed.
+        Err(RecvError::Closed) => std::future::pending().await,
+    }
+    tokio::time::sleep_until(rested).await;
+    loop {
+        match commits.try_recv() {
+            Ok(org) => _ = orgs.insert(org),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return Cause::Committed(orgs),
+            Err(TryRecvError::Lagged(_)) => return missed(commits, rested).await,
         }
     }
+}
+
+/// More was committed than could wait: nobody knows whose.
+async fn missed(commits: &mut Receiver<OrgId>, rested: Instant) -> Cause {
+    tokio::time::sleep_until(rested).await;
+    *commits = commits.resubscribe();
+    Cause::Everything
 }
 
 fn complain(error: &DbError) {
@@ -230,94 +315,4 @@ fn complain(error: &DbError) {
         error = error as &dyn std::error::Error,
         "people who watch could not be served and are served later"
     );
-}
-
-/// What is marked in a clinic: topic and id, with the mark and whether it stays.
-type Marks = HashMap<(String, Uuid), (String, bool)>;
-
-/// The marks of the last look.
-#[derive(Default)]
-struct Seen(HashMap<OrgId, Marks>);
-
-impl Seen {
-    /// What is different from the last look, by clinic. A clinic that is watched for the first time has
-    /// only the news of the window: what stays was on the page already.
-    fn compare(&mut self, orgs: &[OrgId], marks: Vec<MarkRow>) -> Vec<(OrgId, Topics)> {
-        let mut now: HashMap<OrgId, Marks> = HashMap::new();
-        for org in orgs {
-            now.entry(*org).or_default();
-        }
-        for mark in marks {
-            now.entry(mark.org_id).or_default().insert((mark.topic, mark.id), (mark.mark, mark.stays));
-        }
-        let mut news = Vec::new();
-        for (org, marks) in &now {
-            let before = self.0.get(org);
-            let mut topics = Topics::new();
-            for ((topic, id), (mark, stays)) in marks {
-                let is_new = match before {
-                    None => !stays,
-                    Some(before) => before.get(&(topic.clone(), *id)).is_none_or(|(known, _)| known != mark),
-                };
-                if is_new {
-                    topics.insert(topic.clone());
-                }
-            }
-            // What stayed and is gone has come to its end; the others have only become old.
-            let gone =
-                before.into_iter().flatten().filter(|(key, (_, stays))| *stays && !marks.contains_key(key));
-            topics.extend(gone.map(|((topic, _), _)| topic.clone()));
-            if !topics.is_empty() {
-                news.push((*org, topics));
-            }
-        }
-        self.0 = now;
-        news
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mark(org: u128, topic: &str, id: u128, mark: &str, stays: bool) -> MarkRow {
-        MarkRow {
-            org_id: OrgId(Uuid::from_u128(org)),
-            topic: topic.to_owned(),
-            id: Uuid::from_u128(id),
-            mark: mark.to_owned(),
-            stays,
-        }
-    }
-
-    fn topics(news: &[(OrgId, Topics)]) -> Vec<(u128, Vec<&str>)> {
-        news.iter()
-            .map(|(org, topics)| (org.0.as_u128(), topics.iter().map(String::as_str).collect()))
-            .collect()
-    }
-
-    #[test]
-    fn only_what_is_different_from_the_last_look_is_news() {
-        let orgs = [OrgId(Uuid::from_u128(1))];
-        let mut seen = Seen::default();
-        let card = || mark(1, "status", 9, "verified", true);
-        assert!(seen.compare(&orgs, vec![card()]).is_empty(), "it was on the page already");
-        let news = seen.compare(&orgs, vec![card(), mark(1, "events", 5, "received", true)]);
-        assert_eq!(topics(&news), [(1, vec!["events"])]);
-        assert!(seen.compare(&orgs, vec![card(), mark(1, "events", 5, "received", true)]).is_empty());
-        let news = seen.compare(&orgs, vec![card(), mark(1, "events", 5, "processed", false)]);
-        assert_eq!(topics(&news), [(1, vec!["events"])]);
-        assert!(seen.compare(&orgs, vec![card()]).is_empty(), "it has only become old");
-        let news = seen.compare(&orgs, vec![mark(1, "status", 9, "failed", true)]);
-        assert_eq!(topics(&news), [(1, vec!["status"])]);
-    }
-
-    #[test]
-    fn what_waited_and_is_gone_has_come_to_its_end() {
-        let orgs = [OrgId(Uuid::from_u128(1))];
-        let mut seen = Seen::default();
-        seen.compare(&orgs, vec![mark(1, "events", 5, "received", true)]);
-        assert_eq!(topics(&seen.compare(&orgs, Vec::new())), [(1, vec!["events"])]);
-        assert!(seen.compare(&orgs, Vec::new()).is_empty());
-    }
 }

@@ -214,7 +214,10 @@ pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> 
     }
     let row = appointments::find(&mut tx, id).await?.ok_or(DbError::NotFound)?;
     let old = match row.replaces {
-        Some(old) => appointments::cancel(&mut tx, old, "Moved to another time.").await?,
+        Some(old) => {
+            let call = row.call_id.as_deref();
+            appointments::cancel(&mut tx, old, "Moved to another time.", call).await?
+        }
         None => None,
     };
     let kind = if row.replaces.is_some() { "appointment.rescheduled" } else { "appointment.booked" };
@@ -260,13 +263,17 @@ pub async fn cancel_in_call(
     services: &Services,
     org: OrgId,
     id: Uuid,
+    call_id: &str,
 ) -> Result<Option<AppointmentRow>, CallError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let Some(row) = appointments::cancel(&mut tx, id, "Cancelled by the caller.").await? else {
+    let call = Some(call_id).filter(|id| !id.is_empty());
+    let Some(row) = appointments::cancel(&mut tx, id, "Cancelled by the caller.", call).await? else {
         tx.commit().await?;
         return Ok(None);
     };
-    let data = event_data(services, org, &row, "cancelled").await?;
+    let mut data = event_data(services, org, &row, "cancelled").await?;
+    // The call in which it happened, as with every other event, and not the one that booked.
+    data["callId"] = json!(call);
     emit(&mut tx, &services.vault, &event("appointment.cancelled", data, "call")).await?;
     tx.commit().await?;
     release_later(services, org, id);
@@ -281,7 +288,7 @@ pub async fn cancel(services: &Services, caller: &Caller, id: Uuid) -> Result<Ap
     let target = id.to_string();
     caller.require_configure(services, "appointment.cancelled", &target).await?;
     let mut tx = caller.begin(services).await?;
-    let Some(row) = appointments::cancel(&mut tx, id, "Cancelled by the clinic.").await? else {
+    let Some(row) = appointments::cancel(&mut tx, id, "Cancelled by the clinic.", None).await? else {
         appointments::find(&mut tx, id).await?.ok_or(DbError::NotFound)?;
         tx.commit().await?;
         let message = "This appointment is not booked, so there is nothing to cancel.";

@@ -34,6 +34,10 @@ pub struct AgentRow {
     /// `same`, `changed` or `gone`: how Vapi's assistant compared with what was last sent.
     pub vapi_found: Option<String>,
     pub vapi_checked_at: Option<OffsetDateTime>,
+    /// When the page last asked Vapi by itself.
+    pub vapi_asked_at: Option<OffsetDateTime>,
+    /// Nothing came of it.
+    pub vapi_unanswered: bool,
     pub updated_at: OffsetDateTime,
 }
 
@@ -67,7 +71,7 @@ pub struct AgentChange {
 
 const COLUMNS: &str = "role, name, first_message, system_prompt, model_provider, model, voice_provider, voice_id, language,
     max_duration_seconds, tools, fallbacks, vapi_assistant_id, vapi_state, vapi_error, vapi_synced_hash, vapi_synced_at,
-    vapi_config_hash, vapi_found, vapi_checked_at, updated_at";
+    vapi_config_hash, vapi_found, vapi_checked_at, vapi_asked_at, vapi_unanswered, updated_at";
 
 pub async fn list(tx: &mut OrgTx) -> Result<Vec<AgentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from agent_configs order by role")))
@@ -159,7 +163,7 @@ pub async fn mark_ready(
 ) -> Result<(), DbError> {
     sqlx::query(
         "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_synced_hash = $3,
-                vapi_config_hash = $4, vapi_synced_at = now(), vapi_found = 'same', vapi_checked_at = now()
+                vapi_config_hash = $4, vapi_synced_at = now(), vapi_found = 'same', vapi_checked_at = now(), vapi_unanswered = false
           where role = $1",
     )
     .bind(role)
@@ -180,7 +184,7 @@ pub async fn mark_found(
     found: &'static str,
 ) -> Result<(), DbError> {
     sqlx::query(
-        "update agent_configs set vapi_found = $3, vapi_checked_at = now()
+        "update agent_configs set vapi_found = $3, vapi_checked_at = now(), vapi_unanswered = false
           where role = $1 and vapi_synced_hash is not distinct from $2",
     )
     .bind(role)
@@ -188,6 +192,30 @@ pub async fn mark_found(
     .bind(found)
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Takes it upon the caller to ask Vapi about the assistant of a role. False where there is none that
+/// could be asked about, or somebody has asked within so many seconds, whatever came of it.
+pub async fn claim_look(tx: &mut OrgTx, role: &str, seconds: f64) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "update agent_configs set vapi_asked_at = now()
+          where role = $1 and vapi_state = 'ready' and vapi_assistant_id is not null
+            and greatest(vapi_asked_at, vapi_checked_at, '-infinity') < now() - make_interval(secs => $2)",
+    )
+    .bind(role)
+    .bind(seconds)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that Vapi was asked about an assistant in vain: what was known stays.
+pub async fn mark_unanswered(tx: &mut OrgTx, role: &str) -> Result<(), DbError> {
+    sqlx::query("update agent_configs set vapi_unanswered = true where role = $1")
+        .bind(role)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

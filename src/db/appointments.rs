@@ -31,6 +31,8 @@ pub struct NewAppointment<'a> {
 pub struct AppointmentRow {
     pub id: Uuid,
     pub call_id: Option<String>,
+    /// The call in which it was cancelled, or moved away.
+    pub ended_call_id: Option<String>,
     pub service: String,
     pub practitioner: Option<String>,
     pub starts_at: OffsetDateTime,
@@ -46,7 +48,7 @@ pub struct AppointmentRow {
 }
 
 const COLUMNS: &str =
-    "id, call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
+    "id, call_id, ended_call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
     must_release, reason, created_at, updated_at";
 
 /// How long a booked row stands for its time beside the calendar, which may take a moment to tell of an
@@ -142,15 +144,22 @@ pub async fn finish(
     Ok(done.rows_affected() == 1)
 }
 
-/// Cancels a booked appointment; its event is to be taken out of the calendar. None where it is not
-/// booked.
-pub async fn cancel(tx: &mut OrgTx, id: Uuid, reason: &str) -> Result<Option<AppointmentRow>, DbError> {
+/// Cancels a booked appointment, in a call where one is named; its event is to be taken out of the
+/// calendar. None where it is not booked.
+pub async fn cancel(
+    tx: &mut OrgTx,
+    id: Uuid,
+    reason: &str,
+    call_id: Option<&str>,
+) -> Result<Option<AppointmentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "update appointments set status = 'cancelled', must_release = true, reason = $2, updated_at = clock_timestamp()
+        "update appointments set status = 'cancelled', must_release = true, reason = $2, ended_call_id = $3,
+                updated_at = clock_timestamp()
           where id = $1 and status = 'booked' returning {COLUMNS}"
     )))
     .bind(id)
     .bind(reason)
+    .bind(call_id)
     .fetch_optional(tx.conn())
     .await?)
 }
@@ -211,6 +220,16 @@ pub async fn list_of_patient(
     .bind(patient_key)
     .bind(call_id)
     .bind(now)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// The appointments that a call has made, moved or cancelled.
+pub async fn list_of_call(tx: &mut OrgTx, call_id: &str) -> Result<Vec<AppointmentRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from appointments where call_id = $1 or ended_call_id = $1 order by created_at, id limit 50"
+    )))
+    .bind(call_id)
     .fetch_all(tx.conn())
     .await?)
 }

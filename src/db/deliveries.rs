@@ -71,6 +71,17 @@ pub async fn find(tx: &mut OrgTx, id: Uuid) -> Result<Option<DeliveryRow>, DbErr
         .await?)
 }
 
+/// Deliveries of the events that a call has caused, the oldest first.
+pub async fn list_of_call(tx: &mut OrgTx, call_id: &str) -> Result<Vec<DeliveryRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where event_id in (select v.id from outbound_events v where v.call_id = $1)
+          order by created_at, id limit 200"
+    )))
+    .bind(call_id)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// Unfinished deliveries of an endpoint: how many wait, are dead, are parked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Unfinished {

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 use sqlx::types::Json;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, OrgTx, PgPool};
@@ -35,7 +36,7 @@ pub struct Leased {
 
 /// Takes due deliveries, walking on from where the last walk ended.
 pub async fn lease(pool: &PgPool, after: (Uuid, Uuid), share: &Share) -> Result<Vec<Leased>, DbError> {
-    Ok(sqlx::query_as(
+    let leased: Vec<Leased> = sqlx::query_as(
         "select org_id, delivery_id, endpoint_id, claim from lease_deliveries($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(after.0)
@@ -46,7 +47,9 @@ pub async fn lease(pool: &PgPool, after: (Uuid, Uuid), share: &Share) -> Result<
     .bind(share.per_endpoint)
     .bind(share.failures)
     .fetch_all(pool)
-    .await?)
+    .await?;
+    pool.commits().tell(leased.iter().map(|leased| leased.org_id));
+    Ok(leased)
 }
 
 /// All that a try needs.
@@ -69,6 +72,7 @@ pub struct Job {
     pub attempts: i32,
     pub tries: i32,
     pub claim: i32,
+    pub claimed_at: OffsetDateTime,
 }
 
 /// The job behind a lease; none where the lease is not ours any more or nothing is left to do.
@@ -76,7 +80,7 @@ pub async fn find_job(tx: &mut OrgTx, delivery: Uuid, claim: i32) -> Result<Opti
     Ok(sqlx::query_as(
         "select d.id as delivery_id, d.endpoint_id, d.event_id, d.kind, e.destination, e.url, e.settings, e.sealed_auth,
                 v.sealed_payload, coalesce(s.ids, '{}') as secret_ids, coalesce(s.secrets, '{}') as secrets,
-                d.attempts, q.tries, q.claims as claim
+                d.attempts, q.tries, q.claims as claim, clock_timestamp() as claimed_at
            from delivery_queue q
            join deliveries d on d.org_id = q.org_id and d.id = q.delivery_id
            join endpoints e on e.org_id = d.org_id and e.id = d.endpoint_id
@@ -123,6 +127,7 @@ pub struct NewAttempt<'a> {
     pub sealed_answer: Option<&'a [u8]>,
     pub key_version: Option<i32>,
     pub answer_bytes: i32,
+    pub claimed_at: OffsetDateTime,
 }
 
 /// How the endpoint stands after a try.
@@ -146,8 +151,8 @@ pub async fn record(tx: &mut OrgTx, new: &NewAttempt<'_>) -> Result<Option<Stand
     Ok(sqlx::query_as(
         "with attempt as (
            insert into delivery_attempts (org_id, id, delivery_id, endpoint_id, number, outcome, status_code, millis, error,
-                                          request_headers, response_headers, sealed_answer, key_version, answer_bytes)
-           values ($1, $2, $3, $4, $5, $6, $8, $9, $10, $11, $12, $13, $14, $15)),
+                                          request_headers, response_headers, sealed_answer, key_version, answer_bytes, claimed_at)
+           values ($1, $2, $3, $4, $5, $6, $8, $9, $10, $11, $12, $13, $14, $15, $17)),
          hour as (
            insert into delivery_hours as h (org_id, endpoint_id, hour, outcome, attempts, millis_total, millis_most, slowest,
                   b00, b01, b02, b03, b04, b05, b06, b07, b08, b09, b10, b11, b12, b13, b14, b15)
@@ -190,6 +195,7 @@ pub async fn record(tx: &mut OrgTx, new: &NewAttempt<'_>) -> Result<Option<Stand
     .bind(new.key_version)
     .bind(new.answer_bytes)
     .bind(buckets.as_slice())
+    .bind(new.claimed_at)
     .fetch_optional(tx.conn())
     .await?)
 }

@@ -56,6 +56,14 @@ impl InboxWriter {
     /// Stores events of any organizations in one statement, which is its own transaction; returns
     /// the ids of those that are new.
     pub async fn accept(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
+        let new = self.insert(events).await?;
+        if !new.is_empty() {
+            self.pool.commits().tell(events.iter().map(|event| event.org));
+        }
+        Ok(new)
+    }
+
+    async fn insert(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
         if self.pool.is_pooled() {
             return Ok(statement(events).fetch_one(&self.pool).await?);
         }

@@ -1,4 +1,4 @@
-//! What a watcher compares from one second to the next, over the clinics that somebody watches.
+//! What a watcher compares from one look to the next, over the clinics that somebody watches.
 //!
 //! Both statements go through gate functions that tell ids and states and nothing else. Who is told what
 //! is decided in `live`.
@@ -16,7 +16,7 @@ use crate::domain::OrgId;
 pub struct MarkRow {
     #[sqlx(try_from = "Uuid")]
     pub org_id: OrgId,
-    /// What kind of thing: `events`, `status`.
+    /// What kind of thing: `events`, `calls`, `status`.
     pub topic: String,
     pub id: Uuid,
     /// Its state; another mark is a change.
@@ -25,15 +25,17 @@ pub struct MarkRow {
     pub stays: bool,
 }
 
-/// The marks of these clinics. What is listed only because it is new is not older than `window`.
+/// The marks of these clinics. What is listed only because it is new, or has changed, has done so within
+/// `window`.
 ///
 /// # Errors
 /// The database's.
 pub async fn list_marks(pool: &PgPool, orgs: &[OrgId], window: Duration) -> Result<Vec<MarkRow>, DbError> {
     let orgs: Vec<Uuid> = orgs.iter().map(|org| org.0).collect();
-    Ok(sqlx::query_as("select org_id, topic, id, mark, stays from list_live_marks($1, $2)")
+    Ok(sqlx::query_as("select org_id, topic, id, mark, stays from list_live_marks($1, $2, $3)")
         .bind(orgs)
         .bind(floor(OffsetDateTime::now_utc() - window))
+        .bind(window.as_secs_f64())
         .fetch_all(pool)
         .await?)
 }

@@ -92,7 +92,7 @@ pub async fn finish(
 ) -> Result<Option<MessageFacts>, DbError> {
     Ok(sqlx::query_as(
         "update messages set status = $2, provider_message_id = $3, error_code = $4, error = $5,
-                sent_at = case when $2 in ('queued', 'sent') then now() end
+                sent_at = case when $2 in ('queued', 'sent') then now() end, updated_at = now()
           where id = $1 and status = 'sending'
          returning id, call_id, provider, channel, purpose, recipient_mask, recipient_hash",
     )
@@ -136,7 +136,8 @@ pub async fn note_status(
     Ok(sqlx::query_as(
         "with rank as (select array['parked', 'sending', 'queued', 'sent', 'failed', 'delivered', 'read'] as words)
          update messages set status = $3, provider_message_id = $1, error_code = $4, error = $5,
-                sent_at = case when $3 in ('queued', 'failed') then sent_at else coalesce(sent_at, now()) end
+                sent_at = case when $3 in ('queued', 'failed') then sent_at else coalesce(sent_at, now()) end,
+                updated_at = now()
            from rank
           where provider = $6
             and (provider_message_id = $1 or (provider_message_id is null and id = $2))
@@ -160,7 +161,7 @@ const ABANDONED: &str = "The service stopped while this message was being sent, 
 /// Parks what a crashed process left in flight: it is never sent again by itself.
 pub async fn park_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
     Ok(sqlx::query(
-        "update messages set status = 'parked', error = $2
+        "update messages set status = 'parked', error = $2, updated_at = now()
           where status = 'sending' and created_at < now() - make_interval(secs => $1)",
     )
     .bind(f64::from(seconds))

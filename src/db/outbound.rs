@@ -13,13 +13,15 @@ pub struct NewOutboundEvent<'a> {
     pub sealed_payload: &'a [u8],
     pub key_version: i32,
     pub triggered_by: &'a str,
+    /// The call that caused it, by Vapi's id.
+    pub call_id: Option<&'a str>,
 }
 
 pub async fn insert_event(tx: &mut OrgTx, new: &NewOutboundEvent<'_>) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
-        "insert into outbound_events (org_id, id, kind, sealed_payload, key_version, triggered_by)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into outbound_events (org_id, id, kind, sealed_payload, key_version, triggered_by, call_id)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(org.0)
     .bind(new.id)
@@ -27,6 +29,7 @@ pub async fn insert_event(tx: &mut OrgTx, new: &NewOutboundEvent<'_>) -> Result<
     .bind(new.sealed_payload)
     .bind(new.key_version)
     .bind(new.triggered_by)
+    .bind(new.call_id)
     .execute(tx.conn())
     .await?;
     Ok(())

@@ -15,11 +15,14 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgConnection, Row};
 
+use super::commits::Commits;
+
 /// sqlx's pool, and whether a pooler in transaction mode stands behind it: see `pooler`.
 #[derive(Clone, Debug)]
 pub struct PgPool {
     direct: sqlx::PgPool,
     is_pooled: bool,
+    commits: Commits,
 }
 
 impl PgPool {
@@ -31,6 +34,11 @@ impl PgPool {
     /// The pool itself, whose statements are prepared under names.
     pub(super) const fn direct(&self) -> &sqlx::PgPool {
         &self.direct
+    }
+
+    /// Whose work this process has committed, for those who show it.
+    pub const fn commits(&self) -> &Commits {
+        &self.commits
     }
 }
 
@@ -67,7 +75,7 @@ pub async fn connect_app(options: PgConnectOptions, max: u32) -> Result<PgPool, 
         })
         .connect_with(options.application_name("voxanne"))
         .await?;
-    Ok(PgPool { direct, is_pooled: false })
+    Ok(PgPool { direct, is_pooled: false, commits: Commits::default() })
 }
 
 /// The same through a pooler in transaction mode, such as PgBouncer. What is set for a session would
@@ -76,7 +84,7 @@ pub async fn connect_through_pooler(options: PgConnectOptions, max: u32) -> Resu
     // PgBouncer refuses a client that asks for a setting which it does not know to keep apart.
     let options = options.application_name("voxanne").extra_float_digits(None).statement_cache_capacity(0);
     let direct = pool_options(max).connect_with(options).await?;
-    Ok(PgPool { direct, is_pooled: true })
+    Ok(PgPool { direct, is_pooled: true, commits: Commits::default() })
 }
 
 fn pool_options(max: u32) -> PgPoolOptions {

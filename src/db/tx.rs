@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
 use uuid::Uuid;
 
+use super::commits::Commits;
 use super::pooler::{self, Conn};
 use super::{DbError, PgPool};
 use crate::domain::{OrgId, Role, UserId};
@@ -108,7 +109,11 @@ pub struct OrgTx {
     conn: Option<PoolConnection<Postgres>>,
     org: OrgId,
     is_pooled: bool,
+    commits: Commits,
 }
+
+/// Ends a transaction, and says whether it has written anything: only what writes gets an id.
+const COMMIT_AND_TELL: &str = "select pg_current_xact_id_if_assigned() is not null; commit";
 
 impl OrgTx {
     /// Begins a transaction, or says why the caller may not.
@@ -127,7 +132,12 @@ impl OrgTx {
             .ok_or(DbError::NotFound)
             .map_err(BeginError::from)
             .and_then(|row| read_scope(row, access));
-        let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()), is_pooled: pool.is_pooled() };
+        let mut tx = OrgTx {
+            conn: Some(conn),
+            org: OrgId(Uuid::nil()),
+            is_pooled: pool.is_pooled(),
+            commits: pool.commits().clone(),
+        };
         match begun {
             Ok(scope) => {
                 tx.org = scope.org;
@@ -161,11 +171,18 @@ impl OrgTx {
         }
     }
 
-    /// Makes the work permanent.
+    /// Makes the work permanent. Where somebody watches, they are told of it, unless it was only reading.
     pub async fn commit(mut self) -> Result<(), DbError> {
         let Some(mut conn) = self.conn.take() else { return Ok(()) };
-        match conn.execute(sqlx::raw_sql("commit")).await {
-            Ok(_) => Ok(()),
+        let sql = if self.commits.is_heard() { COMMIT_AND_TELL } else { "commit" };
+        // All rows, and so the end of all statements: the first row comes before the commit.
+        match conn.fetch_all(sqlx::raw_sql(sql)).await {
+            Ok(rows) => {
+                if rows.first().is_some_and(|row| row.try_get(0).unwrap_or(true)) {
+                    self.commits.tell([self.org]);
+                }
+                Ok(())
+            }
             Err(error) => {
                 conn.close_on_drop();
                 Err(error.into())

@@ -1,7 +1,8 @@
 //! Sends a clinic's own test message through the webhook's own route, in this process: body limit,
-//! parsing, clinic, signature, dedupe, store and work are those of every message.
+//! parsing, clinic, signature, dedupe, store and work are those of every message. And samples of events
+//! out, through the queue of all of them.
 //!
-//! Owners and admins, a few a minute, each recorded. Nothing here knows a way around the signature.
+//! Owners and admins, a few a minute, each recorded. Nothing here knows a way around a signature.
 
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::calls::samples::{self, Ask, NOBODY, SampleError};
 use crate::db::event_list::{self, EventFilter};
 use crate::db::inbound::EventRow;
 use crate::domain::phone::PhoneNumber;
+use crate::integrations::endpoints::samples::{self as endpoint_samples, Sampled, To};
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::AppState;
 use crate::webhooks::dedupe;
@@ -62,16 +64,7 @@ pub fn read(kind: &str, is_loud: bool, number: &str) -> Result<Ask, HttpError> {
 pub async fn send(state: &AppState, caller: &Caller, ask: &Ask) -> Result<Tested, HttpError> {
     let services = &state.services;
     caller.require_configure(services, "event.tested", ask.kind).await?;
-    if !throttle::count_test(&services.pool, &caller.org().to_string()).await? {
-        return Err(HttpError {
-            retry_after: Some(60),
-            ..HttpError::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_tests",
-                "Twenty tests a minute are enough for a clinic. Please wait a minute.",
-            )
-        });
-    }
+    count(state, caller).await?;
     let sample = samples::prepare(services, caller, ask).await?;
     let mut tx = caller.begin(services).await?;
     let how = if ask.is_loud { "in earnest" } else { "reaching nobody" };
@@ -103,6 +96,33 @@ pub async fn send(state: &AppState, caller: &Caller, ask: &Ask) -> Result<Tested
     tx.commit().await?;
     let answer = String::from_utf8_lossy(&body).into_owned();
     Ok(Tested { kind: ask.kind, status, took_us, answer, event })
+}
+
+/// Puts a sample of an event out into the queue.
+pub async fn send_out(
+    state: &AppState,
+    caller: &Caller,
+    to: To<'_>,
+    kind: &str,
+) -> Result<Sampled, HttpError> {
+    caller.require_configure(&state.services, "endpoint.tested", kind).await?;
+    count(state, caller).await?;
+    Ok(endpoint_samples::send(&state.services, caller, to, kind).await?)
+}
+
+/// Counts a test, and refuses it where there were many.
+async fn count(state: &AppState, caller: &Caller) -> Result<(), HttpError> {
+    if throttle::count_test(&state.services.pool, &caller.org().to_string()).await? {
+        return Ok(());
+    }
+    Err(HttpError {
+        retry_after: Some(60),
+        ..HttpError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_tests",
+            "Twenty tests a minute are enough for a clinic. Please wait a minute.",
+        )
+    })
 }
 
 impl From<SampleError> for HttpError {

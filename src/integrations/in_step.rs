@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::ensure::{client_until, plan, provider_error};
 use super::{Caller, IntegrationError};
+use crate::db::OrgTx;
 use crate::db::agents::{self, AgentRow};
 use crate::db::schedules::{self, ScheduleRow};
 use crate::domain::OrgId;
@@ -19,6 +20,8 @@ use crate::state::Services;
 
 /// Somebody waits for the answer.
 const WAIT: Duration = Duration::from_secs(8);
+/// For how long the page that was opened last is enough.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// How an agent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,40 @@ pub async fn look(services: &Services, caller: &Caller, role: &str) -> Result<In
     agents::mark_found(&mut tx, role, Some(&synced), found).await?;
     tx.commit().await?;
     Ok(of(services, org, &AgentRow { vapi_found: Some(found.to_owned()), ..row }, &schedule))
+}
+
+/// Asks about the assistants of these rows beside the page that shows them, where nobody has within a
+/// minute. Nobody waits: what is found is written down, and whoever watches the page is told. Of pages
+/// that are opened at once, in whatever process, one asks.
+pub fn look_soon(services: &Services, org: OrgId, rows: &[AgentRow]) {
+    let now = services.clock.now();
+    let is_old = |row: &&AgentRow| {
+        let last = row.vapi_asked_at.max(row.vapi_checked_at);
+        row.vapi_state == "ready" && last.is_none_or(|last| now - last >= FRESH)
+    };
+    for row in rows.iter().filter(is_old) {
+        let Some(services) = services.shared() else { return };
+        let role = row.role.clone();
+        tokio::spawn(async move {
+            if let Err(error) = look_once(&services, org, &role).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, %org, role, "an agent could not be compared");
+            }
+        });
+    }
+}
+
+async fn look_once(services: &Services, org: OrgId, role: &str) -> Result<(), IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let is_ours = agents::claim_look(&mut tx, role, FRESH.as_secs_f64()).await?;
+    tx.commit().await?;
+    if !is_ours {
+        return Ok(());
+    }
+    let Err(error) = look(services, &Caller::service(org), role).await else { return Ok(()) };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    agents::mark_unanswered(&mut tx, role).await?;
+    tx.commit().await?;
+    Err(error)
 }
 
 /// What stands behind the hash of what was sent: Vapi's own mark of its last change.

@@ -166,6 +166,23 @@ async fn the_form_of_hours_keeps_what_was_typed_and_says_what_is_wrong() {
     assert_eq!(app.recorded(clinic.org, "schedule.changed", "success").await, 1);
 }
 
+/// Somebody changes the inbound assistant in Vapi's dashboard; its id.
+async fn change_there(app: &TestApp, line: &Line) -> String {
+    let id = inbound(app, line)["id"].as_str().unwrap().to_owned();
+    let url = app.sandbox.vapi_url.join(&format!("assistant/{id}")).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let patched = http
+        .patch(url)
+        .bearer_auth(&line.clinic.vapi.private_key)
+        .header("content-type", "application/json")
+        .body(json!({ "firstMessage": "Changed there" }).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert!(patched.status().is_success());
+    id
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_tells_whether_an_agent_is_in_step_changed_here_or_changed_there() {
     let app = TestApp::start().await;
@@ -186,19 +203,7 @@ async fn the_page_tells_whether_an_agent_is_in_step_changed_here_or_changed_ther
     let saved = line.owner.send("PUT", "/api/agents/inbound", Some(json!({}))).await.json();
     assert_eq!(saved["inStep"], "same", "{saved}");
 
-    // There, by somebody in Vapi's dashboard.
-    let id = inbound(&app, &line)["id"].as_str().unwrap().to_owned();
-    let url = app.sandbox.vapi_url.join(&format!("assistant/{id}")).unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let patched = http
-        .patch(url)
-        .bearer_auth(&line.clinic.vapi.private_key)
-        .header("content-type", "application/json")
-        .body(json!({ "firstMessage": "Changed there" }).to_string())
-        .send()
-        .await
-        .unwrap();
-    assert!(patched.status().is_success());
+    let id = change_there(&app, &line).await;
     let checked = line.owner.post("/dashboard/agents/inbound/check", &[("org", &org)]).await;
     assert_eq!(checked.status, 303, "{}", checked.body);
     assert_eq!(shown("Changed at Vapi").await, 1);
@@ -210,6 +215,62 @@ async fn the_page_tells_whether_an_agent_is_in_step_changed_here_or_changed_ther
     let checked = line.owner.send("POST", "/api/agents/inbound/check", None).await;
     assert_eq!((checked.status, &checked.json()["inStep"]), (200, &json!("gone_there")), "{}", checked.body);
     assert_eq!(line.owner.send("POST", "/api/agents/nobody/check", None).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opens_the_page_has_it_compared_with_vapi_once_a_minute_at_most() {
+    const A_MINUTE_PASSES: &str =
+        "update agent_configs set vapi_checked_at = vapi_checked_at - interval '61 s',
+        vapi_asked_at = vapi_asked_at - interval '61 s' where org_id = $1";
+    let app = TestApp::start().await;
+    let line = Line::open(&app, "Sunrise Dental").await;
+    let shown = async |word: &str| {
+        let page = line.owner.get("/dashboard/agents").await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        page.body.matches(word).count()
+    };
+    let until = async |word: &str, count: usize| {
+        for _ in 0..800 {
+            if shown(word).await == count {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("{word} is not shown {count} times");
+    };
+    let looks = || {
+        let seen = app.sandbox.requests(ProviderId::Vapi);
+        seen.iter().filter(|one| one.method == "GET" && one.path.contains("/assistant/")).count()
+    };
+    change_there(&app, &line).await;
+    app.sandbox.forget_requests();
+    assert_eq!(shown("In step with Vapi").await, 2, "it was compared a moment ago");
+    assert_eq!(looks(), 0);
+    app.meddle(A_MINUTE_PASSES, line.clinic.org).await;
+    // Opened by several at once: the page waits for nobody, and one of them asks for each agent.
+    tokio::join!(shown(""), shown(""), shown(""), shown(""));
+    until("Changed at Vapi", 1).await;
+    until("In step with Vapi", 1).await;
+    assert_eq!(looks(), 2);
+
+    app.sandbox.faults().set(ProviderId::Vapi, Fault::ServerError);
+    app.meddle(A_MINUTE_PASSES, line.clinic.org).await;
+    until("Cannot check right now", 2).await;
+    assert_eq!(shown("Changed at Vapi").await, 1, "what was known stays");
+    let asked = app.sandbox.requests(ProviderId::Vapi).len();
+    assert_eq!(shown("Cannot check right now").await, 2);
+    assert_eq!(app.sandbox.requests(ProviderId::Vapi).len(), asked, "it is not asked on and on");
+
+    app.sandbox.faults().set(ProviderId::Vapi, Fault::None);
+    // Several minutes: until the client asks a provider again that has just failed.
+    for _ in 0..400 {
+        app.meddle(A_MINUTE_PASSES, line.clinic.org).await;
+        if shown("Cannot check right now").await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("Vapi is not asked again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use voxanne::calls::tools::LATER;
 use voxanne::domain::ProviderId;
-use voxanne::sandbox::{CallScript, CallStep, Fault, Sandbox, ToolUse};
+use voxanne::sandbox::{CallScript, CallStep, CallTranscript, Fault, Sandbox, ToolUse};
 
 use super::support::app::TestApp;
 use super::support::line::{CALLER, Line, sentence};
@@ -43,10 +43,82 @@ async fn a_whole_conversation_finds_a_time_books_it_and_sends_the_details() {
     let page = line.owner.get("/dashboard/appointments").await.body;
     assert!(page.contains(&call.call_id.to_string()) && page.contains("R*** +15***88"), "{page}");
     assert!(!page.contains("Robin Patient"), "masked until somebody asks");
+    assert!(page.contains(&format!("href=\"/dashboard/calls/{}\"", call.call_id)), "{page}");
     let id = appointment["id"].as_str().unwrap();
     let opened = line.owner.get(&format!("/dashboard/appointments?open={id}")).await.body;
     assert!(opened.contains("Robin Patient"));
     assert_eq!(app.recorded(line.clinic.org, "appointment.opened", "success").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_call_shows_what_it_booked_moved_cancelled_sent_and_told() {
+    let app = TestApp::start().await;
+    let line = Line::open(&app, "Sunrise Dental").await;
+    let hook = json!({ "workflowName": "crm", "url": app.sandbox.hooks().url("demo/crm") });
+    assert_eq!(line.owner.send("POST", "/api/endpoints", Some(hook)).await.status, 201);
+    let (_, assistant) = app.assistants(&line.clinic)[0];
+    let script = CallScript::conversation(CALLER, "Robin Patient");
+    let call = app.sandbox.place_call(assistant, &script).await.unwrap();
+    let booked = line.owner.send("GET", "/api/appointments", None).await.json();
+    let booked = booked["appointments"][0]["id"].as_str().unwrap().to_owned();
+
+    // The same caller moves it in a second call and gives it up in a third one.
+    let tool = |name: &str, arguments: Value| ToolUse { name: name.to_owned(), arguments };
+    let moved = CallScript {
+        customer: CALLER.to_owned(),
+        tools: vec![
+            tool("check_availability", json!({})),
+            tool("reschedule_appointment", json!({ "start": "{{first_free}}" })),
+        ],
+        ..CallScript::default()
+    };
+    let moved = app.sandbox.place_call(assistant, &moved).await.unwrap();
+    assert!(said(moved.of("tool-calls")[1]).contains("moved"), "{:?}", moved.steps);
+    let given_up = CallScript {
+        customer: CALLER.to_owned(),
+        tools: vec![tool("cancel_appointment", json!({}))],
+        ..CallScript::default()
+    };
+    let given_up = app.sandbox.place_call(assistant, &given_up).await.unwrap();
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    voxanne::jobs::send_due_deliveries(app.services.clone()).await.unwrap();
+
+    let page = async |call: &CallTranscript| {
+        let answer = line.owner.get(&format!("/dashboard/calls/{}", call.call_id)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    };
+    let first = page(&call).await;
+    for part in [
+        "Booked in this call",
+        "Appointment</span>",
+        "By the clinic&#x27;s clock",
+        "Moved to another time.",
+        "Confirmation of the appointment",
+        "Message that the agent sent",
+        "Lead score:",
+        "appointment.booked",
+        "call.ended",
+        "/dashboard/webhooks/endpoints/crm",
+        &format!("/dashboard/appointments?state=cancelled#{booked}"),
+    ] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    let second = page(&moved).await;
+    for part in ["Moved to this time in this call", "Given up in this call", "appointment.rescheduled"] {
+        assert!(second.contains(part), "{part}: {second}");
+    }
+    let third = page(&given_up).await;
+    for part in ["Given up in this call", "Cancelled by the caller.", "appointment.cancelled"] {
+        assert!(third.contains(part), "{part}: {third}");
+    }
+    assert!(!third.contains("appointment.booked") && !third.contains("Booked in this call"), "{third}");
+    let home = line.owner.get("/dashboard").await.body;
+    assert!(home.contains("Latest calls") && home.matches("id=\"call-").count() == 3, "{home}");
+    let list = line.owner.get("/dashboard/appointments?state=cancelled").await.body;
+    for call in [&call, &moved, &given_up] {
+        assert!(list.contains(&format!("/dashboard/calls/{}", call.call_id)), "{list}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,16 @@
-//! The test tool: a clinic's own signed samples, through the route of all webhooks.
+//! The test tool: a clinic's own signed samples, through the route of all webhooks and the queue of all
+//! events out.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use voxanne::calls::samples::KINDS;
 use voxanne::domain::Role;
 use voxanne::jobs;
+use voxanne::sandbox::{HookBehaviour, SignatureVerdict};
 
+use super::deliveries::send_due;
+use super::endpoints::house;
 use super::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,4 +108,106 @@ async fn tests_are_for_owners_and_admins_of_a_connected_clinic_and_a_few_a_minut
         409,
         "another clinic's counter"
     );
+}
+
+/// The stages of each delivery, by endpoint.
+fn ways(trace: &Value) -> Vec<(&str, Vec<&str>)> {
+    let ways = trace["deliveries"].as_array().unwrap();
+    ways.iter()
+        .map(|way| {
+            let stages = way["stages"].as_array().unwrap();
+            let words = stages.iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+            (way["workflowName"].as_str().unwrap(), words)
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_of_an_event_out_takes_the_real_way_and_shows_each_stage() {
+    let house = house().await;
+    let (app, owner) = (&house.app, &house.owner);
+    house.endpoint("bookings", json!({ "events": ["appointment.booked"] })).await;
+    house.endpoint("crm", json!({})).await;
+    house.endpoint("leads", json!({ "events": ["lead.hot"] })).await;
+    house.endpoint("asleep", json!({ "isActive": false })).await;
+    app.sandbox.hooks().set_behaviour("demo/crm", HookBehaviour::Status(500));
+
+    // To all that listen.
+    let body = json!({ "kind": "appointment.booked" });
+    let answer = owner.send("POST", "/api/deliveries/test", Some(body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let queued = answer.json();
+    assert_eq!(queued["isTest"], true);
+    let waits = vec!["stored", "queued", "waiting"];
+    assert_eq!(ways(&queued), [("bookings", waits.clone()), ("crm", waits)]);
+    send_due(app).await;
+    let event = queued["eventId"].as_str().unwrap();
+    let trace = owner.send("GET", &format!("/api/deliveries/events/{event}"), None).await.json();
+    let begin = ["stored", "queued", "claimed", "sent"];
+    assert_eq!(
+        ways(&trace),
+        [
+            ("bookings", [&begin[..], &["answered"]].concat()),
+            ("crm", [&begin[..], &["failed", "waiting"]].concat())
+        ]
+    );
+    let failed = &trace["deliveries"][1]["stages"][4];
+    assert_eq!(failed["status"], 500);
+    let times = trace["deliveries"][0]["stages"].as_array().unwrap();
+    let at = |stage: &Value| OffsetDateTime::parse(stage["at"].as_str().unwrap(), &Rfc3339).unwrap();
+    assert!(times.iter().map(at).is_sorted(), "{times:?}");
+    let came = app.sandbox.hooks().received();
+    assert_eq!(came.len(), 2);
+    for hook in &came {
+        assert_eq!((hook.id.as_str(), &hook.signature), (event, &SignatureVerdict::Verified(1)));
+        let body: Value = serde_json::from_str(&hook.body).unwrap();
+        assert_eq!((&body["test"], &body["type"]), (&json!(true), &json!("appointment.booked")));
+    }
+
+    // To one, in the dashboard: the next page is its way.
+    let org = house.clinic.org.to_string();
+    let form = |event: &'static str, name: &'static str| {
+        [("org", org.clone()), ("event", event.to_owned()), ("workflowName", name.to_owned())]
+    };
+    let post = async |event, name| {
+        let fields = form(event, name);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        owner.post("/dashboard/events/test/outbound", &fields).await
+    };
+    let answer = post("appointment.booked", "leads").await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let location = answer.location().to_owned();
+    send_due(app).await;
+    let page = owner.get(&location).await.body;
+    for part in
+        ["A sample of appointment.booked is on its way to leads", "Taken by a worker", "Answered with 200"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for (event, name, sentence) in [
+        ("appointment.booked", "asleep", "asleep is switched off or gone"),
+        ("no.such", "leads", "There is no such event."),
+    ] {
+        let answer = post(event, name).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let page = owner.get(answer.location()).await.body;
+        assert!(page.contains(sentence), "{page}");
+    }
+    assert_eq!(owner.send("DELETE", "/api/endpoints/crm", None).await.status, 204);
+    let nobody = owner.send("POST", "/api/deliveries/test", Some(json!({ "kind": "note.taken" }))).await;
+    assert_eq!((nobody.status, nobody.json()["errors"][0]["field"].as_str()), (422, Some("workflowName")));
+    let gone = json!({ "kind": "lead.hot", "workflowName": "crm" });
+    let gone = owner.send("POST", "/api/deliveries/test", Some(gone)).await;
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("endpoint_not_configured")));
+    assert_eq!(app.recorded(house.clinic.org, "endpoint.tested", "success").await, 2);
+
+    // Members see the way and send nothing.
+    let member = app.sign_in(&house.clinic.email(Role::Member)).await;
+    assert_eq!(
+        member.send("POST", "/api/deliveries/test", Some(json!({ "kind": "lead.hot" }))).await.status,
+        403
+    );
+    assert!(member.get("/dashboard/events/test").await.body.contains("Ask an owner or admin"));
+    assert_eq!(member.get(&format!("/dashboard/webhooks/events/{event}")).await.status, 200);
+    assert_eq!(app.recorded(house.clinic.org, "endpoint.tested", "denied").await, 1);
 }

@@ -38,6 +38,8 @@ async fn house() -> House {
     let endpoint = stranger.send("POST", "/api/endpoints", Some(hook)).await.json();
     let sample = json!({ "kind": "lead.hot" });
     let delivery = stranger.send("POST", "/api/endpoints/harbor-flow/test", Some(sample)).await.json();
+    let told = format!("/api/deliveries/{}", delivery["deliveryId"].as_str().unwrap());
+    let told = stranger.send("GET", &told, None).await.json();
     let id = |value: &Value| value.as_str().unwrap().parse().unwrap();
     let ids = vec![
         ("active credential", app.active(other.org, "vapi").await.unwrap()),
@@ -46,6 +48,7 @@ async fn house() -> House {
         ("api key", id(&key.json()["id"])),
         ("endpoint", id(&endpoint["id"])),
         ("delivery", id(&delivery["deliveryId"])),
+        ("event out", id(&told["eventId"])),
         ("assistant", app.assistants(&other)[0].1),
         ("organization", other.org.0),
     ];

@@ -301,6 +301,7 @@ pub async fn record(
         sealed_answer: sealed.as_ref().map(Sealed::as_bytes),
         key_version: sealed.as_ref().map(Sealed::key_version),
         answer_bytes: i32::try_from(answer.body.len()).unwrap_or(i32::MAX),
+        claimed_at: job.claimed_at,
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let standing = queue::record(&mut tx, &new).await?.unwrap_or_default();

@@ -52,6 +52,13 @@ impl Payload {
         Self { body, metadata }
     }
 
+    /// The same of a sample: it says that it is a test, and nothing else tells it from a real one.
+    pub fn sample(kind: &str, data: &Value, at: OffsetDateTime) -> Self {
+        let timestamp = at.format(&Rfc3339).unwrap_or_default();
+        let body = json!({ "type": kind, "timestamp": timestamp, "test": true, "data": data }).to_string();
+        Self { body, metadata: json!({ "sample": true }) }
+    }
+
     /// Seals it for an event's row.
     pub async fn seal(&self, vault: &Vault, org: OrgId, event: Uuid) -> Result<Sealed, VaultError> {
         let text = json!({ "body": self.body, "metadata": self.metadata }).to_string();
@@ -91,11 +98,17 @@ pub async fn emit_but(
     but: Option<Uuid>,
 ) -> Result<Uuid, OutboundError> {
     // What a quiet test has caused is written down and told to nobody.
-    let is_quiet = event.data["callId"].as_str().is_some_and(sample::is_quiet);
+    let call_id = event.data["callId"].as_str();
+    let is_quiet = call_id.is_some_and(sample::is_quiet);
     let to = if is_quiet { Vec::new() } else { rows::list_subscribers(tx, event.kind, but).await? };
     let payload = Payload::new(event.kind, &event.data, event.metadata.clone(), OffsetDateTime::now_utc());
-    let told =
-        Told { kind: event.kind, cause: "event", triggered_by: &event.triggered_by, held_seconds: 0.0 };
+    let told = Told {
+        kind: event.kind,
+        cause: "event",
+        triggered_by: &event.triggered_by,
+        call_id,
+        held_seconds: 0.0,
+    };
     let (id, _) = write(tx, vault, &told, &payload, &to).await?;
     Ok(id)
 }
@@ -106,6 +119,8 @@ pub(crate) struct Told<'a> {
     /// `event`, `call` or `test`.
     pub cause: &'a str,
     pub triggered_by: &'a str,
+    /// The call that caused it.
+    pub call_id: Option<&'a str>,
     /// For how long no worker takes it, because the caller sends it itself.
     pub held_seconds: f64,
 }
@@ -126,6 +141,7 @@ pub(crate) async fn write(
         sealed_payload: sealed.as_bytes(),
         key_version: sealed.key_version(),
         triggered_by: told.triggered_by,
+        call_id: told.call_id,
     };
     rows::insert_event(tx, &new).await?;
     if to.is_empty() {

@@ -111,8 +111,11 @@ pub async fn read_page(org: &str) -> Option<String> {
     let window = web_sys::window()?;
     let location = window.location();
     let query = UrlSearchParams::new_with_str(&location.search().ok()?).ok()?;
-    // A message that was told is not told again.
-    query.delete("said");
+    // A message that was told is not told again, and what somebody has opened, which is recorded each
+    // time, is not opened again by the page itself.
+    for asked_once in ["said", "open", "payload", "bodies"] {
+        query.delete(asked_once);
+    }
     let text = String::from(query.to_string());
     let path = location.pathname().ok()?;
     let address = if text.is_empty() { path } else { format!("{path}?{text}") };

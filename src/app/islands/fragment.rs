@@ -3,7 +3,7 @@
 //! What arrives here was rendered by `app` and escaped there, came from this page's own address, and
 //! is never put together from parts. Text goes through `set_text_content` instead.
 
-use web_sys::{DomParser, Element, SupportedType};
+use web_sys::{Document, DomParser, Element, SupportedType};
 
 /// Replaces what is inside of an element.
 pub fn fill(element: &Element, html: &str) {
@@ -22,9 +22,13 @@ pub fn fill_from_template(root: &Element, element: &Element, selector: &str) {
     }
 }
 
-/// The inside of the element that a selector finds in a page which this server drew.
-pub fn inner_of(page: &str, selector: &str) -> Option<String> {
+/// A page that this server drew.
+pub fn parse(page: &str) -> Option<Document> {
     // Parsed apart from the document: no script of it runs, no picture of it is loaded.
-    let parsed = DomParser::new().ok()?.parse_from_string(page, SupportedType::TextHtml).ok()?;
-    Some(parsed.query_selector(selector).ok()??.inner_html())
+    DomParser::new().ok()?.parse_from_string(page, SupportedType::TextHtml).ok()
+}
+
+/// The inside of the element of a page that a selector finds.
+pub fn inner_of(page: &Document, selector: &str) -> Option<String> {
+    Some(page.query_selector(selector).ok()??.inner_html())
 }

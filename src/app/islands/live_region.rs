@@ -1,13 +1,14 @@
-//! Keeps a list true while its page is open: hears of changes and puts the server's new list in place.
+//! Keeps a page true while it is open: hears of changes and puts the server's new lists in place.
 //!
 //! The page is read again from its own address, for the clinic that it was opened for, and only the
-//! element `[data-live-body]` is taken from it. Focus, scroll and open details stay. A hidden tab hears
+//! elements `[data-live-body]` are taken from it, each by its name. It is read at once; what changes
+//! meanwhile is read when that reading is done. Focus, scroll and open details stay. A hidden tab hears
 //! nothing and catches up when it is looked at; so does one in which nobody has done anything for half an
 //! hour, so that an open page does not keep a session alive. Without this island a reload does the same.
 
 use leptos::prelude::*;
 
-/// Wraps the `[data-live-body]` of a page. `topics` are separated by spaces; `org` is the clinic that the
+/// Wraps each `[data-live-body]` of a page. `topics` are separated by spaces; `org` is the clinic that the
 /// page was opened for.
 #[island]
 pub fn LiveRegion(topics: String, org: String, children: Children) -> impl IntoView {
@@ -30,7 +31,7 @@ mod browser {
     use std::rc::Rc;
     use std::time::Duration;
 
-    use leptos::prelude::{set_interval, set_timeout};
+    use leptos::prelude::set_interval;
     use leptos::task::spawn_local;
     use wasm_bindgen::JsCast;
     use web_sys::js_sys::JSON;
@@ -42,22 +43,20 @@ mod browser {
     const STREAM: &str = "/api/live";
     /// Without a hand on the page for this long, it stands still.
     const UNATTENDED_MS: f64 = 30.0 * 60.0 * 1000.0;
-    /// Changes that come one after another are read together.
-    const GATHER: Duration = Duration::from_millis(60);
 
     struct Region {
         root: Element,
         topics: Vec<String>,
         org: String,
         source: RefCell<Option<EventSource>>,
-        /// A reading is under way or about to be.
+        /// A reading is under way.
         is_reading: Cell<bool>,
         /// Something changed while it was.
         is_stale: Cell<bool>,
         /// When somebody last did something here.
         touched: Cell<f64>,
-        /// What was put in place last.
-        shown: RefCell<Option<String>>,
+        /// What was put in place last, in the order of the bodies.
+        shown: RefCell<Vec<String>>,
     }
 
     pub fn start(root: Element, topics: &str, org: String) {
@@ -102,7 +101,7 @@ mod browser {
         if is_there && !is_listening {
             open(region);
             if catch_up {
-                read_soon(region);
+                read_again(region);
             }
         } else if !is_there
             && is_listening
@@ -118,7 +117,7 @@ mod browser {
         listen(&source, "change", move |event: MessageEvent| {
             let text = event.data().as_string().unwrap_or_default();
             if told.topics.iter().any(|topic| is_named(&text, topic)) {
-                read_soon(&told);
+                read_again(&told);
             }
         });
         // It may have been away: what changed meanwhile is read now. The first time it is not.
@@ -133,7 +132,7 @@ mod browser {
                     source.close();
                 }
             } else if !is_first.replace(false) {
-                read_soon(&heard);
+                read_again(&heard);
             }
         });
         region.source.replace(Some(source));
@@ -143,41 +142,41 @@ mod browser {
         text.contains(&format!("\"{topic}\""))
     }
 
-    fn read_soon(region: &Rc<Region>) {
+    fn read_again(region: &Rc<Region>) {
+        region.is_stale.set(true);
         if region.is_reading.replace(true) {
-            region.is_stale.set(true);
             return;
         }
         let region = Rc::clone(region);
-        set_timeout(
-            move || {
-                spawn_local(async move {
-                    loop {
-                        region.is_stale.set(false);
-                        read(&region).await;
-                        if !region.is_stale.get() {
-                            break;
-                        }
-                    }
-                    region.is_reading.set(false);
-                });
-            },
-            GATHER,
-        );
+        spawn_local(async move {
+            while region.is_stale.replace(false) {
+                read(&region).await;
+            }
+            region.is_reading.set(false);
+        });
     }
 
     async fn read(region: &Region) {
-        let Some(html) = dom::read_page(&region.org).await else { return };
-        let Some(body) = find(&region.root, "[data-live-body]") else { return };
-        let Some(new) = fragment::inner_of(&html, "[data-live-body]") else { return };
-        // Twice the same is no change: whoever selects text keeps it.
-        if region.shown.borrow().as_deref() == Some(new.as_str()) {
-            return;
+        let Some(page) = dom::read_page(&region.org).await else { return };
+        let Some(page) = fragment::parse(&page) else { return };
+        let mut shown = region.shown.borrow_mut();
+        for (at, body) in find_all(&region.root, "[data-live-body]").iter().enumerate() {
+            let name = body.get_attribute("data-live-body").unwrap_or_default();
+            let Some(new) = fragment::inner_of(&page, &format!("[data-live-body=\"{name}\"]")) else {
+                continue;
+            };
+            if shown.len() <= at {
+                shown.push(String::new());
+            }
+            // Twice the same is no change: whoever selects text keeps it.
+            if shown[at] == new {
+                continue;
+            }
+            let kept = Kept::of(body);
+            fragment::fill(body, &new);
+            kept.restore(body);
+            shown[at] = new;
         }
-        let kept = Kept::of(&body);
-        fragment::fill(&body, &new);
-        kept.restore(&body);
-        region.shown.replace(Some(new));
     }
 
     /// What a reader has done to a list, by the ids of its rows.

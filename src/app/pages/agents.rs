@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::agent_tools::{ToolsForm, tools_fold};
 use super::schedule::{ScheduleForm, schedule_section};
 use super::talk::{TalkView, talk_script, talk_section};
+use crate::app::Flash;
 use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::field::{Field, FieldView, LongField};
@@ -13,9 +14,10 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::select::{Select, SelectView};
 use crate::app::components::time::Ago;
 use crate::app::icons::IconName;
+use crate::app::islands::form_help::FormHelp;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::FieldError;
-use crate::app::{Flash, islands::form_help::FormHelp};
 use crate::domain::OrgId;
 use crate::domain::card::Meaning;
 
@@ -68,6 +70,8 @@ pub struct AtVapi {
     pub synced_at: Option<UnixMillis>,
     /// When Vapi was last asked how its assistant is.
     pub checked_at: Option<UnixMillis>,
+    /// Vapi was asked since and gave no answer.
+    pub is_unanswered: bool,
 }
 
 /// The page.
@@ -90,9 +94,11 @@ pub fn agents_page(view: AgentsView) -> impl IntoView {
         </PageHeader>
         {notice}
         {ask}
-        <div class="two-columns">
-            {agents.into_iter().map(|form| agent(form, talk.as_ref(), org, now, can_configure)).collect_view()}
-        </div>
+        <LiveRegion topics="agents".to_owned() org=org.to_string()>
+            <div class="two-columns">
+                {agents.into_iter().map(|form| agent(form, talk.as_ref(), org, now, can_configure)).collect_view()}
+            </div>
+        </LiveRegion>
         {schedule_section(schedule, org, can_configure)}
         {talk.and_then(talk_script)}
     }
@@ -182,7 +188,7 @@ fn agent(
                 </div>
                 <div class="agent-actions">{check} {delete}</div>
             </header>
-            {at_vapi(form.at_vapi, now)}
+            <div data-live-body=role>{at_vapi(form.at_vapi, now)}</div>
             {talk}
             <FormHelp>
                 <form class="form" method="post" action=action>
@@ -232,12 +238,15 @@ fn at_vapi(state: AtVapi, now: UnixMillis) -> impl IntoView {
             </span>
         }
     });
+    let unanswered =
+        state.is_unanswered.then(|| view! { <span class="soft">"Cannot check right now"</span> });
     view! {
         <div class="agent-state">
             <p>
                 <Badge meaning=state.meaning text=state.text />
                 {synced}
                 {checked}
+                {unanswered}
             </p>
             {id}
         </div>

@@ -9,6 +9,7 @@ use crate::app::components::empty::Empty;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 use crate::domain::card::Meaning;
@@ -43,7 +44,9 @@ pub struct AppointmentLine {
     pub opened: Option<PatientLines>,
     pub status: AppointmentStatus,
     pub reason: Option<String>,
+    /// The call that made it, and the one that ended it where that is another one.
     pub call_id: Option<String>,
+    pub ended_call_id: Option<String>,
 }
 
 /// A patient who was opened.
@@ -61,14 +64,27 @@ pub enum AppointmentStatus {
     /// Nobody knows yet whether it is in the calendar.
     Pending,
     Cancelled,
+    /// It never got into the calendar.
+    Failed,
 }
 
 impl AppointmentStatus {
-    const fn words(self) -> (&'static str, Meaning) {
+    /// From the word in the database.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "booked" => AppointmentStatus::Booked,
+            "cancelled" => AppointmentStatus::Cancelled,
+            "failed" => AppointmentStatus::Failed,
+            _ => AppointmentStatus::Pending,
+        }
+    }
+
+    pub(super) const fn words(self) -> (&'static str, Meaning) {
         match self {
             AppointmentStatus::Booked => ("Booked", Meaning::Works),
             AppointmentStatus::Pending => ("Being found out", Meaning::Attention),
             AppointmentStatus::Cancelled => ("Cancelled", Meaning::Unknown),
+            AppointmentStatus::Failed => ("Not booked", Meaning::Broken),
         }
     }
 }
@@ -93,6 +109,9 @@ pub fn appointments_page(view: AppointmentsView) -> impl IntoView {
         })
         .collect_view();
     let is_empty = appointments.is_empty();
+    // A patient whom somebody looks at is not taken from under their eyes.
+    let is_open = appointments.iter().any(|line| line.opened.is_some());
+    let topics = if is_open { String::new() } else { "appointments".to_owned() };
     let list = if is_empty {
         let (title, text) = match state {
             "past" => ("No past appointments", "Appointments move here when they are over."),
@@ -124,10 +143,27 @@ pub fn appointments_page(view: AppointmentsView) -> impl IntoView {
         <nav class="tabs" aria-label="Appointments by state">
             <ul>{tabs}</ul>
         </nav>
-        {list}
-        {cut}
-        {notes_section(notes, org, now, can_configure)}
+        <LiveRegion topics org=org.to_string()>
+            <div data-live-body="">{list} {cut}</div>
+            {notes_section(notes, org, now, can_configure)}
+        </LiveRegion>
     }
+}
+
+/// Vapi's id is the address. One that could be read as something else in an address is only shown.
+fn call_link(text: &'static str, id: &str) -> impl IntoView + use<> {
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let call = if is_plain {
+        view! {
+            <a href=format!("/dashboard/calls/{id}") title=id.to_owned()>
+                {text}
+            </a>
+        }
+        .into_any()
+    } else {
+        view! { {text} ": " <code>{id.to_owned()}</code> }.into_any()
+    };
+    view! { <span class="second">{call}</span> }
 }
 
 fn row(line: AppointmentLine, org: OrgId, state: &'static str, can_configure: bool) -> impl IntoView {
@@ -162,7 +198,8 @@ fn row(line: AppointmentLine, org: OrgId, state: &'static str, can_configure: bo
         <Row id=line.id>
             <RowHead>
                 <span>{line.when}</span>
-                {line.call_id.map(|id| view! { <span class="second">"Call " <code>{id}</code></span> })}
+                {line.call_id.map(|id| call_link("Made in a call", &id))}
+                {line.ended_call_id.map(|id| call_link("Ended in a call", &id))}
             </RowHead>
             <Cell label="Patient">{patient}</Cell>
             <Cell label="For">

@@ -1,26 +1,34 @@
 //! One call: what happened in it, what it came to, whether its caller is a lead. What was said is opened
-//! by owners and admins only, and each opening is recorded.
+//! by owners and admins only, and each opening is recorded. What it has led to is drawn in `call_effects`.
 
 use leptos::prelude::*;
 
+use super::call_effects::{CallAppointment, CallDelivery, appointments_section, deliveries_section};
 use super::calls::{CallLine, direction_words, outcome_words};
 use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink};
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::{Moment, exact};
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
+use crate::domain::OrgId;
 use crate::domain::card::Meaning;
 
 /// What the page shows.
 #[derive(Clone, Debug)]
 pub struct CallView {
+    pub org: OrgId,
+    /// The clinic's, as in the tz database.
+    pub time_zone: String,
     pub call: CallLine,
     /// Vapi's id.
     pub call_id: String,
     pub assistant: Option<String>,
     pub ended_at: Option<UnixMillis>,
     pub moments: Vec<MomentLine>,
+    pub appointments: Vec<CallAppointment>,
+    pub deliveries: Vec<CallDelivery>,
     pub lead: Option<LeadView>,
     pub reasons: Vec<ReasonLine>,
     pub said: Said,
@@ -55,7 +63,7 @@ pub struct SaidView {
 #[derive(Clone, Debug)]
 pub struct MomentLine {
     pub at: UnixMillis,
-    /// "Tool `send_sms`", "Text message".
+    /// "Tool `send_sms`", "Alert by e-mail".
     pub what: String,
     pub status: String,
     pub meaning: Meaning,
@@ -79,8 +87,24 @@ pub struct ReasonLine {
 
 /// The page.
 pub fn call_page(view: CallView) -> impl IntoView {
-    let CallView { call, call_id, assistant, ended_at, moments, lead, reasons, said, can_configure, may_ask } =
-        view;
+    let CallView {
+        org,
+        time_zone,
+        call,
+        call_id,
+        assistant,
+        ended_at,
+        moments,
+        appointments,
+        deliveries,
+        lead,
+        reasons,
+        said,
+        can_configure,
+        may_ask,
+    } = view;
+    // What was opened stays as long as somebody looks at it.
+    let said_body = (!matches!(said, Said::Open(_))).then_some("said");
     let lead_line = format!("{}, {}.", direction_words(&call.direction), exact(call.started_at));
     let (outcome, meaning) = match (&call.outcome, call.is_running) {
         (_, true) => ("On the line", Meaning::Unknown),
@@ -98,10 +122,7 @@ pub fn call_page(view: CallView) -> impl IntoView {
         })
     };
     let open_href = format!("/dashboard/calls/{}?open=details", call.id);
-    view! {
-        <PageHeader title="Call" lead=lead_line>
-            <ButtonLink href="/dashboard/calls" label="All calls" />
-        </PageHeader>
+    let facts = view! {
         <section class="surface section" aria-labelledby="facts-title">
             <header>
                 <h2 id="facts-title">"What it came to"</h2>
@@ -117,9 +138,19 @@ pub fn call_page(view: CallView) -> impl IntoView {
                 {fact("Vapi's id", Some(call_id))}
             </dl>
         </section>
-        {lead_section(call.score, lead, reasons)}
-        {said_section(said, open_href, can_configure, may_ask)}
-        {timeline(moments)}
+    };
+    view! {
+        <PageHeader title="Call" lead=lead_line>
+            <ButtonLink href="/dashboard/calls" label="All calls" />
+        </PageHeader>
+        <LiveRegion topics="appointments calls deliveries events messages".to_owned() org=org.to_string()>
+            <div data-live-body="facts">
+                {facts} {appointments_section(appointments, &time_zone)}
+                {lead_section(call.score, lead, reasons)}
+            </div>
+            <div data-live-body=said_body>{said_section(said, open_href, can_configure, may_ask)}</div>
+            <div data-live-body="happened">{timeline(moments)} {deliveries_section(deliveries)}</div>
+        </LiveRegion>
     }
 }
 

@@ -110,22 +110,26 @@ pub fn calls_page(view: CallsView) -> impl IntoView {
         };
         view! { <Empty icon=IconName::Phone title text /> }.into_any()
     } else {
-        view! {
-            <Table caption="Calls" columns=vec!["Call", "Caller", "Outcome", "Lead", "Length", "Cost"]>
-                {calls.into_iter().map(|call| line(call, now)).collect_view()}
-            </Table>
-        }
-        .into_any()
+        call_table(calls, now).into_any()
     };
     view! {
         <PageHeader title="Calls" lead="What your agents have taken and made, newest first.">
             {export_href.map(|href| view! { <ButtonLink href label="Download as CSV" /> })}
         </PageHeader>
         {filters(filter)}
-        <LiveRegion topics="events".to_owned() org=org.to_string()>
+        <LiveRegion topics="calls".to_owned() org=org.to_string()>
             <div data-live-body="">{list}</div>
         </LiveRegion>
         {older_href.map(|href| view! { <p><ButtonLink href label="Older calls" /></p> })}
+    }
+}
+
+/// Calls as a table.
+pub(super) fn call_table(calls: Vec<CallLine>, now: UnixMillis) -> impl IntoView {
+    view! {
+        <Table caption="Calls" columns=vec!["Call", "Caller", "Outcome", "Lead", "Length", "Cost"]>
+            {calls.into_iter().map(|call| line(call, now)).collect_view()}
+        </Table>
     }
 }
 

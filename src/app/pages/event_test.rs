@@ -1,4 +1,5 @@
-//! The test tool: one message of Vapi, sent by the clinic itself through the way of all of them.
+//! The test tool: one message of Vapi, or a sample of an event out, sent by the clinic itself through the
+//! way of all of them.
 
 use leptos::prelude::*;
 
@@ -21,25 +22,110 @@ pub struct EventTestView {
     pub number: String,
     pub number_error: Option<String>,
     pub is_loud: bool,
+    pub sample: SampleForm,
     pub can_configure: bool,
     pub may_ask: Option<String>,
+}
+
+/// The form for an event out.
+#[derive(Clone, Debug)]
+pub struct SampleForm {
+    /// Its name, and what is said about it.
+    pub kinds: Vec<(String, String)>,
+    pub kind: String,
+    pub kind_error: Option<String>,
+    /// Name and text of each endpoint.
+    pub endpoints: Vec<(String, String)>,
+    /// Empty for all that listen.
+    pub endpoint: String,
+    pub endpoint_error: Option<String>,
 }
 
 /// The page.
 pub fn event_test_page(view: EventTestView) -> impl IntoView {
     let can_configure = view.can_configure;
     let may_ask = view.may_ask.clone();
-    let body =
-        if can_configure { form(view).into_any() } else { view! { <AskSomeone may_ask /> }.into_any() };
+    let body = if can_configure {
+        let (org, sample) = (view.org, view.sample.clone());
+        view! {
+            <section class="surface section" aria-labelledby="inbound-title">
+                <header>
+                    <h2 id="inbound-title">"A message of Vapi"</h2>
+                    <p>
+                        "Signed with this clinic's own secret, through the same route, checks and handlers as a real one."
+                    </p>
+                </header>
+                {form(view)}
+            </section>
+            {outbound(sample, org)}
+        }
+        .into_any()
+    } else {
+        view! { <AskSomeone may_ask /> }.into_any()
+    };
     view! {
         <PageHeader
             title="Send a test event"
-            lead="A sample of a message of Vapi, signed with this clinic's own secret, through the same route, checks and handlers as a real one."
+            lead="A message of Vapi on its way in, or an event on its way out: both take the way of real ones, and the next page shows each stage."
         >
             <ButtonLink href="/dashboard/events" label="All events" weight=Weight::Quiet />
         </PageHeader>
-        <section class="surface padded" aria-label="Test event">{body}</section>
+        {body}
     }
+}
+
+fn outbound(form: SampleForm, org: OrgId) -> AnyView {
+    let header = view! {
+        <header>
+            <h2 id="outbound-title">"An event to your endpoints"</h2>
+            <p>"Made-up data that says it is a test, signed, queued and tried again like a real event."</p>
+        </header>
+    };
+    let body = if form.endpoints.is_empty() {
+        view! {
+            <p class="soft">"There is no endpoint yet that could be told."</p>
+            <p><ButtonLink href="/dashboard/webhooks" label="Add an endpoint" /></p>
+        }
+        .into_any()
+    } else {
+        let kind = SelectView {
+            key: "event",
+            label: "Kind of event",
+            none: "Choose a kind".to_owned(),
+            options: form.kinds,
+            value: form.kind,
+            help: "",
+            error: form.kind_error,
+            disabled: false,
+            scope: "sample",
+        };
+        let endpoint = SelectView {
+            key: "workflowName",
+            label: "Endpoint",
+            none: "All that listen to it".to_owned(),
+            options: form.endpoints,
+            value: form.endpoint,
+            help: "One of your choice is told whatever it listens to.",
+            error: form.endpoint_error,
+            disabled: false,
+            scope: "sample",
+        };
+        view! {
+            <form class="stack" method="post" action="/dashboard/events/test/outbound">
+                <OrgField org />
+                <Select select=kind />
+                <Select select=endpoint />
+                <div><Submit label="Send the sample" icon=IconName::Send /></div>
+            </form>
+        }
+        .into_any()
+    };
+    view! {
+        <section class="surface section" id="outbound" aria-labelledby="outbound-title">
+            {header} {body}
+        </section>
+    }
+    .into_any()
 }
 
 fn form(view: EventTestView) -> impl IntoView {

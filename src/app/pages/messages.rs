@@ -11,6 +11,7 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::{Ago, Moment};
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::app::wire::FieldError;
 use crate::domain::OrgId;
@@ -122,39 +123,41 @@ pub fn messages_page(view: MessagesView) -> impl IntoView {
     } = view;
     view! {
         <PageHeader title="Messages" lead="What became of each message, and what patients wrote." />
-        <section class="section" aria-labelledby="sent-title">
-            <header>
-                <h2 id="sent-title">"Sent"</h2>
-                <p>"The newest first. Delivery is known where the provider reports it."</p>
-            </header>
-            {sent_table(sent, now)}
-        </section>
-        <section class="section" aria-labelledby="received-title">
-            <header>
-                <h2 id="received-title">"Received"</h2>
-                <p>"STOP ends messages to a number, START allows them again."</p>
-            </header>
-            {received_table(received, now)}
-            {twilio_address.map(|address| {
-                view! {
-                    <div class="form surface">
-                        <CopyBox label="Address for Twilio" value=address />
-                        <p class="field-help">
-                            "Enter it in the Twilio console: Phone Numbers, Manage, Active numbers, your number, Messaging, \
-                             A message comes in, Webhook, HTTP POST. Without it Twilio does not pass on what patients write. \
-                             Reports of delivery need nothing: their address goes with each message."
-                        </p>
-                    </div>
-                }
-            })}
-        </section>
-        <section class="section" aria-labelledby="opt-outs-title">
-            <header>
-                <h2 id="opt-outs-title">"Who wants no messages"</h2>
-                <p>{counted(opted_out)}</p>
-            </header>
-            {opt_out_form(org, can_configure, may_ask, number, &errors)}
-        </section>
+        <LiveRegion topics="messages".to_owned() org=org.to_string()>
+            <section class="section" aria-labelledby="sent-title">
+                <header>
+                    <h2 id="sent-title">"Sent"</h2>
+                    <p>"The newest first. Delivery is known where the provider reports it."</p>
+                </header>
+                <div data-live-body="sent">{sent_table(sent, now)}</div>
+            </section>
+            <section class="section" aria-labelledby="received-title">
+                <header>
+                    <h2 id="received-title">"Received"</h2>
+                    <p>"STOP ends messages to a number, START allows them again."</p>
+                </header>
+                <div data-live-body="received">{received_table(received, now)}</div>
+                {twilio_address.map(|address| {
+                    view! {
+                        <div class="form surface">
+                            <CopyBox label="Address for Twilio" value=address />
+                            <p class="field-help">
+                                "Enter it in the Twilio console: Phone Numbers, Manage, Active numbers, your number, Messaging, \
+                                 A message comes in, Webhook, HTTP POST. Without it Twilio does not pass on what patients write. \
+                                 Reports of delivery need nothing: their address goes with each message."
+                            </p>
+                        </div>
+                    }
+                })}
+            </section>
+            <section class="section" aria-labelledby="opt-outs-title">
+                <header>
+                    <h2 id="opt-outs-title">"Who wants no messages"</h2>
+                    <p data-live-body="opt-outs">{counted(opted_out)}</p>
+                </header>
+                {opt_out_form(org, can_configure, may_ask, number, &errors)}
+            </section>
+        </LiveRegion>
     }
 }
 

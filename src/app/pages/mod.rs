@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod appointments;
 pub mod audit;
 pub mod call;
+pub mod call_effects;
 pub mod calls;
 pub mod connect_panel;
 pub mod consent_panel;

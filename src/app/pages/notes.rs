@@ -80,7 +80,7 @@ pub fn notes_section(
                 <h2 id="notes-title">"Notes for the team"</h2>
                 <p>"Messages, promised calls, and what a call has left open."</p>
             </header>
-            {list}
+            <div data-live-body="notes">{list}</div>
         </section>
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::calls::{CallLine, call_table};
 use super::integrations::connected;
 use crate::app::components::badge::{StateBadge, meaning_class, meaning_icon};
 use crate::app::components::button::{ButtonLink, PostButton, Weight};
@@ -28,6 +29,8 @@ pub struct OverviewView {
     pub incidents: Vec<IncidentLine>,
     /// In order of importance; empty when there is nothing to do.
     pub next_steps: Vec<NextStep>,
+    /// The newest few, newest first.
+    pub calls: Vec<CallLine>,
     pub cards: Vec<CardView>,
 }
 
@@ -55,8 +58,17 @@ pub struct NextStep {
 
 /// The page.
 pub fn overview_page(view: OverviewView) -> impl IntoView {
-    let OverviewView { now, org, can_configure, org_name, readiness, incidents, next_steps, mut cards } =
-        view;
+    let OverviewView {
+        now,
+        org,
+        can_configure,
+        org_name,
+        readiness,
+        incidents,
+        next_steps,
+        calls,
+        mut cards,
+    } = view;
     let total = cards.len();
     let connected = connected(&cards);
     cards.sort_by_key(|card| (card.state.urgency(), card.name));
@@ -117,12 +129,27 @@ pub fn overview_page(view: OverviewView) -> impl IntoView {
     }
     .into_any();
     let steps = steps(next_steps).into_any();
+    let calls = latest_calls(calls, now).into_any();
     view! {
         <PageHeader title="Overview" lead=format!("How {org_name} is reached right now.") />
-        <LiveRegion topics="status".to_owned() org=org.to_string()>
-            <div data-live-body="">{strip} {incidents} {steps} {providers}</div>
+        <LiveRegion topics="status agents calls".to_owned() org=org.to_string()>
+            <div data-live-body="">{strip} {incidents} {steps} {calls} {providers}</div>
         </LiveRegion>
     }
+}
+
+fn latest_calls(calls: Vec<CallLine>, now: UnixMillis) -> Option<impl IntoView> {
+    (!calls.is_empty()).then(|| {
+        view! {
+            <section class="section" aria-labelledby="calls-title">
+                <header>
+                    <h2 id="calls-title">"Latest calls"</h2>
+                </header>
+                {call_table(calls, now)}
+                <ButtonLink href="/dashboard/calls" label="All calls" weight=Weight::Quiet />
+            </section>
+        }
+    })
 }
 
 fn incident_list(

@@ -10,7 +10,7 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
         Ok(row) => row,
         Err(ended) => return ended,
     };
-    match appointments::cancel_in_call(context.services, context.org, row.id).await {
+    match appointments::cancel_in_call(context.services, context.org, row.id, context.call_id).await {
         Ok(_) => {
             let at = context.facts.spoken(timestamp(row.starts_at));
             Ended::done(format!("The appointment on {at} is cancelled."))

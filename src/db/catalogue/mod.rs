@@ -91,7 +91,8 @@ pub const GATE_FUNCTIONS: [&str; 40] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 36] = [
+const GATE_POLICIES: [(&str, &str); 38] = [
+    ("agent_configs", "gate_select"),
     ("alerts", "gate_select"),
     ("alerts", "gate_update"),
     ("api_keys", "gate_select"),
@@ -109,6 +110,7 @@ const GATE_POLICIES: [(&str, &str); 36] = [
     ("inbound_events", "gate_select"),
     ("inbound_events", "gate_update"),
     ("inbound_messages", "gate_select"),
+    ("incidents", "gate_select"),
     ("jobs", "gate_insert"),
     ("jobs", "gate_select"),
     ("jobs", "gate_update"),

@@ -18,6 +18,7 @@ use crate::http::error::{HttpError, Problem};
 use crate::integrations::endpoints;
 use crate::integrations::endpoints::call::{self, CallInput};
 use crate::integrations::endpoints::deliveries::{self, OpenedAttempt, Replayed};
+use crate::integrations::endpoints::samples;
 
 /// What to send to one endpoint.
 #[derive(Deserialize, ToSchema)]
@@ -107,7 +108,7 @@ pub async fn send_sample(
     Path(name): Path<String>,
     JsonBody(body): JsonBody<SampleIn>,
 ) -> Result<Json<QueuedOut>, HttpError> {
-    let id = call::send_sample(&admitted.state.services, &admitted.caller, &name, &body.kind).await?;
+    let id = samples::send_to_one(&admitted.state.services, &admitted.caller, &name, &body.kind).await?;
     Ok(Json(QueuedOut { delivery_id: id.to_string() }))
 }
 

@@ -23,6 +23,7 @@ pub mod notes;
 pub mod phone;
 pub mod platform;
 pub mod platform_webhooks;
+pub mod samples;
 pub mod schedule;
 pub mod sms;
 pub mod talk;
@@ -118,6 +119,8 @@ pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(endpoints::rotate))
         .routes(routes!(deliveries::call_endpoint))
         .routes(routes!(deliveries::send_sample))
+        .routes(routes!(samples::send))
+        .routes(routes!(samples::show))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::replay_failed))
         .routes(routes!(deliveries::show))

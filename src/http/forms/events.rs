@@ -1,10 +1,12 @@
-//! Forms of the inbox: run one event again, recover everything that was parked since a moment, send a test.
+//! Forms of the inbox: run one event again, recover everything that was parked since a moment, send a test
+//! in, or one out.
 
 use axum::extract::Path;
 use axum::response::Response;
 
 use super::Submission;
 use crate::app::components::waterfall::span;
+use crate::app::pages::webhooks::told::told_href;
 use crate::calls::events::{self, EventError, Recovered, Replayed};
 use crate::domain::EventId;
 use crate::domain::card::Meaning;
@@ -12,6 +14,7 @@ use crate::http::error::{FieldError, HttpError};
 use crate::http::event_test;
 use crate::http::flash::Said;
 use crate::http::moment;
+use crate::integrations::endpoints::samples::To;
 
 const HOME: &str = "/dashboard/events";
 
@@ -80,6 +83,33 @@ pub async fn submit_test(form: Submission) -> Result<Response, HttpError> {
             }
             form.go(PAGE, said).await
         }
+    }
+}
+
+/// `POST /dashboard/events/test/outbound`
+pub async fn submit_sample(form: Submission) -> Result<Response, HttpError> {
+    const PAGE: &str = "/dashboard/events/test#outbound";
+    const KEPT: [&str; 2] = ["event", "workflowName"];
+    let (kind, name) = (form.fields.text("event"), form.fields.text("workflowName"));
+    let to = if name.is_empty() { To::AllThatListen } else { To::One(name) };
+    match event_test::send_out(&form.state, &form.caller, to, kind).await {
+        Ok(sampled) => {
+            let whom = match sampled.deliveries.len() {
+                _ if !name.is_empty() => name.to_owned(),
+                1 => "the one endpoint that listens".to_owned(),
+                count => format!("the {count} endpoints that listen"),
+            };
+            let text = format!("A sample of {kind} is on its way to {whom}");
+            form.go(&told_href(sampled.event), Said::message(Meaning::Works, text)).await
+        }
+        // Beside the field where it is chosen, and no page of its own.
+        Err(error) if error.code == "endpoint_not_configured" => {
+            let message = format!("{name} is switched off or gone, so nothing was sent. Choose another one.");
+            let field = FieldError { field: "workflowName".to_owned(), message: message.clone() };
+            let error = HttpError::invalid("invalid_fields", message, vec![field]);
+            form.back(PAGE, error, &KEPT, "sample").await
+        }
+        Err(error) => form.back(PAGE, error, &KEPT, "sample").await,
     }
 }
 

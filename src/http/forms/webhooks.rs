@@ -22,9 +22,8 @@ use crate::http::pages::Page;
 use crate::http::pages::webhooks::endpoints::draw;
 use crate::http::range::start_of_day;
 use crate::integrations::endpoints::deliveries::{self, Replayed};
-use crate::integrations::endpoints::{
-    self, AuthInput, Destination, EndpointChange, EndpointInput, call, secrets,
-};
+use crate::integrations::endpoints::samples;
+use crate::integrations::endpoints::{self, AuthInput, Destination, EndpointChange, EndpointInput, secrets};
 use crate::vault::SecretText;
 
 /// What is kept of a form that was not right; secrets are not.
@@ -139,9 +138,9 @@ pub async fn submit_test(Path(name): Path<String>, form: Submission) -> Result<R
         "" => EVENT_KINDS[0].name,
         kind => kind,
     };
-    match call::send_sample(&form.state.services, &form.caller, &name, kind).await {
+    match samples::send_to_one(&form.state.services, &form.caller, &name, kind).await {
         Ok(delivery) => {
-            let text = format!("A sample of {kind} is on its way to {name}. Reload to see the answer.");
+            let text = format!("A sample of {kind} is on its way to {name}");
             form.go(&delivery_href(delivery), Said::message(Meaning::Works, text)).await
         }
         Err(error) => form.back(&endpoint_href(&name), error.into(), &[], "").await,

@@ -1,4 +1,4 @@
-//! `/dashboard/agents`: both agents and how they stand at Vapi.
+//! `/dashboard/agents`: both agents and how they stand at Vapi, which is asked beside the page.
 
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ pub async fn show(mut page: Page) -> Result<Response, HttpError> {
     let cards = cards::list(&mut page.tx, &services).await?;
     let rows = agents::list(&mut page.tx).await?;
     let schedule = schedules::find(&mut page.tx).await?;
+    in_step::look_soon(&services, page.scope.org, &rows);
     let connected = |id: ProviderId| {
         let card = cards.iter().find(|card| card.spec.id == id);
         card.is_some_and(|card| card.state != CardState::NotConfigured)
@@ -153,5 +154,6 @@ fn at_vapi(row: &AgentRow, stands: InStep) -> AtVapi {
         assistant_id: row.vapi_assistant_id.map(|id| id.to_string()),
         synced_at: row.vapi_synced_at.map(millis),
         checked_at: row.vapi_checked_at.map(millis),
+        is_unanswered: row.vapi_unanswered,
     }
 }

@@ -93,7 +93,8 @@ pub async fn show(mut page: Page, Query(query): Query<PageQuery>) -> Result<Html
     page.draw("Appointments", NavItem::Appointments, || appointments_page(view)).await
 }
 
-fn when(row: &AppointmentRow, zone: &jiff::tz::TimeZone) -> String {
+/// The time of an appointment by the clinic's clock.
+pub(super) fn when(row: &AppointmentRow, zone: &jiff::tz::TimeZone) -> String {
     let slot = slot_of(row);
     let (start, end) = (slot.start.to_zoned_datetime(zone.clone()), slot.end.to_zoned_datetime(zone.clone()));
     format!("{} to {}", start.strftime("%a %-d %b %Y, %H:%M"), end.strftime("%H:%M"))
@@ -103,16 +104,13 @@ fn line(row: AppointmentRow, zone: &jiff::tz::TimeZone, opened: Option<PatientLi
     AppointmentLine {
         id: row.id.to_string(),
         when: when(&row, zone),
-        status: match row.status.as_str() {
-            "booked" => AppointmentStatus::Booked,
-            "cancelled" => AppointmentStatus::Cancelled,
-            _ => AppointmentStatus::Pending,
-        },
+        status: AppointmentStatus::parse(&row.status),
         service: row.service,
         practitioner: row.practitioner,
         patient_mask: row.patient_mask,
         opened,
         reason: row.reason,
+        ended_call_id: row.ended_call_id.filter(|ended| Some(ended) != row.call_id.as_ref()),
         call_id: row.call_id,
     }
 }

@@ -7,15 +7,21 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::appointments::when;
 use super::{Page, millis};
 use crate::app::NavItem;
+use crate::app::pages::appointments::AppointmentStatus;
 use crate::app::pages::call::{CallView, LeadView, MomentLine, ReasonLine, Said, SaidView, call_page};
+use crate::app::pages::call_effects::{CallAppointment, CallDelivery};
 use crate::app::pages::calls::{CallLine, CallsView, FilterForm, calls_page};
 use crate::audit::{self, Ended, Entry, Origin};
+use crate::calls::clinic::zone;
 use crate::calls::ended_reasons;
 use crate::calls::history::{self, Asked, Details};
+use crate::db::appointments::{self, AppointmentRow};
 use crate::db::calls::{self, CallRow, Moment};
-use crate::db::{DbError, leads};
+use crate::db::deliveries::{self, DeliveryRow};
+use crate::db::{DbError, leads, schedules};
 use crate::domain::card::Meaning;
 use crate::http::api::Admitted;
 use crate::http::error::HttpError;
@@ -94,8 +100,13 @@ pub async fn show_one(
         Some(lead) => leads::find(&mut page.tx, lead).await?,
         None => None,
     };
+    let made = appointments::list_of_call(&mut page.tx, &row.call_id).await?;
+    let told = deliveries::list_of_call(&mut page.tx, &row.call_id).await?;
+    let time_zone = schedules::find(&mut page.tx).await?.time_zone;
     let may_ask = page.may_ask().await?;
     let can_configure = page.can_configure();
+    let clock = zone(&time_zone);
+    let now = page.state.services.clock.now();
     let said = if query.open.as_deref() == Some("details") {
         open(&mut page, &origin, &row).await?
     } else {
@@ -103,6 +114,10 @@ pub async fn show_one(
     };
     let reasons = row.lead_reasons.0.as_array().into_iter().flatten();
     let view = CallView {
+        org: page.scope.org,
+        time_zone,
+        appointments: made.into_iter().map(|made| appointment(made, &row.call_id, &clock, now)).collect(),
+        deliveries: told.into_iter().map(delivery).collect(),
         call_id: row.call_id.clone(),
         assistant: row.role.clone(),
         ended_at: row.ended_at.map(millis),
@@ -176,7 +191,8 @@ fn said(details: Details) -> SaidView {
     }
 }
 
-fn line(row: CallRow) -> CallLine {
+/// A call as lists show it.
+pub(super) fn line(row: CallRow) -> CallLine {
     CallLine {
         id: row.id.to_string(),
         started_at: millis(row.started_at),
@@ -197,12 +213,59 @@ fn span(seconds: i32) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
 }
 
+fn appointment(
+    row: AppointmentRow,
+    call_id: &str,
+    clock: &jiff::tz::TimeZone,
+    now: time::OffsetDateTime,
+) -> CallAppointment {
+    let status = AppointmentStatus::parse(&row.status);
+    let is_made_here = row.call_id.as_deref() == Some(call_id);
+    let is_ended_here = row.ended_call_id.as_deref() == Some(call_id);
+    let list = match status {
+        AppointmentStatus::Failed => None,
+        AppointmentStatus::Cancelled => Some("cancelled"),
+        _ if row.ends_at < now => Some("past"),
+        _ => Some("upcoming"),
+    };
+    CallAppointment {
+        when: when(&row, clock),
+        what: match (is_made_here, is_ended_here, row.replaces) {
+            (true, true, _) => "Booked and given up in this call",
+            (true, false, Some(_)) => "Moved to this time in this call",
+            (true, false, None) => "Booked in this call",
+            (false, ..) => "Given up in this call",
+        },
+        href: list.map(|list| format!("/dashboard/appointments?state={list}#{}", row.id)),
+        service: row.service,
+        practitioner: row.practitioner,
+        status,
+        reason: row.reason,
+    }
+}
+
+fn delivery(row: DeliveryRow) -> CallDelivery {
+    CallDelivery {
+        id: row.id,
+        kind: row.kind,
+        endpoint: row.workflow_name,
+        status: row.status,
+        last_error: row.last_error,
+        at: millis(row.created_at),
+    }
+}
+
 fn moment(moment: Moment) -> MomentLine {
     let what = match moment.kind.as_str() {
         "tool" => format!("Tool {}", moment.name),
         "alert" if moment.name == "email" => "Alert by e-mail".to_owned(),
         "alert" => "Alert by text message".to_owned(),
-        _ => format!("Message ({})", moment.name),
+        _ => match moment.name.as_str() {
+            "confirmation" => "Confirmation of the appointment".to_owned(),
+            "tool" => "Message that the agent sent".to_owned(),
+            "alert" => "Message of the alert".to_owned(),
+            other => format!("Message ({other})"),
+        },
     };
     let meaning = match moment.status.as_str() {
         "done" | "sent" | "queued" | "delivered" | "read" => Meaning::Works,

@@ -2,11 +2,12 @@
 
 use axum::response::Html;
 
-use super::{Page, millis, views};
+use super::{Page, calls, millis, views};
 use crate::app::NavItem;
 use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
 use crate::calls::senders::Choice;
 use crate::db::agents::{self, AgentRow};
+use crate::db::calls::{self as call_rows, CallFilter};
 use crate::db::incidents::IncidentRow;
 use crate::db::{routes, senders};
 use crate::domain::card::CardState;
@@ -16,6 +17,9 @@ use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
 use crate::integrations::incidents;
 use crate::providers::sms;
+
+/// Calls on this page; the others are on their own.
+const CALLS: i64 = 3;
 
 /// The page.
 pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
@@ -29,6 +33,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let can_configure = page.can_configure();
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
     let open = incidents::list_open(&mut page.tx).await?;
+    let newest = call_rows::list(&mut page.tx, &CallFilter::default(), CALLS).await?;
     let view = OverviewView {
         org,
         now: page.now(),
@@ -37,6 +42,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         incidents: open.iter().map(incident).collect(),
         readiness: readiness(&cards, &agents, &choice, phone_numbers),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
+        calls: newest.into_iter().map(calls::line).collect(),
         cards: cards
             .iter()
             .map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref()))

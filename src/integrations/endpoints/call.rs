@@ -14,7 +14,7 @@ use crate::audit::Ended;
 use crate::db::delivery_queue as queue;
 use crate::db::outbound::Subscriber;
 use crate::db::{DbError, OrgTx, endpoints};
-use crate::domain::event_kinds::{self, CALLED};
+use crate::domain::event_kinds::CALLED;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::webhooks::delivery::{self, Answer, Plan, TRY};
@@ -76,7 +76,13 @@ pub async fn call(
         return Err(problem("metadata", "This is an object of 16 KiB at most."));
     }
     let payload = Payload { body, metadata };
-    let told = Told { kind: CALLED, cause: "call", triggered_by: &triggered_by, held_seconds: HELD_SECONDS };
+    let told = Told {
+        kind: CALLED,
+        cause: "call",
+        triggered_by: &triggered_by,
+        call_id: None,
+        held_seconds: HELD_SECONDS,
+    };
     let mut tx = caller.begin(services).await?;
     let found = endpoints::find_by_name(&mut tx, name).await?.filter(|row| row.is_active);
     let Some(found) = found else { return Err(IntegrationError::EndpointNotConfigured) };
@@ -141,31 +147,4 @@ fn triggered_by(caller: &Caller, given: Option<String>) -> Result<String, Integr
         return Err(problem("triggeredBy", "Use 1 to 120 characters."));
     }
     Ok(given)
-}
-
-/// Puts a sample of a kind of event into an endpoint's queue, so that it takes the way of a real one.
-/// Returns the delivery's id.
-///
-/// # Errors
-/// [`IntegrationError::EndpointNotConfigured`]; [`IntegrationError::Invalid`] for a kind that there is not.
-pub async fn send_sample(
-    services: &Services,
-    caller: &Caller,
-    name: &str,
-    kind: &str,
-) -> Result<Uuid, IntegrationError> {
-    caller.require_configure(services, "endpoint.tested", name).await?;
-    let kind = event_kinds::find(kind).ok_or_else(|| problem("kind", "There is no such event."))?;
-    let data: Value = serde_json::from_str(kind.sample).unwrap_or_default();
-    let payload = Payload::new(kind.name, &data, json!({ "sample": true }), services.clock.now());
-    let by = caller.actor();
-    let told = Told { kind: kind.name, cause: "test", triggered_by: &by, held_seconds: 0.0 };
-    let mut tx = caller.begin(services).await?;
-    let found = endpoints::find_by_name(&mut tx, name).await?.filter(|row| row.is_active);
-    let Some(found) = found else { return Err(IntegrationError::EndpointNotConfigured) };
-    let to = [Subscriber { id: found.id, workflow_name: found.workflow_name }];
-    let (_, ids) = outbound::write(&mut tx, &services.vault, &told, &payload, &to).await?;
-    caller.record(&mut tx, services, "endpoint.tested", name, Ended::Success, kind.name).await?;
-    tx.commit().await?;
-    Ok(*ids.first().ok_or(DbError::NotFound)?)
 }

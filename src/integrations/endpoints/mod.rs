@@ -1,7 +1,7 @@
 //! Use cases about endpoints: where a clinic's events go.
 //!
-//! What is typed is checked in `input`, one endpoint is called by hand in `call`, deliveries are looked
-//! at and replayed in `deliveries`, signing secrets are in `secrets`, old history is archived in
+//! What is typed is checked in `input`, one endpoint is called by hand in `call`, `samples` tries them out,
+//! `trace` tells an event's way, deliveries are looked at and replayed in `deliveries`, signing secrets are in `secrets`, old history is archived in
 //! `prune`. How a try is made is in `webhooks::delivery`.
 
 pub mod call;
@@ -9,8 +9,10 @@ pub mod deliveries;
 pub mod input;
 pub mod prune;
 mod rows;
+pub mod samples;
 mod sealing;
 pub mod secrets;
+pub mod trace;
 
 use uuid::Uuid;
 

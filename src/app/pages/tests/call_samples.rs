@@ -1,14 +1,18 @@
 //! Sample calls, with a value that is put wherever a caller or a clinic could put one.
 
+use uuid::Uuid;
+
 use super::samples::{NOW, org};
 
 use crate::app::pages::alerts::AlertsForm;
+use crate::app::pages::appointments::AppointmentStatus;
 use crate::app::pages::call::{CallView, LeadView, MomentLine, ReasonLine, Said, SaidView};
+use crate::app::pages::call_effects::{CallAppointment, CallDelivery};
 use crate::app::pages::calls::{CallLine, CallsView, FilterForm};
 use crate::app::wire::FieldError;
 use crate::domain::card::Meaning;
 
-fn line(text: &str, is_hot: bool) -> CallLine {
+pub(super) fn line(text: &str, is_hot: bool) -> CallLine {
     CallLine {
         id: if is_hot { "0197a2c4-hot" } else { "0197a2c4-cold" }.to_owned(),
         started_at: NOW,
@@ -47,6 +51,25 @@ pub(super) fn said(text: &str) -> SaidView {
 
 pub(super) fn call(text: &str, said: Said) -> CallView {
     CallView {
+        org: org(),
+        time_zone: text.to_owned(),
+        appointments: vec![CallAppointment {
+            when: "Tue 1 Dec 2026, 14:00 to 14:30".to_owned(),
+            what: "Booked in this call",
+            service: text.to_owned(),
+            practitioner: Some(text.to_owned()),
+            status: AppointmentStatus::Booked,
+            reason: Some(text.to_owned()),
+            href: Some("/dashboard/appointments?state=upcoming#a".to_owned()),
+        }],
+        deliveries: vec![CallDelivery {
+            id: Uuid::from_u128(51),
+            kind: "appointment.booked".to_owned(),
+            endpoint: "crm".to_owned(),
+            status: "dead".to_owned(),
+            last_error: Some(text.to_owned()),
+            at: NOW,
+        }],
         call: line(text, true),
         call_id: text.to_owned(),
         assistant: Some("inbound".to_owned()),

@@ -6,7 +6,7 @@ use super::samples::{NOW, org};
 use crate::app::components::filters::{FilterField, FilterKind};
 use crate::app::components::waterfall::TraceStage;
 use crate::app::pages::event::{EventView, PayloadView};
-use crate::app::pages::event_test::EventTestView;
+use crate::app::pages::event_test::{EventTestView, SampleForm};
 use crate::app::pages::events::{EventRow, EventStatus, EventsView, RecoverForm};
 use crate::domain::EventId;
 
@@ -61,6 +61,14 @@ pub(super) fn event_test(text: &str, can_configure: bool) -> EventTestView {
         number: text.to_owned(),
         number_error: Some(text.to_owned()),
         is_loud: true,
+        sample: SampleForm {
+            kinds: vec![("lead.hot".to_owned(), text.to_owned())],
+            kind: "lead.hot".to_owned(),
+            kind_error: Some(text.to_owned()),
+            endpoints: vec![(text.to_owned(), text.to_owned())],
+            endpoint: text.to_owned(),
+            endpoint_error: Some(text.to_owned()),
+        },
         can_configure,
         may_ask: Some(format!("Ask an owner or admin: {text}")),
     }

@@ -150,6 +150,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             last_seen_at: NOW,
             count: 3,
         }],
+        calls: vec![super::call_samples::line(text, true)],
         next_steps: vec![NextStep {
             text: "Reconnect Twilio with a current Auth Token.".to_owned(),
             label: "Reconnect Twilio".to_owned(),

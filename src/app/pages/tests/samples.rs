@@ -261,6 +261,7 @@ pub(super) fn agent(role: &'static str, text: &str) -> AgentForm {
             assistant_id: Some(Uuid::from_u128(41).to_string()),
             synced_at: Some(NOW - 90_000),
             checked_at: Some(NOW - 30_000),
+            is_unanswered: true,
         },
         errors: vec![FieldError { field: "name".to_owned(), message: "At most 40 characters.".to_owned() }],
     }
@@ -332,6 +333,7 @@ pub(super) fn appointments(text: &str, can_configure: bool) -> AppointmentsView 
         status,
         reason: (status == AppointmentStatus::Cancelled).then(|| text.to_owned()),
         call_id: Some("call".to_owned()),
+        ended_call_id: Some(text.to_owned()),
     };
     let note = |id: u128, kind, is_done| NoteLine {
         id: Uuid::from_u128(id).to_string(),

@@ -12,9 +12,11 @@ use crate::app::pages::webhooks::endpoint::{EndpointPanel, EndpointView, SecretL
 use crate::app::pages::webhooks::endpoints::{EndpointLine, EndpointsView, endpoints_page};
 use crate::app::pages::webhooks::form::EndpointForm;
 use crate::app::pages::webhooks::range::RangeView;
+use crate::app::pages::webhooks::told::{StageLine, ToldView, WayView, told_page};
 use crate::app::pages::webhooks::words::{EndpointState, Tally, Unfinished};
 use crate::app::wire::FieldError;
 use crate::app::{NavItem, render};
+use crate::domain::card::Meaning;
 
 pub(super) fn pages(text: &str) -> Vec<(&'static str, String)> {
     let empty = AnalyticsView {
@@ -65,6 +67,8 @@ pub(super) fn pages(text: &str) -> Vec<(&'static str, String)> {
             }),
         ),
         ("delivery", at("Delivery", || delivery_page(delivery(text, true)))),
+        ("told", at("Event", || told_page(told(text)))),
+        ("told-nobody", at("Event", || told_page(ToldView { ways: Vec::new(), ..told(text) }))),
         ("delivery-closed", at("Delivery", || delivery_page(delivery(text, false)))),
         ("analytics-empty", at("Webhook analytics", || analytics_page(empty))),
     ]
@@ -327,5 +331,35 @@ fn analytics(text: &str) -> AnalyticsView {
         ],
         slowest: vec![name(text, 4), name("crm-sync", 2), name("hot-leads", 1)],
         week,
+    }
+}
+
+fn told(text: &str) -> ToldView {
+    let stage = |what: &str, meaning, note: Option<&str>, after| StageLine {
+        what: what.to_owned(),
+        meaning,
+        note: note.map(str::to_owned),
+        at: NOW,
+        after_millis: after,
+    };
+    ToldView {
+        org: org(),
+        event: Uuid::from_u128(61),
+        kind: "lead.hot".to_owned(),
+        is_test: true,
+        triggered_by: text.to_owned(),
+        at: NOW,
+        call_id: Some(text.to_owned()),
+        ways: vec![WayView {
+            delivery: Uuid::from_u128(62),
+            endpoint: text.to_owned(),
+            status: "pending".to_owned(),
+            stages: vec![
+                stage("Stored", Meaning::Unknown, None, Some(0.0)),
+                stage("Sent, try 1", Meaning::Unknown, None, Some(204.0)),
+                stage("Answered with 500", Meaning::Broken, Some(text), Some(241.0)),
+                stage("Waits for its next try", Meaning::Attention, None, None),
+            ],
+        }],
     }
 }

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use uuid::Uuid;
 
+use super::told::told_href;
 use super::words::{HOME, delivery_href, endpoint_href, outcome_words, status_words};
 use crate::app::components::badge::Badge;
 use crate::app::components::button::{AskSomeone, ButtonLink, PostButton, Weight};
@@ -11,6 +12,7 @@ use crate::app::components::chart::scale::millis;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::time::{Ago, Moment};
 use crate::app::icons::IconName;
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 use crate::domain::card::Meaning;
@@ -113,42 +115,48 @@ pub fn delivery_page(view: DeliveryView) -> impl IntoView {
     let has_tries = !view.tries.is_empty();
     let tries = view.tries.into_iter().map(|one| try_view(one, now, is_open)).collect_view();
     let created_at = view.created_at;
+    // What was opened is recorded each time: it stays as it is while somebody looks at it.
+    let topics = if is_open { String::new() } else { "deliveries".to_owned() };
     view! {
         <p class="crumb">
             <a href=HOME>"Webhooks"</a>
             " / "
             <a href=endpoint_href(&view.endpoint)>{view.endpoint.clone()}</a>
         </p>
-        <PageHeader title=view.kind lead=format!("Delivery to {}", view.endpoint)>{replay}</PageHeader>
-        <section class="surface endpoint-facts" aria-label="About this delivery">
-            <div class="endpoint-state">
-                <Badge meaning text=word />
-                {error}
-            </div>
-            <dl class="facts">
-                <div>
-                    <dt>"webhook-id"</dt>
-                    <dd><code>{view.event.to_string()}</code></dd>
+        <LiveRegion topics org=org.to_string()>
+            <PageHeader title=view.kind lead=format!("Delivery to {}", view.endpoint)>
+                <div data-live-body="replay">{replay}</div>
+            </PageHeader>
+            <section class="surface endpoint-facts" aria-label="About this delivery" data-live-body="state">
+                <div class="endpoint-state">
+                    <Badge meaning text=word />
+                    {error}
                 </div>
-                <div>
-                    <dt>"Told of"</dt>
-                    <dd>
-                        <Moment at=created_at />
-                        {format!(", by {}", view.triggered_by)}
-                    </dd>
-                </div>
-                {next}
-                {replays}
-            </dl>
-        </section>
-        {bodies}
-        <section class="section" aria-labelledby="tries-title">
-            <header>
-                <h2 id="tries-title">"Tries"</h2>
-                {(!has_tries).then(|| view! { <p>"None yet."</p> })}
-            </header>
-            <ol class="tries">{tries}</ol>
-        </section>
+                <dl class="facts">
+                    <div>
+                        <dt>"webhook-id"</dt>
+                        <dd><a href=told_href(view.event)><code>{view.event.to_string()}</code></a></dd>
+                    </div>
+                    <div>
+                        <dt>"Told of"</dt>
+                        <dd>
+                            <Moment at=created_at />
+                            {format!(", by {}", view.triggered_by)}
+                        </dd>
+                    </div>
+                    {next}
+                    {replays}
+                </dl>
+            </section>
+            {bodies}
+            <section class="section" aria-labelledby="tries-title" data-live-body="tries">
+                <header>
+                    <h2 id="tries-title">"Tries"</h2>
+                    {(!has_tries).then(|| view! { <p>"None yet."</p> })}
+                </header>
+                <ol class="tries">{tries}</ol>
+            </section>
+        </LiveRegion>
     }
 }
 

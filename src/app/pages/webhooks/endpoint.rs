@@ -15,6 +15,7 @@ use crate::app::components::page_header::PageHeader;
 use crate::app::components::select::{Select, SelectView};
 use crate::app::components::time::{Ago, Moment};
 use crate::app::icons::{Icon, IconName};
+use crate::app::islands::live_region::LiveRegion;
 use crate::app::relative::UnixMillis;
 use crate::domain::OrgId;
 
@@ -107,23 +108,25 @@ pub fn endpoint_page(view: EndpointView) -> impl IntoView {
         <PageHeader title=view.name.clone() lead>{actions}</PageHeader>
         {(!can_configure).then(|| view! { <AskSomeone may_ask=view.may_ask.clone() /> })}
         {fresh}
-        {facts}
-        <section class="section" aria-labelledby="figures-title">
-            <header>
-                <h2 id="figures-title">"Last 30 days"</h2>
-            </header>
-            <Figures tally=view.tally />
-            <Console unfinished=view.unfinished />
-            {replay}
-        </section>
-        <div class="two-columns">{secrets} {test}</div>
-        <section class="section" aria-labelledby="tries-title">
-            <header>
-                <h2 id="tries-title">"Newest tries"</h2>
-                <p>"The last 100. All of them by date are under Tries."</p>
-            </header>
-            {attempts}
-        </section>
+        <LiveRegion topics="deliveries".to_owned() org=org.to_string()>
+            <div data-live-body="facts">{facts}</div>
+            <section class="section" aria-labelledby="figures-title" data-live-body="figures">
+                <header>
+                    <h2 id="figures-title">"Last 30 days"</h2>
+                </header>
+                <Figures tally=view.tally />
+                <Console unfinished=view.unfinished />
+                {replay}
+            </section>
+            <div class="two-columns">{secrets} {test}</div>
+            <section class="section" aria-labelledby="tries-title" data-live-body="tries">
+                <header>
+                    <h2 id="tries-title">"Newest tries"</h2>
+                    <p>"The last 100. All of them by date are under Tries."</p>
+                </header>
+                {attempts}
+            </section>
+        </LiveRegion>
         {panel}
     }
 }

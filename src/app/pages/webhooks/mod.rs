@@ -10,4 +10,5 @@ pub mod endpoint;
 pub mod endpoints;
 pub mod form;
 pub mod range;
+pub mod told;
 pub mod words;

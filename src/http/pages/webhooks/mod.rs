@@ -4,3 +4,4 @@ pub mod analytics;
 pub mod attempts;
 pub mod deliveries;
 pub mod endpoints;
+pub mod told;
