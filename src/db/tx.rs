@@ -7,6 +7,7 @@
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::pooler::{self, Conn};
@@ -108,6 +109,8 @@ pub struct OrgTx {
     conn: Option<PoolConnection<Postgres>>,
     org: OrgId,
     is_pooled: bool,
+    /// Whom this process tells once this is committed.
+    wakes: Option<&'static Notify>,
 }
 
 impl OrgTx {
@@ -127,7 +130,8 @@ impl OrgTx {
             .ok_or(DbError::NotFound)
             .map_err(BeginError::from)
             .and_then(|row| read_scope(row, access));
-        let mut tx = OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()), is_pooled: pool.is_pooled() };
+        let mut tx =
+            OrgTx { conn: Some(conn), org: OrgId(Uuid::nil()), is_pooled: pool.is_pooled(), wakes: None };
         match begun {
             Ok(scope) => {
                 tx.org = scope.org;
@@ -165,12 +169,22 @@ impl OrgTx {
     pub async fn commit(mut self) -> Result<(), DbError> {
         let Some(mut conn) = self.conn.take() else { return Ok(()) };
         match conn.execute(sqlx::raw_sql("commit")).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                if let Some(due) = self.wakes {
+                    due.notify_one();
+                }
+                Ok(())
+            }
             Err(error) => {
                 conn.close_on_drop();
                 Err(error.into())
             }
         }
+    }
+
+    /// Tells somebody of this process once, and only if, this is committed.
+    pub(super) fn wake_on_commit(&mut self, due: &'static Notify) {
+        self.wakes = Some(due);
     }
 
     /// Undoes the work now, instead of when the value is dropped.
