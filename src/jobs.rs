@@ -24,7 +24,7 @@ mod inbox;
 mod sweep;
 
 pub use alerts::send_alerts;
-pub use deliveries::send_due as send_due_deliveries;
+pub use deliveries::{send as send_deliveries, send_due as send_due_deliveries};
 pub use flush::flush;
 pub use inbox::work_off as work_off_inbox;
 pub use sweep::{log_heads, sweep_hourly, sweep_often};

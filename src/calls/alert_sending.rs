@@ -17,13 +17,14 @@ use crate::db::{DbError, OrgTx};
 use crate::domain::{OrgId, ProviderId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
-use crate::integrations::incidents::{Cause, Trouble, alert_place, close_later, note};
+use crate::integrations::incidents::{Cause, Trouble, close_later, note};
 use crate::providers::egress::Deadline;
 use crate::providers::mail::{Mail, MailError, MailFailure, Mailer};
 use crate::providers::resend::{ResendClient, ResendCredentials};
 use crate::providers::twilio::Channel;
 use crate::state::Services;
 use crate::vault::{Sealed, VaultError};
+use crate::webhooks::owners::alert_place;
 
 /// Alerts that are leased at a time.
 const BATCH: i32 = 8;

@@ -20,10 +20,10 @@ use crate::domain::OrgId;
 use crate::domain::mask::{mask_mail, mask_phone};
 use crate::domain::pattern::address_of;
 use crate::domain::phone::PhoneNumber;
-use crate::integrations::incidents::alert_place;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::vault::{Place, Sealed, VaultError};
+use crate::webhooks::owners::alert_place;
 use crate::webhooks::work::WorkError;
 
 /// The points from which on a lead is hot, unless the clinic says otherwise.

@@ -5,7 +5,6 @@
 //! nobody knows the outcome of stays pending, and [`super::open_bookings`] asks the calendar later.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::booking::{self, Booked, Booking, Unavailable};
@@ -22,6 +21,7 @@ use crate::integrations::{Caller, IntegrationError};
 use crate::providers::Deadline;
 use crate::providers::google::calendar::event_id;
 use crate::state::Services;
+use crate::webhooks::event_data::{self, Appointment, EventData, Rescheduled};
 use crate::webhooks::outbound::{OutboundEvent, emit};
 
 /// Seconds after which a pending booking has lost whoever made it.
@@ -220,13 +220,16 @@ pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> 
         }
         None => None,
     };
-    let kind = if row.replaces.is_some() { "appointment.rescheduled" } else { "appointment.booked" };
-    let mut data = event_data(services, org, &row, "booked").await?;
-    if let Some(old) = &old {
-        data["previousAppointmentId"] = json!(old.id);
-        data["previousStartsAt"] = json!(timestamp(old.starts_at).to_string());
-    }
-    emit(&mut tx, &services.vault, &event(kind, data, "call")).await?;
+    let appointment = event_data(services, org, &row, "booked").await?;
+    let data = match row.replaces {
+        None => EventData::AppointmentBooked(appointment),
+        Some(_) => EventData::AppointmentRescheduled(Rescheduled {
+            appointment,
+            previous_appointment_id: old.as_ref().map(|old| old.id),
+            previous_starts_at: old.as_ref().map(|old| timestamp(old.starts_at).to_string()),
+        }),
+    };
+    emit(&mut tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
     tx.commit().await?;
     if let Some(old) = old {
         release_later(services, org, old.id);
@@ -234,28 +237,24 @@ pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> 
     Ok(true)
 }
 
-fn event(kind: &'static str, data: Value, by: &str) -> OutboundEvent {
-    OutboundEvent { kind, data, triggered_by: by.to_owned(), metadata: json!({}) }
-}
-
 async fn event_data(
     services: &Services,
     org: OrgId,
     row: &AppointmentRow,
     status: &str,
-) -> Result<Value, CallError> {
+) -> Result<Appointment, CallError> {
     let place = appointment_place(org, row.id);
     let patient = Patient::open(services, &place, row.sealed_patient.as_ref()).await?.unwrap_or_default();
-    Ok(json!({
-        "appointmentId": row.id,
-        "callId": row.call_id,
-        "service": row.service,
-        "practitioner": row.practitioner,
-        "startsAt": timestamp(row.starts_at).to_string(),
-        "endsAt": timestamp(row.ends_at).to_string(),
-        "status": status,
-        "patient": { "name": patient.name, "phone": patient.phone },
-    }))
+    Ok(Appointment {
+        appointment_id: row.id,
+        call_id: row.call_id.clone(),
+        service: row.service.clone(),
+        practitioner: row.practitioner.clone(),
+        starts_at: timestamp(row.starts_at).to_string(),
+        ends_at: timestamp(row.ends_at).to_string(),
+        status: status.to_owned(),
+        patient: event_data::Patient { name: patient.name, phone: patient.phone },
+    })
 }
 
 /// Cancels an appointment in the name of a call. None where it is not booked any more.
@@ -273,8 +272,9 @@ pub async fn cancel_in_call(
     };
     let mut data = event_data(services, org, &row, "cancelled").await?;
     // The call in which it happened, as with every other event, and not the one that booked.
-    data["callId"] = json!(call);
-    emit(&mut tx, &services.vault, &event("appointment.cancelled", data, "call")).await?;
+    data.call_id = call.map(str::to_owned);
+    let data = EventData::AppointmentCancelled(data);
+    emit(&mut tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
     tx.commit().await?;
     release_later(services, org, id);
     Ok(Some(row))
@@ -294,8 +294,8 @@ pub async fn cancel(services: &Services, caller: &Caller, id: Uuid) -> Result<Ap
         let message = "This appointment is not booked, so there is nothing to cancel.";
         return Err(CallError::Conflict { code: "not_booked", message });
     };
-    let data = event_data(services, caller.org(), &row, "cancelled").await?;
-    emit(&mut tx, &services.vault, &event("appointment.cancelled", data, &caller.actor())).await?;
+    let data = EventData::AppointmentCancelled(event_data(services, caller.org(), &row, "cancelled").await?);
+    emit(&mut tx, &services.vault, &OutboundEvent::of(&data, caller.actor())).await?;
     caller.record(&mut tx, services, "appointment.cancelled", &target, Ended::Success, "").await?;
     tx.commit().await.map_err(IntegrationError::from)?;
     release_later(services, caller.org(), id);

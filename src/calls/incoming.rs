@@ -13,6 +13,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::domain::{EventId, OrgId, ProviderId};
 use crate::state::Services;
 use crate::vault::Place;
+use crate::webhooks::event_data::{EventData, MessageReceived};
 use crate::webhooks::news::cleaned;
 use crate::webhooks::outbound::{OutboundEvent, emit};
 use crate::webhooks::twilio_events::{WHATSAPP, status_of};
@@ -112,20 +113,15 @@ const fn says_out(keyword: Keyword) -> Option<bool> {
 }
 
 async fn tell(tx: &mut OrgTx, services: &Services, work: &Work, new: &Incoming) -> Result<(), WorkError> {
-    let event = OutboundEvent {
-        kind: "message.received",
-        data: json!({
-            "messageId": work.event,
-            "provider": work.source,
-            "channel": new.channel,
-            "from": new.from,
-            "text": new.text,
-            "keyword": new.keyword.map(Keyword::as_str),
-        }),
-        triggered_by: work.source.clone(),
-        metadata: Value::Object(serde_json::Map::new()),
-    };
-    emit(tx, &services.vault, &event).await?;
+    let data = EventData::MessageReceived(MessageReceived {
+        message_id: work.event.0,
+        provider: work.source.clone(),
+        channel: new.channel.to_string(),
+        from: new.from.clone(),
+        text: new.text.clone(),
+        keyword: new.keyword.map(|keyword| keyword.as_str().to_owned()),
+    });
+    emit(tx, &services.vault, &OutboundEvent::of(&data, work.source.clone())).await?;
     Ok(())
 }
 

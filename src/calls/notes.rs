@@ -1,6 +1,5 @@
 //! Notes for the team: what agents were told, which call-backs they promised, what a call left open.
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::CallError;
@@ -13,6 +12,7 @@ use crate::domain::mask::mask_phone;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::vault::VaultError;
+use crate::webhooks::event_data::{EventData, NoteTaken};
 use crate::webhooks::outbound::{OutboundEvent, emit};
 
 /// Notes on one page.
@@ -68,20 +68,15 @@ pub async fn take(
         key_version: sealed.key_version(),
     };
     notes::insert(&mut tx, &new).await?;
-    let event = OutboundEvent {
-        kind: "note.taken",
-        data: json!({
-            "noteId": id,
-            "callId": call,
-            "kind": kind.as_str(),
-            "name": patient.name,
-            "phone": patient.phone,
-            "message": patient.text,
-        }),
-        triggered_by: "call".to_owned(),
-        metadata: json!({}),
-    };
-    emit(&mut tx, &services.vault, &event).await?;
+    let data = EventData::NoteTaken(NoteTaken {
+        note_id: id,
+        call_id: call.map(str::to_owned),
+        kind: kind.as_str().to_owned(),
+        name: patient.name.clone(),
+        phone: patient.phone.clone(),
+        message: patient.text.clone(),
+    });
+    emit(&mut tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
     tx.commit().await?;
     Ok(Some(id))
 }

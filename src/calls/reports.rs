@@ -20,6 +20,7 @@ use crate::domain::mask::mask_phone;
 use crate::domain::{OrgId, sample};
 use crate::state::Services;
 use crate::vault::{Place, Sealed, VaultError};
+use crate::webhooks::event_data::{CallEnded, Caller, EventData, Lead, Reason};
 use crate::webhooks::outbound::{self, OutboundEvent};
 use crate::webhooks::work::{Begun, Work, WorkError};
 
@@ -192,26 +193,22 @@ fn call_ended(
     received_at: OffsetDateTime,
 ) -> OutboundEvent {
     let reason = told.ended_reason.as_deref().unwrap_or_default();
-    OutboundEvent {
-        kind: "call.ended",
-        data: json!({
-            "callId": call_id,
-            "id": held.id,
-            "direction": told.direction,
-            "caller": { "number": told.number, "name": told.name },
-            "startedAt": told.started_at.and_then(rfc3339),
-            "endedAt": told.ended_at.or(Some(received_at)).and_then(rfc3339),
-            "durationSeconds": told.duration_seconds,
-            "endedReason": reason,
-            "endedReasonText": ended_reasons::words(reason),
-            "outcome": outcome.as_str(),
-            "cost": told.cost,
-            "summary": told.summary,
-            "structuredData": told.structured,
-        }),
-        triggered_by: "call".to_owned(),
-        metadata: json!({}),
-    }
+    let data = CallEnded {
+        call_id: call_id.to_owned(),
+        id: held.id,
+        direction: told.direction.map(str::to_owned),
+        caller: Caller { number: told.number.clone(), name: told.name.clone() },
+        started_at: told.started_at.and_then(rfc3339),
+        ended_at: told.ended_at.or(Some(received_at)).and_then(rfc3339),
+        duration_seconds: told.duration_seconds,
+        ended_reason: reason.to_owned(),
+        ended_reason_text: ended_reasons::words(reason),
+        outcome: outcome.as_str().to_owned(),
+        cost: told.cost,
+        summary: told.summary.clone(),
+        structured_data: told.structured.clone(),
+    };
+    OutboundEvent::of(&EventData::CallEnded(Box::new(data)), "call")
 }
 
 /// The call whose caller is scored.
@@ -267,26 +264,30 @@ async fn note_lead(
     leads::update(tx, lead.id, contact, becomes_hot).await?;
     calls::note_score(tx, held.id, Some(lead.id), score.points, &reasons, is_hot).await?;
 
-    let data = json!({
-        "leadId": lead.id,
-        "callId": call_id,
-        "name": told.name,
-        "number": told.number,
-        "score": score.points,
-        "isHot": is_hot,
-        "reasons": reasons,
-    });
-    let event = |kind| OutboundEvent {
-        kind,
-        data: data.clone(),
-        triggered_by: "call".to_owned(),
-        metadata: json!({}),
+    let data = Lead {
+        lead_id: lead.id,
+        call_id: (*call_id).to_owned(),
+        name: told.name.clone(),
+        number: told.number.clone(),
+        score: score.points,
+        is_hot,
+        reasons: score
+            .reasons
+            .iter()
+            .map(|reason| Reason {
+                key: reason.key.to_owned(),
+                points: reason.points,
+                text: reason.text.to_owned(),
+            })
+            .collect(),
     };
-    outbound::emit(tx, &services.vault, &event("lead.scored")).await?;
+    let scored = OutboundEvent::of(&EventData::LeadScored(data.clone()), "call");
+    outbound::emit(tx, &services.vault, &scored).await?;
     if !becomes_hot {
         return Ok(0);
     }
-    outbound::emit(tx, &services.vault, &event("lead.hot")).await?;
+    let hot = OutboundEvent::of(&EventData::LeadHot(data), "call");
+    outbound::emit(tx, &services.vault, &hot).await?;
     // A test that reaches nobody outside wakes nobody either.
     if sample::is_quiet(call_id) {
         return Ok(0);

@@ -3,8 +3,6 @@
 //! One ranking for all providers, in the statement of `db::messages`. A message that failed is told to
 //! the clinic's endpoints, once.
 
-use serde_json::{Value, json};
-
 use crate::db::OrgTx;
 use crate::db::messages::{self, MessageFacts, StatusNews};
 use crate::domain::{MessageId, OrgId, ProviderId};
@@ -12,6 +10,7 @@ use crate::providers::address::{is_public, is_public_name};
 use crate::providers::{Explanation, twilio, whatsapp};
 use crate::state::Services;
 use crate::vault::Vault;
+use crate::webhooks::event_data::{EventData, MessageFailed};
 use crate::webhooks::outbound::{OutboundError, OutboundEvent, emit};
 use crate::webhooks::twilio_events::OWN_ID;
 
@@ -80,23 +79,17 @@ pub(super) async fn tell_failed(
     code: Option<&str>,
     reason: Option<&str>,
 ) -> Result<(), OutboundError> {
-    let data = json!({
-        "messageId": facts.id,
-        "callId": facts.call_id,
-        "provider": facts.provider,
-        "channel": facts.channel,
-        "purpose": facts.purpose,
-        "recipient": facts.recipient_mask,
-        "code": code,
-        "reason": reason,
+    let data = EventData::MessageFailed(MessageFailed {
+        message_id: facts.id.0,
+        call_id: facts.call_id.clone(),
+        provider: facts.provider.clone(),
+        channel: facts.channel.clone(),
+        purpose: facts.purpose.clone(),
+        recipient: facts.recipient_mask.clone(),
+        code: code.map(str::to_owned),
+        reason: reason.map(str::to_owned),
     });
-    let event = OutboundEvent {
-        kind: "message.failed",
-        data,
-        triggered_by: facts.provider.clone(),
-        metadata: Value::Object(serde_json::Map::new()),
-    };
-    emit(tx, vault, &event).await?;
+    emit(tx, vault, &OutboundEvent::of(&data, facts.provider.clone())).await?;
     Ok(())
 }
 

@@ -46,22 +46,44 @@ pub struct DeliveryFilter {
     pub limit: i64,
 }
 
+/// The statement for a filter: conditions that are not asked for do not stand in it, so that each list is
+/// read by the index that fits it.
+pub fn statement(filter: &DeliveryFilter) -> String {
+    let condition = |is_asked: bool, condition: &'static str, or: &'static str| {
+        if is_asked { condition } else { or }
+    };
+    let of_status = match filter.status.as_deref() {
+        None => "$2::text is null",
+        Some("succeeded") => "status = $2",
+        // Said once more for the index of what did not succeed.
+        Some(_) => "status = $2 and status <> 'succeeded'",
+    };
+    let conditions = [
+        condition(filter.endpoint.is_some(), "endpoint_id = $1", "$1::uuid is null"),
+        of_status,
+        condition(filter.since.is_some(), "created_at >= $3", "$3::timestamptz is null"),
+        condition(filter.until.is_some(), "created_at < $4", "$4::timestamptz is null"),
+        condition(
+            filter.before.is_some(),
+            "created_at <= (select b.created_at from deliveries b where b.id = $5)
+             and (created_at, id) < (select b.created_at, b.id from deliveries b where b.id = $5)",
+            "$5::uuid is null",
+        ),
+    ];
+    format!("{SELECT} where {} order by created_at desc, id desc limit $6", conditions.join(" and "))
+}
+
 /// Deliveries, the newest first.
 pub async fn list(tx: &mut OrgTx, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, DbError> {
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{SELECT} where ($1::uuid is null or endpoint_id = $1) and ($2::text is null or status = $2)
-            and ($3::timestamptz is null or created_at >= $3) and ($4::timestamptz is null or created_at < $4)
-            and ($5::uuid is null or (created_at, id) < (select b.created_at, b.id from deliveries b where b.id = $5))
-          order by created_at desc, id desc limit $6"
-    )))
-    .bind(filter.endpoint)
-    .bind(filter.status.as_deref())
-    .bind(filter.since)
-    .bind(filter.until)
-    .bind(filter.before)
-    .bind(filter.limit)
-    .fetch_all(tx.conn())
-    .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement(filter)))
+        .bind(filter.endpoint)
+        .bind(filter.status.as_deref())
+        .bind(filter.since)
+        .bind(filter.until)
+        .bind(filter.before)
+        .bind(filter.limit)
+        .fetch_all(tx.conn())
+        .await?)
 }
 
 pub async fn find(tx: &mut OrgTx, id: Uuid) -> Result<Option<DeliveryRow>, DbError> {
@@ -82,7 +104,10 @@ pub async fn list_of_call(tx: &mut OrgTx, call_id: &str) -> Result<Vec<DeliveryR
     .await?)
 }
 
-/// Unfinished deliveries of an endpoint: how many wait, are dead, are parked.
+/// Unfinished deliveries are counted up to here: a number that is larger says nothing more to anybody.
+pub const MOST_COUNTED: i64 = 10_000;
+
+/// Unfinished deliveries of an endpoint: how many wait, are dead, are parked; each [`MOST_COUNTED`] at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Unfinished {
     pub pending: i64,
@@ -90,16 +115,24 @@ pub struct Unfinished {
     pub parked: i64,
 }
 
+/// The statement of [`count_unfinished`].
+pub fn unfinished_statement(endpoint: Option<Uuid>) -> String {
+    let of_endpoint = if endpoint.is_some() { "endpoint_id = $1" } else { "$1::uuid is null" };
+    let count = |status: &str| {
+        format!(
+            "(select count(*) from (select 1 from deliveries
+               where status = '{status}' and status <> 'succeeded' and {of_endpoint} limit {MOST_COUNTED}) found) as {status}"
+        )
+    };
+    format!("select {}, {}, {}", count("pending"), count("dead"), count("parked"))
+}
+
 /// Of one endpoint, or of the whole clinic.
 pub async fn count_unfinished(tx: &mut OrgTx, endpoint: Option<Uuid>) -> Result<Unfinished, DbError> {
-    Ok(sqlx::query_as(
-        "select count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'dead') as dead,
-                count(*) filter (where status = 'parked') as parked
-           from deliveries where status <> 'succeeded' and ($1::uuid is null or endpoint_id = $1)",
-    )
-    .bind(endpoint)
-    .fetch_one(tx.conn())
-    .await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(unfinished_statement(endpoint)))
+        .bind(endpoint)
+        .fetch_one(tx.conn())
+        .await?)
 }
 
 /// An attempt, without what was answered.
@@ -123,23 +156,23 @@ pub struct AttemptRow {
     pub emptied_at: Option<OffsetDateTime>,
 }
 
+/// The statement of [`list_attempts`].
+pub const LIST_ATTEMPTS: &str =
+    "select id, delivery_id, endpoint_id, number, outcome, status_code, millis, error, request_headers, response_headers,
+            sealed_answer, answer_bytes, attempted_at, emptied_at
+       from delivery_attempts where delivery_id = $1 order by attempted_at, id";
+
 /// All attempts of a delivery, the oldest first.
 pub async fn list_attempts(tx: &mut OrgTx, delivery: Uuid) -> Result<Vec<AttemptRow>, DbError> {
-    Ok(sqlx::query_as(
-        "select id, delivery_id, endpoint_id, number, outcome, status_code, millis, error, request_headers, response_headers,
-                sealed_answer, answer_bytes, attempted_at, emptied_at
-           from delivery_attempts where delivery_id = $1 order by attempted_at, id",
-    )
-    .bind(delivery)
-    .fetch_all(tx.conn())
-    .await?)
+    Ok(sqlx::query_as(LIST_ATTEMPTS).bind(delivery).fetch_all(tx.conn()).await?)
 }
 
-/// Finished deliveries that are older than so many days, the oldest first.
+/// Finished deliveries that are older than so many days, the oldest first. Sealed answers stand in their
+/// attempts as PostgreSQL writes bytes: `\x` and hexadecimal digits.
 pub async fn list_prunable(tx: &mut OrgTx, days: i32, limit: i64) -> Result<Vec<PrunableRow>, DbError> {
     Ok(sqlx::query_as(
-        "select d.id, d.event_id, d.created_at, v.sealed_payload, to_jsonb(d) - 'org_id' as delivery,
-                coalesce((select jsonb_agg(to_jsonb(a) - 'org_id' - 'sealed_answer' - 'key_version' order by a.attempted_at, a.id)
+        "select d.id, d.event_id, d.rounds, v.sealed_payload, to_jsonb(d) - 'org_id' as delivery,
+                coalesce((select jsonb_agg(to_jsonb(a) - 'org_id' - 'key_version' order by a.attempted_at, a.id)
                             from delivery_attempts a where a.org_id = d.org_id and a.delivery_id = d.id), '[]') as attempts
            from deliveries d
            join outbound_events v on v.org_id = d.org_id and v.id = d.event_id
@@ -157,7 +190,7 @@ pub async fn list_prunable(tx: &mut OrgTx, days: i32, limit: i64) -> Result<Vec<
 pub struct PrunableRow {
     pub id: Uuid,
     pub event_id: Uuid,
-    pub created_at: OffsetDateTime,
+    pub rounds: i32,
     pub sealed_payload: Option<Vec<u8>>,
     pub delivery: Json<Value>,
     pub attempts: Json<Value>,
@@ -165,12 +198,17 @@ pub struct PrunableRow {
 
 /// Deletes deliveries with their attempts, and events that nothing refers to any more. Endpoints and
 /// counts stay. Returns how many deliveries and attempts it were.
-pub async fn delete(tx: &mut OrgTx, ids: &[Uuid], events: &[Uuid]) -> Result<(u64, u64), DbError> {
-    // One that was replayed meanwhile stays, with its attempts.
+pub async fn delete(tx: &mut OrgTx, rows: &[PrunableRow]) -> Result<(u64, u64), DbError> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let rounds: Vec<i32> = rows.iter().map(|row| row.rounds).collect();
+    let events: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
+    // One that was replayed meanwhile stays, with its attempts: the archive does not have them all.
     let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select id from deliveries where id = any ($1) and status <> 'pending' order by id for update",
+        "select d.id from deliveries d join unnest($1::uuid[], $2::int4[]) as r (id, rounds) on r.id = d.id
+          where d.status <> 'pending' and d.rounds = r.rounds order by d.id for update of d",
     )
     .bind(ids)
+    .bind(rounds)
     .fetch_all(tx.conn())
     .await?;
     let attempts = sqlx::query("delete from delivery_attempts where delivery_id = any ($1)")
@@ -193,17 +231,36 @@ pub async fn delete(tx: &mut OrgTx, ids: &[Uuid], events: &[Uuid]) -> Result<(u6
     Ok((deliveries, attempts))
 }
 
-/// Deletes events older than so many days that nobody was to be told of; returns how many it were.
-pub async fn delete_untold(tx: &mut OrgTx, days: i32, limit: i64) -> Result<u64, DbError> {
-    Ok(sqlx::query(
-        "delete from outbound_events where id in (
-           select v.id from outbound_events v
-            where v.created_at < now() - make_interval(days => $1)
-              and not exists (select from deliveries d where d.org_id = v.org_id and d.event_id = v.id)
-            limit $2)",
+/// An event that nobody was to be told of, on its way into an archive.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct UntoldRow {
+    pub id: Uuid,
+    pub sealed_payload: Option<Vec<u8>>,
+    pub event: Json<Value>,
+}
+
+/// Events older than so many days that nobody was to be told of.
+pub async fn list_untold(tx: &mut OrgTx, days: i32, limit: i64) -> Result<Vec<UntoldRow>, DbError> {
+    Ok(sqlx::query_as(
+        "select v.id, v.sealed_payload, to_jsonb(v) - 'org_id' - 'sealed_payload' - 'key_version' as event
+           from outbound_events v
+          where v.created_at < now() - make_interval(days => $1)
+            and not exists (select from deliveries d where d.org_id = v.org_id and d.event_id = v.id)
+          order by v.created_at, v.id limit $2",
     )
     .bind(days)
     .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Deletes events that nobody was to be told of; returns how many it were.
+pub async fn delete_untold(tx: &mut OrgTx, ids: &[Uuid]) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "delete from outbound_events v where v.id = any ($1)
+            and not exists (select from deliveries d where d.org_id = v.org_id and d.event_id = v.id)",
+    )
+    .bind(ids)
     .execute(tx.conn())
     .await?
     .rows_affected())

@@ -6,10 +6,15 @@
 use serde_json::Value;
 use sqlx::types::Json;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
+
+/// Told when this process has put something into the queue that is due at once. There is one queue, so there
+/// is one of these: whoever sends looks at it a moment earlier than it would anyway, and needlessly at worst.
+pub static DUE: Notify = Notify::const_new();
 
 /// How many are taken at a time, and of whom.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +26,8 @@ pub struct Share {
     pub per_endpoint: i32,
     /// From so many failures in a row on, an endpoint has one in flight.
     pub failures: i32,
+    /// Tries of one clinic that begin within a second.
+    pub per_second: i32,
 }
 
 /// A delivery that this worker has under a lease.
@@ -37,7 +44,7 @@ pub struct Leased {
 /// Takes due deliveries, walking on from where the last walk ended.
 pub async fn lease(pool: &PgPool, after: (Uuid, Uuid), share: &Share) -> Result<Vec<Leased>, DbError> {
     let leased: Vec<Leased> = sqlx::query_as(
-        "select org_id, delivery_id, endpoint_id, claim from lease_deliveries($1, $2, $3, $4, $5, $6, $7)",
+        "select org_id, delivery_id, endpoint_id, claim from lease_deliveries($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(after.0)
     .bind(after.1)
@@ -46,6 +53,7 @@ pub async fn lease(pool: &PgPool, after: (Uuid, Uuid), share: &Share) -> Result<
     .bind(share.per_clinic)
     .bind(share.per_endpoint)
     .bind(share.failures)
+    .bind(share.per_second)
     .fetch_all(pool)
     .await?;
     pool.commits().tell(leased.iter().map(|leased| leased.org_id));
@@ -59,6 +67,10 @@ pub struct Job {
     pub endpoint_id: Uuid,
     pub event_id: Uuid,
     pub kind: String,
+    /// `event`, `call` or `test`.
+    pub cause: String,
+    /// One more with every replay.
+    pub rounds: i32,
     pub destination: String,
     pub url: String,
     pub settings: Json<Value>,
@@ -78,7 +90,7 @@ pub struct Job {
 /// The job behind a lease; none where the lease is not ours any more or nothing is left to do.
 pub async fn find_job(tx: &mut OrgTx, delivery: Uuid, claim: i32) -> Result<Option<Job>, DbError> {
     Ok(sqlx::query_as(
-        "select d.id as delivery_id, d.endpoint_id, d.event_id, d.kind, e.destination, e.url, e.settings, e.sealed_auth,
+        "select d.id as delivery_id, d.endpoint_id, d.event_id, d.kind, d.cause, d.rounds, e.destination, e.url, e.settings, e.sealed_auth,
                 v.sealed_payload, coalesce(s.ids, '{}') as secret_ids, coalesce(s.secrets, '{}') as secrets,
                 d.attempts, q.tries, q.claims as claim, clock_timestamp() as claimed_at
            from delivery_queue q
@@ -277,6 +289,21 @@ pub async fn end(tx: &mut OrgTx, last: &Last<'_>, status: &str) -> Result<(), Db
     Ok(())
 }
 
+/// Ends a delivery without another try. Changes nothing where another worker holds it now.
+pub async fn abandon(tx: &mut OrgTx, delivery: Uuid, claim: i32, error: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "with queue as (delete from delivery_queue where delivery_id = $1 and claims = $2 returning 1)
+         update deliveries set status = 'dead', last_error = $3, next_attempt_at = null, finished_at = now()
+          where id = $1 and exists (select from queue)",
+    )
+    .bind(delivery)
+    .bind(claim)
+    .bind(error)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Takes all that waits for an endpoint out of the queue: it is switched off or gone. Returns how many
 /// it were.
 pub async fn park(tx: &mut OrgTx, endpoint: Uuid, error: &str) -> Result<u64, DbError> {
@@ -309,6 +336,7 @@ pub struct Replay {
 /// Returns how many it were.
 pub async fn replay(tx: &mut OrgTx, what: &Replay) -> Result<u64, DbError> {
     let org = tx.org();
+    tx.wake_on_commit(&DUE);
     Ok(sqlx::query(
         "with chosen as (
            select d.id, d.endpoint_id from deliveries d

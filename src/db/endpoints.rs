@@ -194,6 +194,21 @@ pub async fn switch_off(tx: &mut OrgTx, id: Uuid, reason: &str) -> Result<bool, 
     Ok(done.rows_affected() == 1)
 }
 
+/// On how many days (in UTC) an endpoint has failed since its last success.
+pub async fn count_failing_days(tx: &mut OrgTx, id: Uuid) -> Result<u32, DbError> {
+    let days: i64 = sqlx::query_scalar(
+        "select count(distinct date_trunc('day', h.hour, 'UTC'))
+           from endpoints e
+           join delivery_hours h on h.org_id = e.org_id and h.endpoint_id = e.id
+            and h.hour >= date_trunc('hour', e.failing_since, 'UTC') and h.outcome <> 'succeeded'
+          where e.id = $1",
+    )
+    .bind(id)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(u32::try_from(days).unwrap_or(u32::MAX))
+}
+
 /// Sends nothing there for a while; a longer while that was set before stays.
 pub async fn block(tx: &mut OrgTx, id: Uuid, seconds: f64, reason: &str) -> Result<(), DbError> {
     sqlx::query(

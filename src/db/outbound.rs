@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::delivery_queue::DUE;
 use super::{DbError, OrgTx};
 
 /// An event about to be told. The payload is sealed.
@@ -73,6 +74,9 @@ pub struct NewDeliveries<'a> {
 /// Writes them down; returns their ids, in the order of the endpoints.
 pub async fn insert_deliveries(tx: &mut OrgTx, new: &NewDeliveries<'_>) -> Result<Vec<Uuid>, DbError> {
     let org = tx.org();
+    if new.held_seconds <= 0.0 {
+        tx.wake_on_commit(&DUE);
+    }
     let ids: Vec<Uuid> = new.to.iter().map(|_| Uuid::now_v7()).collect();
     let endpoints: Vec<Uuid> = new.to.iter().map(|endpoint| endpoint.id).collect();
     let names: Vec<&str> = new.to.iter().map(|endpoint| endpoint.workflow_name.as_str()).collect();

@@ -7,6 +7,7 @@
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::commits::Commits;
@@ -110,6 +111,8 @@ pub struct OrgTx {
     org: OrgId,
     is_pooled: bool,
     commits: Commits,
+    /// Whom this process tells once this is committed.
+    wakes: Option<&'static Notify>,
 }
 
 /// Ends a transaction, and says whether it has written anything: only what writes gets an id.
@@ -137,6 +140,7 @@ impl OrgTx {
             org: OrgId(Uuid::nil()),
             is_pooled: pool.is_pooled(),
             commits: pool.commits().clone(),
+            wakes: None,
         };
         match begun {
             Ok(scope) => {
@@ -178,6 +182,9 @@ impl OrgTx {
         // All rows, and so the end of all statements: the first row comes before the commit.
         match conn.fetch_all(sqlx::raw_sql(sql)).await {
             Ok(rows) => {
+                if let Some(due) = self.wakes {
+                    due.notify_one();
+                }
                 if rows.first().is_some_and(|row| row.try_get(0).unwrap_or(true)) {
                     self.commits.tell([self.org]);
                 }
@@ -188,6 +195,11 @@ impl OrgTx {
                 Err(error.into())
             }
         }
+    }
+
+    /// Tells somebody of this process once, and only if, this is committed.
+    pub(super) fn wake_on_commit(&mut self, due: &'static Notify) {
+        self.wakes = Some(due);
     }
 
     /// Undoes the work now, instead of when the value is dropped.

@@ -116,6 +116,7 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/settings/senders", post(forms::settings::submit_senders))
         .route("/dashboard/settings/alerts", post(forms::calls::submit_alerts))
         .route("/platform", get(pages::platform::show))
+        .route("/platform/organizations/{org}", get(pages::platform_clinic::show))
         .route("/platform/organizations/{org}/open", post(forms::platform::submit_open))
         .route("/platform/organizations/{org}/leave", post(forms::platform::submit_leave))
         .merge(platform_by_its_other_name())

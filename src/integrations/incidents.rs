@@ -1,21 +1,21 @@
 //! Incidents: a provider that a call needed and did not get, told once for as long as it lasts.
 //!
 //! Many calls may meet the same cause; the clinic gets one incident, one event out when it begins and
-//! one when it is over, and its owners an e-mail where it can send any. Noting one is never a reason for anything to fail. What of a call's errors is
-//! the account's fault is decided in `calls::incidents`.
+//! one when it is over, and its owners an e-mail where it can send any (`webhooks::owners`). Noting one is
+//! never a reason for anything to fail. What of a call's errors is the account's fault is decided in
+//! `calls::incidents`. An endpoint that was switched off is an incident too: `webhooks::delivery` notes it.
 
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::Ended;
-use crate::db::alerts::{self, NewAlert};
 use crate::db::incidents::{self, IncidentRow, Seen};
 use crate::db::{DbError, OrgTx};
-use crate::domain::mask::mask_mail;
 use crate::domain::{OrgId, ProviderId};
 use crate::state::Services;
-use crate::vault::{Place, Vault};
+use crate::vault::Vault;
+use crate::webhooks::event_data::{ENDPOINT, EventData, NeedsAttention, Recovered};
 use crate::webhooks::outbound::{self, OutboundError, OutboundEvent};
+use crate::webhooks::owners::{self, Notice};
 
 use super::error::provider_name;
 use super::{Caller, IntegrationError};
@@ -68,66 +68,24 @@ async fn try_note(services: &Services, org: OrgId, trouble: &Trouble) -> Result<
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let is_new = incidents::note(&mut tx, &seen).await?;
     if is_new {
-        let event = OutboundEvent {
-            kind: "integration.needs_attention",
-            data: json!({
-                "incidentId": id,
-                "provider": provider.as_str(),
-                "cause": cause,
-                "what": sentence,
-            }),
-            triggered_by: "call".to_owned(),
-            metadata: json!({}),
-        };
-        outbound::emit(&mut tx, &services.vault, &event).await?;
-        tell_owners(services, &mut tx, org, id, trouble).await?;
+        let data = EventData::NeedsAttention(NeedsAttention {
+            incident_id: id,
+            provider: provider.as_str().to_owned(),
+            endpoint: None,
+            cause: cause.to_owned(),
+            what: sentence.clone(),
+        });
+        outbound::emit(&mut tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
+        // Nobody can be mailed by what is broken.
+        if *provider != ProviderId::Resend {
+            let subject = format!("{} stands in the way of your calls", provider_name(*provider));
+            owners::tell(services, &mut tx, &Notice { incident: id, subject: &subject, sentence }).await?;
+        }
         tracing::warn!(%org, provider = provider.as_str(), cause, "a provider stands in the way of a clinic's calls");
     }
     tx.commit().await?;
     if is_new {
         services.alerts_due.notify_one();
-    }
-    Ok(())
-}
-
-/// The place that an alert's recipient and words are bound to.
-pub const fn alert_place(org: OrgId, alert: Uuid) -> Place<'static> {
-    Place { org: Some(org), table: "alerts", column: "sealed_content", provider: "", row: alert }
-}
-
-/// Writes down an e-mail to each owner, where the clinic has connected what sends them.
-async fn tell_owners(
-    services: &Services,
-    tx: &mut OrgTx,
-    org: OrgId,
-    incident: Uuid,
-    trouble: &Trouble,
-) -> Result<(), OutboundError> {
-    const MAILER: ProviderId = ProviderId::Resend;
-    if trouble.provider == MAILER {
-        return Ok(());
-    }
-    let name = provider_name(trouble.provider);
-    let page = format!("{}/dashboard", services.public_url.as_str().trim_end_matches('/'));
-    for mail in alerts::list_owners_to_mail(tx, MAILER.as_str()).await? {
-        let id = Uuid::now_v7();
-        let content = json!({
-            "to": mail,
-            "subject": format!("{name} stands in the way of your calls"),
-            "text": format!("{}\n\nThe overview shows it for as long as it lasts: {page}", trouble.sentence),
-        });
-        let sealed = services.vault.seal(&alert_place(org, id), content.to_string().as_bytes()).await?;
-        let alert = NewAlert {
-            id,
-            kind: "incident",
-            subject: incident,
-            channel: "email",
-            recipient_mask: &mask_mail(&mail),
-            sealed_content: sealed.as_bytes(),
-            key_version: sealed.key_version(),
-            due_at: services.clock.now(),
-        };
-        alerts::insert(tx, &alert).await?;
     }
     Ok(())
 }
@@ -138,7 +96,7 @@ async fn tell_owners(
 /// The transaction must not be committed then.
 pub async fn close_in(tx: &mut OrgTx, vault: &Vault, provider: ProviderId) -> Result<(), OutboundError> {
     for closed in incidents::close_of(tx, provider.as_str()).await? {
-        outbound::emit(tx, vault, &recovered(&closed)).await?;
+        outbound::emit(tx, vault, &recovered(&closed, "call")).await?;
     }
     Ok(())
 }
@@ -161,19 +119,37 @@ pub fn close_later(services: &Services, org: OrgId, provider: ProviderId) {
     tokio::spawn(async move { close(&services, org, provider).await });
 }
 
-/// What endpoints are told when an incident is over.
-fn recovered(closed: &IncidentRow) -> OutboundEvent {
-    OutboundEvent {
-        kind: "integration.recovered",
-        data: json!({
-            "incidentId": closed.id,
-            "provider": closed.target,
-            "cause": closed.kind,
-            "times": closed.count,
-        }),
-        triggered_by: "call".to_owned(),
-        metadata: json!({}),
+/// Closes what is open of an endpoint that somebody has seen to, in the caller's transaction.
+///
+/// # Errors
+/// The transaction must not be committed then.
+pub async fn close_endpoint_in(
+    tx: &mut OrgTx,
+    vault: &Vault,
+    endpoint: Uuid,
+    by: &str,
+) -> Result<(), OutboundError> {
+    for closed in incidents::close_of(tx, &incidents::of_endpoint(endpoint)).await? {
+        // All but the one that it is about, which missed the beginning too.
+        outbound::emit_but(tx, vault, &recovered(&closed, by), Some(endpoint)).await?;
     }
+    Ok(())
+}
+
+/// What endpoints are told when an incident is over.
+fn recovered(closed: &IncidentRow, by: &str) -> OutboundEvent {
+    let provider = match closed.endpoint {
+        Some(_) => ENDPOINT.to_owned(),
+        None => closed.target.clone(),
+    };
+    let data = EventData::Recovered(Recovered {
+        incident_id: closed.id,
+        provider,
+        endpoint: closed.endpoint.clone(),
+        cause: closed.kind.clone(),
+        times: closed.count,
+    });
+    OutboundEvent::of(&data, by)
 }
 
 /// Settles an incident by hand; gives the name of its provider.
@@ -197,7 +173,10 @@ pub async fn list_open(tx: &mut OrgTx) -> Result<Vec<IncidentRow>, DbError> {
     incidents::list_open(tx).await
 }
 
-/// The name of the provider that an incident is about.
+/// The name of the provider or endpoint that an incident is about.
 pub fn name_of(row: &IncidentRow) -> String {
+    if let Some(endpoint) = &row.endpoint {
+        return format!("Endpoint {endpoint}");
+    }
     row.target.parse().map_or_else(|_| row.target.clone(), |id| provider_name(id).to_owned())
 }

@@ -154,7 +154,7 @@ async fn what_goes_wrong_with_an_alert_changes_nothing_about_the_call() {
         "each report was worked off whatever became of its alert"
     );
     let page = owner.get("/dashboard").await.body;
-    assert!(page.contains("In the way of your calls") && page.contains("Twilio is not connected"), "{page}");
+    assert!(page.contains("Needs somebody") && page.contains("Twilio is not connected"), "{page}");
     let call = owner.send("GET", "/api/calls/without", None).await.json();
     assert_eq!(call["timeline"][0]["kind"], "alert", "{call}");
 }

@@ -9,7 +9,7 @@ use super::support::app::{Answer, Browser, PASSWORD, TestApp};
 const STAFF: &str = "staff@platform.test";
 const REASON: &str = "Ticket 4711: calls are not answered";
 
-async fn staff(app: &TestApp) -> Browser {
+pub async fn staff(app: &TestApp) -> Browser {
     let user = app.person(STAFF).await;
     sqlx::query("insert into platform_admins (user_id) values ($1)")
         .bind(user.0)
@@ -22,7 +22,7 @@ async fn staff(app: &TestApp) -> Browser {
     browser
 }
 
-async fn open(browser: &Browser, org: impl std::fmt::Display) -> Answer {
+pub async fn open(browser: &Browser, org: impl std::fmt::Display) -> Answer {
     browser
         .send("POST", &format!("/api/platform/organizations/{org}/access"), Some(json!({ "reason": REASON })))
         .await
@@ -266,4 +266,76 @@ async fn staff_set_change_pause_and_delete_the_endpoints_of_a_clinic_and_read_th
     assert!(by_staff.count() >= 5, "{rows:?}");
     let by_owner = owner.send("GET", &base, None).await;
     assert_eq!(by_owner.status, 404, "{}", by_owner.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_has_a_page_for_staff_with_masks_and_a_way_into_each_form() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let url = app.sandbox.hooks().url("sunrise/a-long-secret");
+    let new = json!({ "workflowName": "hot-leads", "url": url, "bearerToken": "a-token-of-the-clinic" });
+    let made = owner.send("POST", "/api/endpoints", Some(new)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let called = owner.send("POST", "/api/endpoints/hot-leads/call", Some(json!({ "payload": {} }))).await;
+    assert_eq!(called.status, 200, "{}", called.body);
+
+    let page = format!("/platform/organizations/{}", clinic.org);
+    assert_eq!(owner.get(&page).await.status, 404);
+    assert_eq!(app.browser().get(&page).await.status, 404);
+    let staff = staff(&app).await;
+    assert!(staff.get("/platform").await.body.contains(&format!("href=\"{page}\"")));
+    // Without a reason there is a door and nothing behind it.
+    let door = staff.get(&page).await;
+    assert!(door.status == 200 && door.body.contains("name=\"reason\""), "{}", door.body);
+    assert!(!door.body.contains("hot-leads") && !door.body.contains("Twilio"), "{}", door.body);
+    let refused = staff.post(&format!("{page}/open"), &[("reason", "x"), ("next", &page)]).await;
+    assert!(refused.location().starts_with(&page), "{}", refused.location());
+    assert!(staff.get(&page).await.body.contains("Say in 8 to 300 characters"));
+
+    let entered = staff.post(&format!("{page}/open"), &[("reason", REASON), ("next", &page)]).await;
+    assert_eq!(entered.location(), page, "{}", entered.body);
+    let inside = staff.get(&page).await.body;
+    for word in [
+        "Twilio",
+        "WhatsApp",
+        "hot-leads",
+        "127.0.0.1",
+        "authorization: Bearer",
+        "100.00 %",
+        "Show analytics",
+    ] {
+        assert!(inside.contains(word), "{word}: {inside}");
+    }
+    for secret in ["a-long-secret", "a-token-of-the-clinic", &clinic.twilio.auth_token] {
+        assert!(!inside.contains(secret), "{secret}");
+    }
+    // Each button goes to the clinic's own page of it.
+    for (next, word) in [
+        ("/dashboard/integrations?panel=whatsapp", "WhatsApp"),
+        ("/dashboard/integrations?panel=twilio", "Twilio"),
+        ("/dashboard/webhooks/endpoints/hot-leads", "hot-leads"),
+        ("/dashboard/webhooks?panel=new", "Add an endpoint"),
+        ("/dashboard/webhooks/analytics", "Analytics"),
+    ] {
+        assert!(inside.contains(&format!("value=\"{next}\"")), "{next}");
+        let gone = staff.post(&format!("{page}/open"), &[("next", next)]).await;
+        assert_eq!(gone.location(), next);
+        let shown = staff.get(next).await;
+        assert!(shown.status == 200 && shown.body.contains(word), "{next}: {}", shown.body);
+    }
+    let elsewhere = staff.post(&format!("{page}/open"), &[("next", "https://evil.example/")]).await;
+    assert_eq!(elsewhere.location(), "/dashboard/integrations");
+
+    // Programs name an endpoint by its id or by its name.
+    for wid in [id.as_str(), "hot-leads"] {
+        let one = format!("/api/platform/organizations/{}/webhooks/{wid}", clinic.org);
+        assert_eq!(staff.send("GET", &one, None).await.json()["id"], id);
+        let numbers = staff.send("GET", &format!("{one}/analytics"), None).await;
+        assert_eq!(numbers.json()["total"]["attempts"], 1, "{}", numbers.body);
+        assert_eq!(staff.send("POST", &format!("{one}/pause"), None).await.status, 200);
+        assert_eq!(staff.send("POST", &format!("{one}/resume"), None).await.status, 200);
+    }
+    let unknown = format!("/api/platform/organizations/{}/webhooks/{}", clinic.org, Uuid::now_v7());
+    assert_eq!(staff.send("GET", &unknown, None).await.status, 404);
 }

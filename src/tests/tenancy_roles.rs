@@ -36,7 +36,7 @@ const MATRIX: [(&str, [&str; 3]); 37] = [
     ("endpoints", ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, platform"]),
     ("inbound_events", ["service", "service", "owner, service"]),
     ("inbound_messages", ["service", "service", "owner, service"]),
-    ("incidents", ["service", "owner, admin, service", "owner, service"]),
+    ("incidents", ["service", "owner, admin, service, platform", "owner, service"]),
     (
         "jobs",
         [

@@ -9,6 +9,10 @@ use std::time::Duration;
 pub const FAILURES_TO_OPEN: i32 = 5;
 /// An endpoint that has failed for this long, without one success, is switched off.
 pub const SWITCH_OFF_AFTER: Duration = Duration::from_secs(5 * 86_400);
+/// But not before it was really tried: so many times, as often as one event is tried by itself,
+const LEAST_FAILURES: i32 = 8;
+/// and on so many different days. One bad hour and another one next week are no end.
+const LEAST_DAYS: u32 = 3;
 
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(10 * 60);
@@ -20,9 +24,10 @@ pub fn block_after(failures: i32) -> Option<Duration> {
     Some(FIRST.saturating_mul(2_u32.saturating_pow(more.min(8))).min(LONGEST))
 }
 
-/// Whether an endpoint that fails now, and has failed for so long, is switched off.
-pub fn is_given_up(failing_for: Duration) -> bool {
-    failing_for >= SWITCH_OFF_AFTER
+/// Whether an endpoint that fails now, and has failed for so long, so many times and on so many days, is
+/// switched off.
+pub fn is_given_up(failing_for: Duration, failures: i32, days: u32) -> bool {
+    failing_for >= SWITCH_OFF_AFTER && failures >= LEAST_FAILURES && days >= LEAST_DAYS
 }
 
 #[cfg(test)]
@@ -39,8 +44,11 @@ mod tests {
     }
 
     #[test]
-    fn five_days_without_a_success_are_the_end() {
-        assert!(!is_given_up(SWITCH_OFF_AFTER - Duration::from_secs(1)));
-        assert!(is_given_up(SWITCH_OFF_AFTER));
+    fn five_days_without_a_success_are_the_end_of_what_was_tried_on_several_of_them() {
+        assert!(!is_given_up(SWITCH_OFF_AFTER - Duration::from_secs(1), 20, 5));
+        assert!(is_given_up(SWITCH_OFF_AFTER, 8, 3));
+        assert!(!is_given_up(SWITCH_OFF_AFTER * 10, 2, 2), "two failures with nothing between them");
+        assert!(!is_given_up(SWITCH_OFF_AFTER * 10, 9, 2), "a bad hour, and one more failure");
+        assert!(!is_given_up(SWITCH_OFF_AFTER * 10, 7, 7));
     }
 }

@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::outbound::{OutboundError, OutboundEvent, Payload, emit_but};
-use super::retry::{self, Next, Outcome, SwitchOff};
+use super::breaker::SWITCH_OFF_AFTER;
+use super::outbound::{OutboundError, Payload};
+use super::retry::{self, Next, Outcome};
 use super::signing;
-use crate::audit::{self, AuditError, Ended, Entry, Origin};
+use super::switch_off::switch_off;
+use crate::audit::AuditError;
 use crate::db::delivery_queue::{self as queue, Job, Last, NewAttempt};
 use crate::db::{DbError, OrgTx, endpoints};
 use crate::domain::OrgId;
@@ -305,12 +307,19 @@ pub async fn record(
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let standing = queue::record(&mut tx, &new).await?.unwrap_or_default();
+    let failing_for = Duration::from_secs_f64(standing.failing_seconds.max(0.0));
+    // Looked up only where it could matter.
+    let failing_days = match failing_for >= SWITCH_OFF_AFTER {
+        true => endpoints::count_failing_days(&mut tx, job.endpoint_id).await?,
+        false => 0,
+    };
     let ruling = retry::rule(&retry::Ended {
         outcome: answer.outcome,
         retry_after: answer.retry_after,
         tries: u32::try_from(job.tries + 1).unwrap_or(u32::MAX),
         failures_in_row: standing.failures_in_row,
-        failing_for: Duration::from_secs_f64(standing.failing_seconds.max(0.0)),
+        failing_for,
+        failing_days,
         delivery: job.delivery_id,
     });
     let next = match (plan, ruling.next) {
@@ -335,47 +344,36 @@ pub async fn record(
     if let Some((time, rest)) = ruling.rest {
         endpoints::block(&mut tx, job.endpoint_id, time.as_secs_f64(), rest.as_str()).await?;
     }
-    if let Some(reason) = ruling.switch_off {
-        switch_off(services, &mut tx, job, reason).await?;
-    }
+    let is_off = match ruling.switch_off {
+        Some(reason) => switch_off(services, &mut tx, job.endpoint_id, reason).await?,
+        None => false,
+    };
     tx.commit().await?;
+    if is_off {
+        services.alerts_due.notify_one();
+    }
     metrics::counter!("voxanne_deliveries_total", "outcome" => answer.outcome.as_str()).increment(1);
     Ok(next)
 }
 
-/// Switches an endpoint off, parks what waits for it, and tells the clinic: in its trail and through its
-/// other endpoints. The last thing that a transaction does.
-async fn switch_off(
-    services: &Services,
-    tx: &mut OrgTx,
-    job: &Job,
-    reason: SwitchOff,
-) -> Result<(), DeliveryError> {
-    if !endpoints::switch_off(tx, job.endpoint_id, reason.as_str()).await? {
-        return Ok(());
-    }
-    let sentence = match reason {
-        SwitchOff::Gone => "The endpoint answered 410 (gone), so it was switched off.",
-        SwitchOff::Failing => {
-            "The endpoint failed for five days without one success, so it was switched off."
-        }
-    };
-    let parked = queue::park(tx, job.endpoint_id, sentence).await?;
-    let name = endpoints::find(tx, job.endpoint_id).await?.map_or_else(String::new, |row| row.workflow_name);
-    tracing::warn!(org = %tx.org(), endpoint = %job.endpoint_id, reason = reason.as_str(), parked, "an endpoint was switched off");
-    let event = OutboundEvent {
-        kind: "integration.needs_attention",
-        data: json!({ "provider": "webhook", "endpoint": name, "cause": reason.as_str(), "what": sentence }),
-        triggered_by: "worker".to_owned(),
-        metadata: json!({}),
-    };
-    emit_but(tx, &services.vault, &event, Some(job.endpoint_id)).await?;
-    let entry = Entry {
-        actor: "service".to_owned(),
-        action: "endpoint.switched_off",
-        target: name,
-        ended: Ended::Failure,
-        details: format!("{}; {parked} more deliveries parked", reason.as_str()),
-    };
-    Ok(audit::append(tx, &services.vault, &services.clock, &Origin::default(), entry).await?)
+/// What is said of a call by hand whose process ended before its answer was written down.
+const CUT_OFF: &str = "The process that made this call ended in the middle of it, so nobody knows whether it arrived. \
+     Look there before you send it again.";
+
+/// Whether a delivery is a call by hand that its process left behind: whoever waited for it has gone, and
+/// what is sent hours later is not what was asked for. A person may replay it; then it follows the schedule.
+pub fn is_cut_off(job: &Job) -> bool {
+    job.cause == "call" && job.rounds == 1
+}
+
+/// Ends such a call without a try.
+///
+/// # Errors
+/// Nothing was written then, and the lease ends by itself.
+pub async fn record_cut_off(services: &Services, org: OrgId, job: &Job) -> Result<(), DeliveryError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    queue::abandon(&mut tx, job.delivery_id, job.claim, CUT_OFF).await?;
+    tx.commit().await?;
+    metrics::counter!("voxanne_deliveries_total", "outcome" => "cut_off").increment(1);
+    Ok(())
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::event_data::EventData;
 use crate::db::outbound::{self as rows, NewDeliveries, NewOutboundEvent, Subscriber};
 use crate::db::{DbError, OrgTx};
 use crate::domain::{OrgId, sample};
@@ -25,6 +26,13 @@ pub struct OutboundEvent {
     pub triggered_by: String,
     /// Kept with every attempt, and shown beside it; an object.
     pub metadata: Value,
+}
+
+impl OutboundEvent {
+    /// What has happened, and who or what made it happen.
+    pub fn of(data: &EventData, by: impl Into<String>) -> Self {
+        Self { kind: data.kind(), data: data.value(), triggered_by: by.into(), metadata: json!({}) }
+    }
 }
 
 /// Why an event was not written down. The transaction must not be committed then.

@@ -115,6 +115,8 @@ pub struct Ended {
     pub failures_in_row: i32,
     /// Since the first of them.
     pub failing_for: Duration,
+    /// On how many days it failed meanwhile; looked at only where it has failed for long.
+    pub failing_days: u32,
     pub delivery: Uuid,
 }
 
@@ -177,7 +179,7 @@ pub fn rule(ended: &Ended) -> Ruling {
     if ended.outcome == Outcome::Gone {
         return Ruling { next: Next::Parked, rest: None, switch_off: Some(SwitchOff::Gone) };
     }
-    if breaker::is_given_up(ended.failing_for) {
+    if breaker::is_given_up(ended.failing_for, ended.failures_in_row, ended.failing_days) {
         return Ruling { next: Next::Parked, rest: None, switch_off: Some(SwitchOff::Failing) };
     }
     let wish = ended.retry_after.map(|wish| wish.min(LONGEST_WISH));

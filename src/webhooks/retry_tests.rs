@@ -1,5 +1,7 @@
 //! The schedule on a clock of the tests' own (bar W8): every path that a delivery can take.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// A delivery, an endpoint and a clock that nobody waits for.
@@ -8,20 +10,29 @@ struct World {
     delivery: Uuid,
     failures_in_row: i32,
     failing_since: Option<Duration>,
+    failing_days: BTreeSet<u64>,
 }
 
 impl World {
     fn new(delivery: Uuid) -> Self {
-        Self { now: Duration::ZERO, delivery, failures_in_row: 0, failing_since: None }
+        Self {
+            now: Duration::ZERO,
+            delivery,
+            failures_in_row: 0,
+            failing_since: None,
+            failing_days: BTreeSet::new(),
+        }
     }
 
     /// One try, now.
     fn ends(&mut self, tries: u32, outcome: Outcome, retry_after: Option<u64>) -> Ruling {
         if outcome == Outcome::Succeeded {
             (self.failures_in_row, self.failing_since) = (0, None);
+            self.failing_days.clear();
         } else {
             self.failures_in_row += 1;
             self.failing_since.get_or_insert(self.now);
+            self.failing_days.insert(self.now.as_secs() / 86_400);
         }
         rule(&Ended {
             outcome,
@@ -29,6 +40,7 @@ impl World {
             tries,
             failures_in_row: self.failures_in_row,
             failing_for: self.failing_since.map_or(Duration::ZERO, |since| self.now - since),
+            failing_days: u32::try_from(self.failing_days.len()).unwrap_or(u32::MAX),
             delivery: self.delivery,
         })
     }
@@ -144,9 +156,16 @@ fn gone_switches_off_at_once() {
 fn five_days_of_failure_switch_off_and_one_success_in_between_starts_them_anew() {
     let day = 24 * HOUR;
     let mut world = World::new(Uuid::now_v7());
-    world.ends(1, Outcome::Timeout, None);
+    for at in 0..10 {
+        world.now = at * 12 * HOUR;
+        assert_eq!(world.ends(1, Outcome::Timeout, None).switch_off, None, "{at}");
+    }
     world.now = 5 * day - HOUR;
     assert_eq!(world.ends(1, Outcome::Timeout, None).switch_off, None);
+    let mut idle = World::new(Uuid::now_v7());
+    idle.ends(1, Outcome::Timeout, None);
+    idle.now = 9 * day;
+    assert_eq!(idle.ends(1, Outcome::Timeout, None).switch_off, None, "two failures with nothing between");
     let mut spared = World { ..World::new(Uuid::now_v7()) };
     spared.ends(1, Outcome::Timeout, None);
     spared.now = 4 * day;

@@ -45,7 +45,7 @@ pub fn login_page(view: LoginView) -> impl IntoView {
 
 /// The head of a page that stands alone.
 #[component]
-pub fn SheetHead(id: &'static str, title: &'static str, lead: &'static str) -> impl IntoView {
+pub fn SheetHead(id: &'static str, #[prop(into)] title: String, lead: &'static str) -> impl IntoView {
     view! {
         <header class="sheet-head">
             <span class="brand">

@@ -23,6 +23,7 @@ pub mod overview;
 pub mod phone;
 pub mod phone_forms;
 pub mod platform;
+pub mod platform_clinic;
 pub mod retention;
 pub mod schedule;
 pub mod senders;

@@ -194,8 +194,8 @@ fn incident_list(
         view! {
             <section class="section" aria-labelledby="incidents-title">
                 <header>
-                    <h2 id="incidents-title">"In the way of your calls"</h2>
-                    <p>"Each is told once and goes away by itself when the account works again."</p>
+                    <h2 id="incidents-title">"Needs somebody"</h2>
+                    <p>"Each is told once and goes away by itself when it works again."</p>
                 </header>
                 <ul class="surface rows incidents">{items}</ul>
             </section>

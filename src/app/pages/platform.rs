@@ -1,7 +1,8 @@
 //! Every clinic of the platform, for its staff: which ones need somebody, and the door into one, which
 //! asks for a reason.
 //!
-//! Inside of a clinic staff see the clinic's own pages, with what the role `platform` may do there.
+//! What a clinic has is summed up in `platform_clinic`. Inside of a clinic staff see the clinic's own pages,
+//! with what the role `platform` may do there.
 
 use leptos::prelude::*;
 
@@ -64,6 +65,15 @@ pub fn platform_page(view: PlatformView) -> impl IntoView {
     }
 }
 
+/// Why staff come; the clinic reads it.
+pub(super) fn reason_field() -> FieldView {
+    FieldView {
+        example: "Ticket 4711: calls are not answered",
+        help: "Stands in the clinic's audit trail.",
+        ..FieldView::new("reason", "Reason", "")
+    }
+}
+
 fn line(clinic: ClinicLine) -> impl IntoView {
     let (word, meaning) = match (clinic.is_suspended, clinic.attention, clinic.connected) {
         (true, ..) => ("Suspended".to_owned(), Meaning::Unknown),
@@ -72,11 +82,6 @@ fn line(clinic: ClinicLine) -> impl IntoView {
         _ => ("Works".to_owned(), Meaning::Works),
     };
     let action = format!("/platform/organizations/{}/open", clinic.id);
-    let reason = FieldView {
-        example: "Ticket 4711: calls are not answered",
-        help: "Stands in the clinic's audit trail.",
-        ..FieldView::new("reason", "Reason", "")
-    };
     let door = if clinic.access_until.is_some() {
         view! {
             <form class="inline-form" method="post" action=action.clone()>
@@ -92,7 +97,7 @@ fn line(clinic: ClinicLine) -> impl IntoView {
             <details>
                 <summary>{format!("Open {}", clinic.name)}</summary>
                 <form class="form" method="post" action=action>
-                    <Field field=reason />
+                    <Field field=reason_field() />
                     <Submit label="Open for an hour" weight=Weight::Main />
                 </form>
             </details>
@@ -102,7 +107,7 @@ fn line(clinic: ClinicLine) -> impl IntoView {
     view! {
         <Row>
             <RowHead>
-                <span>{clinic.name}</span>
+                <a href=format!("/platform/organizations/{}", clinic.id)>{clinic.name}</a>
                 <span class="second">{clinic.slug}</span>
             </RowHead>
             <Cell label="Accounts" class="numbers">{clinic.connected.to_string()}</Cell>

@@ -4,6 +4,7 @@ mod call_samples;
 mod event_samples;
 mod gallery;
 mod samples;
+mod staff;
 mod telephone;
 mod webhooks;
 

@@ -211,18 +211,21 @@ fn input(body: EndpointIn) -> Result<EndpointInput, HttpError> {
     })
 }
 
-/// A fresh endpoint. The signing secret is never shown again.
+/// A fresh endpoint. The signing secret is never shown again, and to staff of the platform not at all.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewEndpointOut {
     #[serde(flatten)]
     pub endpoint: EndpointOut,
-    /// `whsec_...`, as the libraries of Standard Webhooks take it.
-    pub signing_secret: String,
+    /// `whsec_...`, as the libraries of Standard Webhooks take it. Absent in answers to staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<String>,
 }
 
 fn created(new: Created) -> NewEndpointOut {
-    NewEndpointOut { endpoint: out(new.endpoint, true), signing_secret: new.secret.expose().to_owned() }
+    let signing_secret = new.secret.map(|secret| secret.expose().to_owned());
+    // Who sees the secret sees the address.
+    NewEndpointOut { endpoint: out(new.endpoint, signing_secret.is_some()), signing_secret }
 }
 
 /// Fresh endpoints.
@@ -360,7 +363,9 @@ pub struct RotateIn {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotatedOut {
-    pub signing_secret: String,
+    /// Absent in answers to staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<String>,
     /// How many secrets sign now.
     pub live: usize,
 }
@@ -376,5 +381,6 @@ pub async fn rotate(
 ) -> Result<Json<RotatedOut>, HttpError> {
     let hours = body.overlap_hours.unwrap_or(OVERLAP_HOURS);
     let rotated = secrets::rotate(&admitted.state.services, &admitted.caller, &name, hours).await?;
-    Ok(Json(RotatedOut { signing_secret: rotated.secret.expose().to_owned(), live: rotated.live }))
+    let signing_secret = rotated.secret.map(|secret| secret.expose().to_owned());
+    Ok(Json(RotatedOut { signing_secret, live: rotated.live }))
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::Admitted;
 use crate::domain::event_kinds::EVENT_KINDS;
+use crate::webhooks::event_data::EventData;
 
 /// A kind of event.
 #[derive(Serialize, ToSchema)]
@@ -30,7 +31,7 @@ pub async fn list_kinds(_: Admitted) -> Json<EventKindsOut> {
     let kinds = EVENT_KINDS.iter().map(|kind| EventKindOut {
         name: kind.name,
         when: kind.when,
-        sample: serde_json::from_str(kind.sample).unwrap_or_default(),
+        sample: EventData::sample(kind.name).map(|sample| sample.value()).unwrap_or_default(),
     });
     Json(EventKindsOut { kinds: kinds.collect() })
 }

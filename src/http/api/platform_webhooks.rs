@@ -1,5 +1,5 @@
 //! The endpoints of any clinic, for staff of the platform: the handlers of a clinic's own routes, behind
-//! the door of `staff`. `wid` is the endpoint's workflow name.
+//! the door of `staff`. `wid` is the endpoint's id or its workflow name.
 
 use axum::Json;
 use axum::extract::{Path, Query};
@@ -11,8 +11,19 @@ use super::endpoints::{
     self, EnableIn, EndpointChangeIn, EndpointIn, EndpointOut, EndpointsOut, NewEndpointOut,
 };
 use super::{Admitted, JsonBody};
+use crate::db::endpoints as rows;
 use crate::http::error::{HttpError, Problem};
 use crate::http::staff::Visiting;
+
+/// The workflow name of an endpoint that was named by it or by its id. What is neither is left as it is, and
+/// found by nobody.
+async fn name_of(visiting: &Visiting, wid: String) -> Result<String, HttpError> {
+    let Ok(id) = wid.parse::<uuid::Uuid>() else { return Ok(wid) };
+    let mut tx = visiting.caller.begin(&visiting.state.services).await?;
+    let row = rows::find(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(row.map_or(wid, |row| row.workflow_name))
+}
 
 /// Lists a clinic's endpoints.
 #[utoipa::path(get, path = "/api/platform/organizations/{org}/webhooks", tag = "platform",
@@ -38,6 +49,7 @@ pub async fn show(
     visiting: Visiting,
     Path((_, wid)): Path<(String, String)>,
 ) -> Result<Json<EndpointOut>, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     endpoints::show(Admitted::from(visiting), Path(wid)).await
 }
 
@@ -50,6 +62,7 @@ pub async fn change(
     Path((_, wid)): Path<(String, String)>,
     body: JsonBody<EndpointChangeIn>,
 ) -> Result<Json<EndpointOut>, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     endpoints::change(Admitted::from(visiting), Path(wid), body).await
 }
 
@@ -61,6 +74,7 @@ pub async fn remove(
     visiting: Visiting,
     Path((_, wid)): Path<(String, String)>,
 ) -> Result<StatusCode, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     endpoints::remove(Admitted::from(visiting), Path(wid)).await
 }
 
@@ -72,6 +86,7 @@ pub async fn pause(
     visiting: Visiting,
     Path((_, wid)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     Ok(endpoints::disable(Admitted::from(visiting), Path(wid)).await?.into_response())
 }
 
@@ -83,6 +98,7 @@ pub async fn resume(
     visiting: Visiting,
     Path((_, wid)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     let body = JsonBody(EnableIn { replay: false });
     Ok(endpoints::enable(Admitted::from(visiting), Path(wid), body).await?.into_response())
 }
@@ -96,6 +112,7 @@ pub async fn analytics_of_one(
     Path((_, wid)): Path<(String, String)>,
     Query(query): Query<AnalyticsQuery>,
 ) -> Result<Json<AnalyticsOut>, HttpError> {
+    let wid = name_of(&visiting, wid).await?;
     let query = AnalyticsQuery { endpoint: Some(wid), ..query };
     analytics::webhooks(Admitted::from(visiting), Query(query)).await
 }

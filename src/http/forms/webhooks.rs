@@ -49,7 +49,7 @@ pub async fn submit_new(Extension(nonce): Extension<Nonce>, form: Submission) ->
     match endpoints::create(&form.state.services, &form.caller, vec![input]).await {
         Ok(created) => {
             let one = created.into_iter().next().ok_or_else(HttpError::not_found)?;
-            show_once(&form, nonce, &one.endpoint.workflow_name, &one.secret).await
+            show_once(&form, nonce, &one.endpoint.workflow_name, one.secret.as_ref()).await
         }
         Err(error) => again(&form, &back, error.into()).await,
     }
@@ -90,7 +90,7 @@ pub async fn submit_rotate(
 ) -> Result<Response, HttpError> {
     let hours = form.fields.text("overlapHours").parse().unwrap_or(secrets::OVERLAP_HOURS);
     match secrets::rotate(&form.state.services, &form.caller, &name, hours).await {
-        Ok(rotated) => show_once(&form, nonce, &name, &rotated.secret).await,
+        Ok(rotated) => show_once(&form, nonce, &name, rotated.secret.as_ref()).await,
         Err(error) => form.back(&endpoint_href(&name), error.into(), &[], "").await,
     }
 }
@@ -204,13 +204,13 @@ async fn show_once(
     form: &Submission,
     nonce: Nonce,
     name: &str,
-    secret: &SecretText,
+    secret: Option<&SecretText>,
 ) -> Result<Response, HttpError> {
     // Staff set things up and see no secret: whoever belongs to the clinic makes one to see it.
-    if !form.caller.scope.role.may_configure() {
+    let Some(secret) = secret else {
         let text = format!("{name} is saved. An owner or admin makes a new signing secret to see one.");
         return form.go(&endpoint_href(name), Said::message(Meaning::Works, text)).await;
-    }
+    };
     let page = Page::after(form, nonce).await?;
     Ok(draw(page, name, "", Some(secret.expose().to_owned())).await?.into_response())
 }

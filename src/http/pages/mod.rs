@@ -11,6 +11,7 @@ pub mod messages;
 pub mod overview;
 pub mod phone;
 pub mod platform;
+pub mod platform_clinic;
 pub mod settings;
 pub mod sign_in;
 mod views;

@@ -5,6 +5,7 @@ use axum::response::Html;
 use super::{Page, calls, millis, views};
 use crate::app::NavItem;
 use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
+use crate::app::pages::webhooks::words::endpoint_href;
 use crate::calls::senders::Choice;
 use crate::db::agents::{self, AgentRow};
 use crate::db::calls::{self as call_rows, CallFilter};
@@ -56,7 +57,10 @@ fn incident(row: &IncidentRow) -> IncidentLine {
         id: row.id.to_string(),
         provider_name: incidents::name_of(row),
         sentence: row.sentence.clone(),
-        href: format!("/dashboard/integrations#{}", row.target),
+        href: match &row.endpoint {
+            Some(endpoint) => endpoint_href(endpoint),
+            None => format!("/dashboard/integrations#{}", row.target),
+        },
         opened_at: millis(row.opened_at),
         last_seen_at: millis(row.last_seen_at),
         count: row.count,

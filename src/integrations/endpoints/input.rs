@@ -189,6 +189,35 @@ pub(super) async fn check_change(
     Ok(one)
 }
 
+/// What is sealed for one server is not sent to another one. Staff, who see no address, enter it again with
+/// any other address: on a server that many share, the path is what tells whose it is.
+///
+/// # Errors
+/// [`IntegrationError::Invalid`] where something is stored and nothing is said about it.
+pub(super) fn check_address(
+    caller: &Caller,
+    old: &EndpointRow,
+    url: &str,
+    has_said_auth: bool,
+) -> Result<(), IntegrationError> {
+    let has_stored = old.auth_hint.0.as_object().is_some_and(|names| !names.is_empty());
+    if has_said_auth || !has_stored || old.url == url {
+        return Ok(());
+    }
+    let is_same_server = match (Url::parse(&old.url), Url::parse(url)) {
+        (Ok(old), Ok(new)) => old.origin() == new.origin(),
+        _ => false,
+    };
+    if is_same_server && caller.scope.role.may_configure() {
+        return Ok(());
+    }
+    Err(problem(
+        "url",
+        "The token or headers that are stored were entered for another address and are not sent to this one. \
+         Enter them again, or remove them.",
+    ))
+}
+
 /// Looks the names of addresses up, all at the same time. What can not be found out now is found out
 /// when something is sent.
 async fn vet(services: &Services, checked: &[Checked], several: bool, problems: &mut Vec<Problem>) {

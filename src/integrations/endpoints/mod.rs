@@ -3,6 +3,11 @@
 //! What is typed is checked in `input`, one endpoint is called by hand in `call`, `samples` tries them out,
 //! `trace` tells an event's way, deliveries are looked at and replayed in `deliveries`, signing secrets are in `secrets`, old history is archived in
 //! `prune`. How a try is made is in `webhooks::delivery`.
+//!
+//! What is sealed of an endpoint goes to the server that it was entered for and nowhere else: another server
+//! needs it entered again (`input::check_address`), or whoever may change an address could have a stored
+//! token sent to a server of their own. The signing secret needs no such rule, since it signs and never
+//! travels. Staff write and never read: a signing secret that they make is shown to nobody.
 
 pub mod call;
 pub mod deliveries;
@@ -16,7 +21,7 @@ pub mod trace;
 
 use uuid::Uuid;
 
-use super::{Caller, IntegrationError, Problem};
+use super::{Caller, IntegrationError, Problem, incidents};
 use crate::audit::Ended;
 use crate::db::delivery_queue as queue;
 use crate::db::endpoints::{self, EndpointRow, EndpointValues};
@@ -41,8 +46,14 @@ const DELETED: &str = "The endpoint was deleted.";
 /// An endpoint that was just made, with what is shown once.
 pub struct Created {
     pub endpoint: EndpointRow,
-    /// The signing secret.
-    pub secret: SecretText,
+    /// The signing secret; absent where the caller may not see it.
+    pub secret: Option<SecretText>,
+}
+
+/// What was just made is shown to people of the clinic. Staff of the platform set things up for it and see
+/// no secret: whoever belongs to it makes a new one to see one.
+fn shown_to(caller: &Caller, secret: &SecretText) -> Option<SecretText> {
+    caller.scope.role.may_configure().then(|| secret.clone())
 }
 
 /// All endpoints of the clinic, by name.
@@ -108,7 +119,7 @@ pub async fn create(
     for (at, (one, new)) in checked.iter().zip(&sealed).enumerate() {
         insert(&mut tx, one, new, &by).await.map_err(|error| name_taken(error, several.then_some(at)))?;
         let endpoint = endpoints::find(&mut tx, new.endpoint).await?.ok_or(DbError::NotFound)?;
-        created.push(Created { endpoint, secret: new.secret.clone() });
+        created.push(Created { endpoint, secret: shown_to(caller, &new.secret) });
     }
     for one in &checked {
         let details = input::host_of(&one.url);
@@ -159,7 +170,9 @@ pub async fn update(
     let mut tx = caller.begin(services).await?;
     // Locked and compared by its id: another one may have got the name meanwhile.
     let locked = endpoints::lock_by_name(&mut tx, name).await?.filter(|row| row.id == old.id);
-    locked.ok_or(DbError::NotFound)?;
+    let locked = locked.ok_or(DbError::NotFound)?;
+    // Of the locked row: meanwhile somebody may have given it a token.
+    input::check_address(caller, &locked, &checked.url, auth.is_some())?;
     endpoints::update(&mut tx, &values(old.id, &checked, &by))
         .await
         .map_err(|error| name_taken(error, None))?;
@@ -193,6 +206,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<
     let mut tx = caller.begin(services).await?;
     let row = endpoints::lock_by_name(&mut tx, name).await?.ok_or(DbError::NotFound)?;
     let parked = queue::park(&mut tx, row.id, DELETED).await?;
+    incidents::close_endpoint_in(&mut tx, &services.vault, row.id, &caller.actor()).await?;
     endpoints::delete(&mut tx, row.id).await?;
     let details = format!("{}; {parked} deliveries parked", input::host_of(&row.url));
     caller.record(&mut tx, services, "endpoint.deleted", name, Ended::Success, &details).await?;
@@ -216,6 +230,8 @@ pub async fn set_active(
     let mut tx = caller.begin(services).await?;
     let old = endpoints::lock_by_name(&mut tx, name).await?.ok_or(DbError::NotFound)?;
     endpoints::set_active(&mut tx, old.id, active, &by).await?;
+    // Somebody has seen to it, whichever way they decided.
+    incidents::close_endpoint_in(&mut tx, &services.vault, old.id, &by).await?;
     let (count, details) = if !active {
         let parked = queue::park(&mut tx, old.id, SWITCHED_OFF).await?;
         (0, format!("{parked} deliveries parked"))

@@ -1,16 +1,15 @@
 //! Samples of events: made-up data that says it is a test, on the way of a real event, to one endpoint or
 //! to all that listen. What becomes of it is told by `trace`.
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::problem;
 use crate::audit::Ended;
 use crate::db::outbound::{self as rows, Subscriber};
 use crate::db::{DbError, endpoints};
-use crate::domain::event_kinds;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
+use crate::webhooks::event_data::EventData;
 use crate::webhooks::outbound::{self, Payload, Told};
 
 /// Who is told.
@@ -46,11 +45,11 @@ pub async fn send(
         To::AllThatListen => "all that listen",
     };
     caller.require_configure(services, "endpoint.tested", target).await?;
-    let kind = event_kinds::find(kind).ok_or_else(|| problem("kind", "There is no such event."))?;
-    let data: Value = serde_json::from_str(kind.sample).unwrap_or_default();
-    let payload = Payload::sample(kind.name, &data, services.clock.now());
+    let sample = EventData::sample(kind).ok_or_else(|| problem("kind", "There is no such event."))?;
+    let kind = sample.kind();
+    let payload = Payload::sample(kind, &sample.value(), services.clock.now());
     let by = caller.actor();
-    let told = Told { kind: kind.name, cause: "test", triggered_by: &by, call_id: None, held_seconds: 0.0 };
+    let told = Told { kind, cause: "test", triggered_by: &by, call_id: None, held_seconds: 0.0 };
     let mut tx = caller.begin(services).await?;
     let to = match to {
         To::One(name) => {
@@ -58,13 +57,13 @@ pub async fn send(
             let found = found.ok_or(IntegrationError::EndpointNotConfigured)?;
             vec![Subscriber { id: found.id, workflow_name: found.workflow_name }]
         }
-        To::AllThatListen => rows::list_subscribers(&mut tx, kind.name, None).await?,
+        To::AllThatListen => rows::list_subscribers(&mut tx, kind, None).await?,
     };
     if to.is_empty() {
         return Err(problem("workflowName", "No endpoint that is switched on listens to this event."));
     }
     let (event, deliveries) = outbound::write(&mut tx, &services.vault, &told, &payload, &to).await?;
-    caller.record(&mut tx, services, "endpoint.tested", target, Ended::Success, kind.name).await?;
+    caller.record(&mut tx, services, "endpoint.tested", target, Ended::Success, kind).await?;
     tx.commit().await?;
     Ok(Sampled { event, deliveries })
 }

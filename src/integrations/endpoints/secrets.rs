@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::problem;
 use super::sealing::FreshSecret;
+use super::{problem, shown_to};
 use crate::audit::Ended;
 use crate::db::DbError;
 use crate::db::endpoints::{self, SecretRow};
@@ -18,10 +18,11 @@ const MOST_HOURS: u32 = 168;
 /// Secrets that sign at the same time.
 const MOST_LIVE: usize = 5;
 
-/// A secret that was just made; it is shown once.
+/// A secret that was just made; it is shown once, to people of the clinic.
 pub struct Rotated {
     pub id: Uuid,
-    pub secret: SecretText,
+    /// Absent where the caller may not see it.
+    pub secret: Option<SecretText>,
     /// How many sign now, this one counted.
     pub live: usize,
 }
@@ -68,5 +69,5 @@ pub async fn rotate(
     let details = format!("the old one signs along for {overlap_hours} hours");
     caller.record(&mut tx, services, "endpoint.secret_rotated", name, Ended::Success, &details).await?;
     tx.commit().await?;
-    Ok(Rotated { id: fresh.id, secret: fresh.text, live })
+    Ok(Rotated { id: fresh.id, secret: shown_to(caller, &fresh.text), live })
 }

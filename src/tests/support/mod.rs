@@ -5,6 +5,7 @@ pub mod canaries;
 pub mod cluster;
 pub mod consent;
 pub mod line;
+pub mod mortal;
 pub mod pgbouncer;
 pub mod process;
 pub mod repository;

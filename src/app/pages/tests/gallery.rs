@@ -340,6 +340,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         ("audit", render(shell("Audit", NavItem::Audit), || audit_page(audit))),
     ];
     pages.extend(super::webhooks::pages(text));
+    pages.extend(super::staff::pages(text));
     let errors = [
         ("404", ErrorPage::NotFound),
         ("403", ErrorPage::Forbidden { may_ask: Some(text.to_owned()) }),

@@ -5,10 +5,9 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use super::range::{RangeRow, RangeView};
-use super::words::{HOME, Unfinished, delivery_href, endpoint_href, status_words};
+use super::words::{HOME, Unfinished, counted, delivery_href, endpoint_href, status_words};
 use crate::app::components::badge::{Badge, meaning_class, meaning_icon};
 use crate::app::components::button::{ButtonLink, OrgField, PostButton, Submit};
-use crate::app::components::chart::scale::count;
 use crate::app::components::empty::Empty;
 use crate::app::components::page_header::PageHeader;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
@@ -140,7 +139,7 @@ fn statuses(filter: &Filter, unfinished: Unfinished) -> impl IntoView + use<> {
                     <a class=class href=format!("{ADDRESS}?status={status}{endpoint}") aria-current=current>
                         {icon.map(|name| view! { <Icon name /> })}
                         <span>{word}</span>
-                        {number.map(|number| view! { <strong>{count(number)}</strong> })}
+                        {number.map(|number| view! { <strong>{counted(number)}</strong> })}
                     </a>
                 </li>
             }

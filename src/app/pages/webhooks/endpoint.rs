@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::attempts::{AttemptLine, AttemptTable};
 use super::endpoints::Console;
 use super::form::{EndpointForm, endpoint_panel};
-use super::words::{EndpointBadge, EndpointState, Figures, HOME, Tally, Unfinished, endpoint_href};
+use super::words::{EndpointBadge, EndpointState, Figures, HOME, Tally, Unfinished, counted, endpoint_href};
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::chart::spark::{Day, Spark};
 use crate::app::components::copy_box::CopyBox;
@@ -333,7 +333,7 @@ fn delete_panel(org: OrgId, name: &str, base: &str, unfinished: Unfinished) -> i
         view! {
             <li>
                 <strong>"Not delivered any more: "</strong>
-                <span>{format!("{waiting} events that wait for a try. They are kept as parked.")}</span>
+                <span>{format!("{} events that wait for a try. They are kept as parked.", counted(waiting))}</span>
             </li>
         }
     });

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::form::{EndpointForm, endpoint_panel};
 use super::range::{RangeRow, RangeView};
 use super::words::{
-    EndpointBadge, EndpointState, Figures, HOME, Tally, Unfinished, endpoint_href, time_or_dash,
+    EndpointBadge, EndpointState, Figures, HOME, Tally, Unfinished, counted, endpoint_href, time_or_dash,
 };
 use crate::app::components::button::{AskSomeone, ButtonLink, PostButton, Weight};
 use crate::app::components::chart::scale::count;
@@ -121,7 +121,7 @@ pub fn Console(unfinished: Unfinished) -> impl IntoView {
             view! {
                 <li>
                     <a class=format!("count {class}") href=format!("{HOME}/deliveries?status={status}")>
-                        <strong>{count(number)}</strong>
+                        <strong>{counted(number)}</strong>
                         <span>{text}</span>
                     </a>
                 </li>

@@ -90,6 +90,15 @@ pub fn status_words(status: &str) -> (&'static str, Meaning) {
     }
 }
 
+/// Deliveries that are not done are counted up to here.
+const MOST_COUNTED: u64 = 10_000;
+
+/// A number of them, for people: `10,000+` where nobody counted on.
+pub fn counted(number: u64) -> String {
+    let more = if number >= MOST_COUNTED { "+" } else { "" };
+    format!("{}{more}", count(number))
+}
+
 /// How many deliveries are not done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished {
