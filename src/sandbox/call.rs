@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::call_report::report;
 use super::signing;
 use super::state::{Shared, Stored, now_iso};
 
@@ -30,7 +31,8 @@ pub struct CallScript {
     /// What was said, as (role, text) with the roles `user` and `bot`.
     pub transcript: Vec<(String, String)>,
     pub summary: String,
-    /// What Vapi's analysis extracts: an object, or null.
+    /// What there is to extract for Vapi's analysis: an object, or null. Only what the assistant's own plan asks
+    /// for is.
     pub structured_data: Value,
     pub ended_reason: String,
 }
@@ -191,7 +193,7 @@ async fn talk(line: Line, script: &CallScript) -> CallTranscript {
     }
     let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
     steps.push(line.send(ended, "ended").await);
-    steps.push(line.send(report(script, &line.started_at), "ended").await);
+    steps.push(line.send(report(&line.assistant, script, &line.started_at), "ended").await);
     CallTranscript { call_id: line.call_id, steps }
 }
 
@@ -359,30 +361,5 @@ fn tool_calls(assistant: &Stored, tool: &ToolUse) -> Value {
         "toolCallList": [call],
         "toolWithToolCallList": [with_call],
         "artifact": { "messages": [], "messagesOpenAIFormatted": [] },
-    })
-}
-
-fn report(script: &CallScript, started_at: &str) -> Value {
-    let mut analysis = json!({ "summary": script.summary, "successEvaluation": "true" });
-    if !script.structured_data.is_null() {
-        analysis["structuredData"] = script.structured_data.clone();
-    }
-    let messages: Vec<Value> = script
-        .transcript
-        .iter()
-        .enumerate()
-        .map(|(at, (role, text))| json!({ "role": role, "message": text, "secondsFromStart": at * 4 }))
-        .collect();
-    let speaker = |role: &str| if role == "user" { "User" } else { "AI" };
-    let lines: Vec<String> =
-        script.transcript.iter().map(|(role, text)| format!("{}: {text}", speaker(role))).collect();
-    json!({
-        "type": "end-of-call-report",
-        "endedReason": script.ended_reason,
-        "startedAt": started_at,
-        "endedAt": now_iso(),
-        "cost": 0.05,
-        "analysis": analysis,
-        "artifact": { "messages": messages, "transcript": lines.join("\n") },
     })
 }

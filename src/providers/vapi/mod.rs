@@ -21,12 +21,14 @@ pub mod errors;
 mod records;
 mod test;
 mod voice_key;
+mod whole;
 
 pub use calls::NewCall;
 pub use client::VapiClient;
 pub use credentials::VapiCredentials;
 pub use errors::VapiError;
 pub use records::{AssistantRecord, Deletion, HmacPlan, PhoneNumberRecord};
+pub use whole::WholeAssistant;
 
 /// The provider's name in sentences.
 const NAME: &str = "Vapi";
