@@ -84,6 +84,11 @@ pub async fn answer_request(services: &Services, org: OrgId, started: Instant) -
         }
         Err(_) => tracing::warn!(%org, "looking up the assistant for a call took too long"),
     }
+    no_answer()
+}
+
+/// What the caller hears where no assistant can take the call.
+pub fn no_answer() -> Value {
     json!({ "error": "This clinic can not take the call right now. Please call again later." })
 }
 

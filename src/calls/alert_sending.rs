@@ -3,35 +3,34 @@
 //! The row says `sending` before anybody is asked. A process that dies in between leaves it so; whoever
 //! takes it up looks at the messages that carried it: without one nothing was sent and it is sent now,
 //! with one of unknown outcome it is parked. An e-mail has a key by which Resend knows a repetition, so
-//! it may be sent again within the day that Resend remembers.
+//! it may be sent again within the day that Resend remembers. Who sends how many at a time is in `jobs::alerts`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::CallError;
+use super::message_rows::TAKEN_OVER;
 use super::messages::{self, NewText, Purpose};
+use super::{CallError, mail};
 use crate::db::alerts::{self, AlertRow, LeasedAlert};
+use crate::db::messages::Once;
 use crate::db::{DbError, OrgTx};
 use crate::domain::{OrgId, ProviderId};
-use crate::integrations::IntegrationError;
-use crate::integrations::connect::bulkhead;
 use crate::integrations::incidents::{Cause, Trouble, close_later, note};
 use crate::providers::egress::Deadline;
-use crate::providers::mail::{Mail, MailError, MailFailure, Mailer};
-use crate::providers::resend::{ResendClient, ResendCredentials};
+use crate::providers::mail::{Mail, MailError, MailFailure};
 use crate::providers::twilio::Channel;
 use crate::state::Services;
 use crate::vault::{Sealed, VaultError};
 use crate::webhooks::owners::alert_place;
 
-/// Alerts that are leased at a time.
-const BATCH: i32 = 8;
 /// How long a worker may hold one: two senders may be asked.
 const LEASE_SECONDS: i32 = 60;
 /// How long the providers have for one.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// Of one clinic's at the same time, wherever they are sent.
+const PER_CLINIC: i32 = 2;
 /// After this many attempts that surely sent nothing it is given up.
 const MOST_ATTEMPTS: i32 = 5;
 /// How long Resend knows the key of an e-mail.
@@ -55,6 +54,8 @@ enum End {
     Failed(String),
     /// Nobody knows.
     Parked(String),
+    /// Another worker has it now.
+    TakenOver,
     /// It may be sent again: it surely was not, or a repetition is known as one.
     NotYet {
         why: String,
@@ -62,36 +63,35 @@ enum End {
     },
 }
 
-/// Sends everything that is due now.
+/// Takes alerts that are due now, at most so many, of each clinic only a few.
 ///
 /// # Errors
-/// Where the database does not say what is due; how one alert ends is its own affair.
-pub async fn send_due(services: &Services) -> Result<(), DbError> {
-    loop {
-        let due = alerts::lease(&services.pool, services.clock.now(), BATCH, LEASE_SECONDS).await?;
-        let is_last = due.len() < BATCH as usize;
-        for leased in due {
-            if let Err(error) = send(services, leased).await {
-                // The lease runs out, and whoever takes it up looks what became of it.
-                tracing::warn!(error = &error as &dyn std::error::Error, org = %leased.org_id, alert = %leased.id, "an alert is left to be taken up again");
-            }
-        }
-        if is_last {
-            return Ok(());
-        }
+/// Where the database does not say what is due.
+pub async fn lease(services: &Services, most: i32) -> Result<Vec<LeasedAlert>, DbError> {
+    alerts::lease(&services.pool, services.clock.now(), most, LEASE_SECONDS, PER_CLINIC).await
+}
+
+/// Sends one that was taken; how it ends is its own affair.
+pub async fn send_leased(services: &Services, leased: LeasedAlert) {
+    if let Err(error) = send(services, leased).await {
+        // The lease runs out, and whoever takes it up looks what became of it.
+        tracing::warn!(error = &error as &dyn std::error::Error, org = %leased.org_id, alert = %leased.id, "an alert is left to be taken up again");
     }
 }
 
 async fn send(services: &Services, leased: LeasedAlert) -> Result<(), DbError> {
     let LeasedAlert { org_id: org, id, attempts, was_sending } = leased;
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let row = alerts::find_sending(&mut tx, id).await?;
+    // Whoever has waited here for longer than its lease finds that another one has it.
+    let row = alerts::find_sending(&mut tx, id, attempts, LEASE_SECONDS).await?;
     tx.commit().await?;
     let Some(row) = row else { return Ok(()) };
     let end = match known(&row) {
         Some(end) => end,
         None => match open(services, org, id, row.sealed_content.clone()).await {
-            Ok(content) if row.channel == "sms" => send_text(services, org, id, &row, &content).await,
+            Ok(content) if row.channel == "sms" => {
+                send_text(services, org, (id, attempts), &row, &content).await
+            }
             Ok(_) if was_sending && !is_key_known(services, id) => End::Parked(STOPPED.to_owned()),
             Ok(content) => send_mail(services, org, id, &content).await,
             Err(error) if error.is_transient() => return Ok(()),
@@ -100,17 +100,18 @@ async fn send(services: &Services, leased: LeasedAlert) -> Result<(), DbError> {
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     match &end {
-        End::Sent => alerts::finish(&mut tx, id, "sent", None).await?,
-        End::Failed(why) => alerts::finish(&mut tx, id, "failed", Some(why)).await?,
-        End::Parked(why) => alerts::finish(&mut tx, id, "parked", Some(why)).await?,
+        End::Sent => alerts::finish(&mut tx, id, attempts, "sent", None).await?,
+        End::Failed(why) => alerts::finish(&mut tx, id, attempts, "failed", Some(why)).await?,
+        End::Parked(why) => alerts::finish(&mut tx, id, attempts, "parked", Some(why)).await?,
         End::NotYet { why, is_unknown } if attempts >= MOST_ATTEMPTS => {
             let status = if *is_unknown { "parked" } else { "failed" };
-            alerts::finish(&mut tx, id, status, Some(why)).await?;
+            alerts::finish(&mut tx, id, attempts, status, Some(why)).await?;
         }
         End::NotYet { why, .. } => {
             let pause = time::Duration::seconds(i64::from(5 * attempts * attempts));
-            alerts::put_off(&mut tx, id, services.clock.now() + pause, why).await?;
+            alerts::put_off(&mut tx, id, attempts, services.clock.now() + pause, why).await?;
         }
+        End::TakenOver => {}
     }
     tx.commit().await?;
     if let End::Failed(why) | End::Parked(why) = &end {
@@ -138,70 +139,42 @@ async fn open(
     serde_json::from_slice(opened.expose()).map_err(|_| VaultError::UnreadableFields)
 }
 
-async fn send_text(services: &Services, org: OrgId, id: Uuid, row: &AlertRow, content: &Content) -> End {
+async fn send_text(
+    services: &Services,
+    org: OrgId,
+    (id, claim): (Uuid, i32),
+    row: &AlertRow,
+    content: &Content,
+) -> End {
     let parsed = NewText::parse(&content.to, &content.text, Channel::Sms, Purpose::Alert, None);
     let mut new = match parsed {
         Ok(new) => new,
         Err(error) => return End::Failed(error.sentence()),
     };
-    new.alert_id = Some(id);
+    new.once = Some(Once::Alert { id, claim });
     new.call_id.clone_from(&row.call_id);
     match messages::send(services, org, new, Deadline::after(DEADLINE)).await {
         Ok(_) => End::Sent,
+        Err(CallError::Conflict { code: TAKEN_OVER, .. }) => End::TakenOver,
         Err(error @ CallError::Undetermined(_)) => End::Parked(error.sentence()),
-        Err(error) if is_passing(&error) => End::NotYet { why: error.sentence(), is_unknown: false },
+        Err(error) if error.is_passing() => End::NotYet { why: error.sentence(), is_unknown: false },
         Err(error) => End::Failed(error.sentence()),
     }
 }
 
-fn is_passing(error: &CallError) -> bool {
-    match error {
-        CallError::Integration(error) => error.is_passing(),
-        CallError::NoSender { first, second } => is_passing(first) || is_passing(second),
-        CallError::Db(error) => matches!(error, DbError::Unavailable(_)),
-        CallError::Invalid { .. }
-        | CallError::Undetermined(_)
-        | CallError::Conflict { .. }
-        | CallError::Limited { .. }
-        | CallError::Event(_) => false,
-    }
-}
-
 async fn send_mail(services: &Services, org: OrgId, id: Uuid, content: &Content) -> End {
-    const ID: ProviderId = ProviderId::Resend;
-    let opened = match services.vault.open::<ResendCredentials>(org).await {
+    let opened = match mail::open(services, org).await {
         Ok(opened) => opened,
-        Err(error) if error.is_transient() => {
+        Err(error) if error.is_passing() => {
             return End::NotYet { why: "The database did not answer.".to_owned(), is_unknown: false };
         }
-        Err(error) => {
-            let error = IntegrationError::from(error);
-            if let Some(trouble) = super::incidents::of_error(ID, &error) {
-                note(services, org, &trouble).await;
-            }
-            return End::Failed(error.sentence());
-        }
+        Err(error) => return End::Failed(error.sentence()),
     };
-    let client = ResendClient::new(
-        &services.egress,
-        &services.bases.resend,
-        &opened.credentials,
-        bulkhead(org, ID),
-        Deadline::after(DEADLINE),
-    );
     let once = id.to_string();
-    let mail = Mail { to: &content.to, subject: &content.subject, text: &content.text, once: &once };
-    match client.send(&mail).await {
-        Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
-            close_later(services, org, ID);
-            End::Sent
-        }
-        Err(error) => {
-            let cause = if error.kind == MailFailure::Refused { Cause::Refused } else { Cause::Unreachable };
-            note(services, org, &Trouble { provider: ID, cause, sentence: error.sentence.clone() }).await;
-            ended(services, id, &error)
-        }
+    let new = Mail { to: &content.to, subject: &content.subject, text: &content.text, once: &once };
+    match mail::post(services, org, &opened, &new, Deadline::after(DEADLINE)).await {
+        Ok(_) => End::Sent,
+        Err(error) => ended(services, id, &error),
     }
 }
 

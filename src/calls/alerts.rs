@@ -3,6 +3,8 @@
 //! An alert is a row for each recipient, written in the transaction in which the lead becomes hot; that
 //! happens once. `alert_sending` sends what is due.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -207,8 +209,11 @@ fn check(wanted: &Wanted) -> Result<Checked, CallError> {
     }
     too_many("numbers", numbers.len())?;
     too_many("mails", mails.len())?;
-    numbers.dedup();
-    mails.dedup();
+    // In the order in which they were written; whoever stands there twice is told once. Upper and lower case
+    // of an address reach the same desk.
+    let mut seen = BTreeSet::new();
+    numbers.retain(|number| seen.insert(number.clone()));
+    mails.retain(|mail| seen.insert(mail.to_lowercase()));
     let minutes = |field, text: &str| match parse_minutes(text.trim()) {
         _ if text.trim().is_empty() => Ok(None),
         Some(minutes) => Ok(Some(minutes)),

@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::booking::{self, Booked, Booking, Unavailable};
 use super::clinic::{ClinicFacts, moment, timestamp};
-use super::patients::{self, Patient, appointment_place, key_of};
+use super::owed::Claim;
+use super::patients::{Patient, appointment_place, key_of};
 use super::slots::{self, Slot};
-use super::{CallError, notes, open_bookings};
+use super::{CallError, open_bookings};
 use crate::audit::Ended;
-use crate::db::appointments::{self, AppointmentRow, Claimed, NewAppointment, Which};
+use crate::db::appointments::{self, AppointmentRow, End, NewAppointment};
 use crate::db::{DbError, OrgTx, fresh_id};
 use crate::domain::OrgId;
 use crate::domain::clinic_plan::{Practitioner, Service};
@@ -26,8 +27,6 @@ use crate::webhooks::outbound::{OutboundEvent, emit};
 
 /// Seconds after which a pending booking has lost whoever made it.
 pub const STALE_SECONDS: f64 = 60.0;
-/// Appointments on one page.
-pub const SHOWN: i64 = 200;
 
 /// An appointment that a call wants.
 #[derive(Clone, Debug)]
@@ -53,40 +52,69 @@ pub enum Outcome {
     Taken,
     /// The calendar could not be asked; surely nothing was booked.
     Unavailable(Unavailable),
+    /// The appointment that it was to take the place of is not booked any more, so it was given back.
+    Superseded,
     /// Nobody knows whether it is in the calendar. It is found out later.
     Unknown,
 }
 
+/// How it ended, and what the appointment owes from then on: a confirmation where it is booked, else a note
+/// to the team where the caller does not hear of it.
+#[derive(Debug)]
+pub struct Concluded {
+    /// An error where there is no calendar to ask, and where the database is away: nothing was booked then.
+    pub outcome: Result<Outcome, CallError>,
+    pub owed: Option<Claim>,
+}
+
+impl Concluded {
+    const fn without_debt(outcome: Result<Outcome, CallError>) -> Self {
+        Self { outcome, owed: None }
+    }
+}
+
 /// Books an appointment.
-///
-/// # Errors
-/// Where there is no calendar to ask, and where the database is away: nothing was booked then.
 pub async fn book(
     services: &Services,
     org: OrgId,
     facts: &ClinicFacts,
     wanted: &Wanted<'_>,
     deadline: Deadline,
-) -> Result<Outcome, CallError> {
+) -> Concluded {
+    match try_book(services, org, facts, wanted, deadline).await {
+        Ok(concluded) => concluded,
+        Err(error) => Concluded::without_debt(Err(error)),
+    }
+}
+
+async fn try_book(
+    services: &Services,
+    org: OrgId,
+    facts: &ClinicFacts,
+    wanted: &Wanted<'_>,
+    deadline: Deadline,
+) -> Result<Concluded, CallError> {
     let now = timestamp(services.clock.now());
     let schedule = facts.schedule(wanted.practitioner);
     let day = facts.local(wanted.start).date();
     let wish = facts.wish(wanted.service, now, day, day, 1);
-    let Ok(end) = wanted.start.checked_add(wish.duration) else { return Ok(Outcome::Closed) };
+    let closed = || Ok(Concluded::without_debt(Ok(Outcome::Closed)));
+    let Ok(end) = wanted.start.checked_add(wish.duration) else { return closed() };
     let slot = Slot { start: wanted.start, end };
     let days_ahead = facts.local(now).date().until(day).map(|span| span.get_days()).unwrap_or(i32::MAX);
     let is_near = i64::from(days_ahead) <= i64::from(facts.plan.days_ahead);
     if !is_near || !slots::fits(&schedule, &wish, &slot, &[]) {
-        return Ok(Outcome::Closed);
+        return closed();
     }
     let id: Uuid = fresh_id();
     let wide = |at: Timestamp, by: jiff::SignedDuration| at.checked_add(by).unwrap_or(at);
     let around = (wide(slot.start, -wish.buffer_before), wide(slot.end, wish.buffer_after));
-    match claim(services, org, id, wanted, &slot, around, deadline).await? {
-        Claim::Own => {}
-        Claim::Taken => return Ok(Outcome::Taken),
-        Claim::WasBooked => return Ok(Outcome::WasBooked(slot)),
+    match take(services, org, id, wanted, &slot, around, deadline).await? {
+        Place::Own => {}
+        Place::Taken => return Ok(Concluded::without_debt(Ok(Outcome::Taken))),
+        Place::WasBooked => return Ok(Concluded::without_debt(Ok(Outcome::WasBooked(slot)))),
     }
+    let aside = booking::of_others(services, org, around, wanted.practitioner).await?;
     let title = if wanted.patient.name.is_empty() { "Patient" } else { &wanted.patient.name };
     let booking = Booking {
         id,
@@ -94,28 +122,36 @@ pub async fn book(
         summary: format!("{}: {title}", wanted.service.name),
         description: description(wanted),
         instead_of: wanted.instead_of.map(slot_of),
+        aside,
     };
     let booked = booking::book(services, org, &schedule, &wish, &booking, deadline).await;
     let (outcome, failed) = match booked {
         Ok(Booked::Done { .. }) => {
             // It stands in the calendar: a row that could not be ended is ended by the worker.
             return Ok(match record_booked(services, org, id).await {
-                Ok(_) => Outcome::Booked(slot),
+                Ok(Recorded::Booked(owed)) => {
+                    Concluded { outcome: Ok(Outcome::Booked(slot)), owed: Some(owed) }
+                }
+                Ok(Recorded::Superseded(owed)) => {
+                    Concluded { outcome: Ok(Outcome::Superseded), owed: Some(owed) }
+                }
+                Ok(Recorded::Before) => Concluded::without_debt(Ok(Outcome::Unknown)),
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, %org, appointment = %id, "a booking was not recorded");
-                    Outcome::Unknown
+                    Concluded::without_debt(Ok(Outcome::Unknown))
                 }
             });
         }
-        Ok(Booked::Unknown(_)) => return Ok(Outcome::Unknown),
+        Ok(Booked::Unknown(_)) => return Ok(Concluded::without_debt(Ok(Outcome::Unknown))),
         Ok(Booked::Taken | Booked::Cancelled) => (Ok(Outcome::Taken), "The time was taken in the calendar."),
         Ok(Booked::Unavailable(why)) => (Ok(Outcome::Unavailable(why)), "The calendar could not be asked."),
         Err(error) => (Err(error.into()), "There was no calendar to ask."),
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    appointments::finish(&mut tx, id, "failed", Some(failed)).await?;
+    let end = End::Failed { reason: failed, must_release: false };
+    let number = appointments::finish(&mut tx, id, &end).await?;
     tx.commit().await?;
-    outcome
+    Ok(Concluded { outcome, owed: number.map(|number| Claim { appointment: id, number }) })
 }
 
 fn description(wanted: &Wanted<'_>) -> String {
@@ -138,14 +174,14 @@ pub fn slot_of(row: &AppointmentRow) -> Slot {
     Slot { start: timestamp(row.starts_at), end: timestamp(row.ends_at) }
 }
 
-enum Claim {
+enum Place {
     Own,
     Taken,
     WasBooked,
 }
 
 /// Takes the time in the database: whoever comes second finds the first one's row.
-async fn claim(
+async fn take(
     services: &Services,
     org: OrgId,
     id: Uuid,
@@ -153,7 +189,7 @@ async fn claim(
     slot: &Slot,
     around: (Timestamp, Timestamp),
     deadline: Deadline,
-) -> Result<Claim, CallError> {
+) -> Result<Place, CallError> {
     let sealed = wanted.patient.seal(services, &appointment_place(org, id)).await?;
     let key = key_of(services, org, &wanted.patient.phone).await?;
     let (mask, event) = (wanted.patient.mask(), event_id(id));
@@ -176,43 +212,50 @@ async fn claim(
     for try_number in 0..2 {
         let mut tx = OrgTx::service(&services.pool, org).await?;
         appointments::lock(&mut tx).await?;
-        let in_the_way = appointments::list_claimed(&mut tx, moment(around.0), moment(around.1), old).await?;
+        // The same call asks for the same once more, however long it has talked since.
+        if let Some(call) = new.call_id.filter(|_| old.is_none())
+            && appointments::is_booked_by_call(&mut tx, call, new.starts_at, new.service).await?
+        {
+            tx.commit().await?;
+            return Ok(Place::WasBooked);
+        }
+        let who = new.practitioner;
+        let in_the_way =
+            appointments::list_claimed(&mut tx, moment(around.0), moment(around.1), old, who).await?;
         if in_the_way.is_empty() {
             appointments::insert(&mut tx, &new).await?;
             tx.commit().await?;
-            return Ok(Claim::Own);
+            return Ok(Place::Own);
         }
         tx.commit().await?;
-        let is_same = |row: &Claimed| {
-            row.status == "booked"
-                && row.call_id.is_some()
-                && row.call_id.as_deref() == new.call_id
-                && row.starts_at == new.starts_at
-                && old.is_none()
-        };
-        if in_the_way.iter().any(is_same) {
-            return Ok(Claim::WasBooked);
-        }
         let stale = in_the_way.iter().all(|row| row.status == "pending" && row.seconds > STALE_SECONDS);
         if try_number > 0 || !stale {
-            return Ok(Claim::Taken);
+            return Ok(Place::Taken);
         }
         for row in in_the_way {
             open_bookings::settle_by_id(services, org, row.id, deadline).await?;
         }
     }
-    Ok(Claim::Taken)
+    Ok(Place::Taken)
+}
+
+/// What became of a booking that stands in the calendar.
+pub(super) enum Recorded {
+    Booked(Claim),
+    /// What it was to take the place of is not booked any more. It has failed, and its event is to go.
+    Superseded(Claim),
+    /// Somebody has ended it before.
+    Before,
 }
 
 /// Ends a pending appointment as booked, ends the one that it replaces, and tells the clinic's endpoints:
-/// all of it or nothing. False where somebody has ended it before.
-pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> Result<bool, CallError> {
+/// all of it or nothing. Of two that were to replace the same one, the second is given back.
+pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> Result<Recorded, CallError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    if !appointments::finish(&mut tx, id, "booked", None).await? {
+    let Some(row) = appointments::lock_pending(&mut tx, id).await? else {
         tx.commit().await?;
-        return Ok(false);
-    }
-    let row = appointments::find(&mut tx, id).await?.ok_or(DbError::NotFound)?;
+        return Ok(Recorded::Before);
+    };
     let old = match row.replaces {
         Some(old) => {
             let call = row.call_id.as_deref();
@@ -220,6 +263,14 @@ pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> 
         }
         None => None,
     };
+    if row.replaces.is_some() && old.is_none() {
+        let end = End::Failed { reason: SUPERSEDED, must_release: true };
+        let number = appointments::finish(&mut tx, id, &end).await?.ok_or(DbError::NotFound)?;
+        tx.commit().await?;
+        release_later(services, org, id);
+        return Ok(Recorded::Superseded(Claim { appointment: id, number }));
+    }
+    let number = appointments::finish(&mut tx, id, &End::Booked).await?.ok_or(DbError::NotFound)?;
     let appointment = event_data(services, org, &row, "booked").await?;
     let data = match row.replaces {
         None => EventData::AppointmentBooked(appointment),
@@ -234,8 +285,11 @@ pub(super) async fn record_booked(services: &Services, org: OrgId, id: Uuid) -> 
     if let Some(old) = old {
         release_later(services, org, old.id);
     }
-    Ok(true)
+    Ok(Recorded::Booked(Claim { appointment: id, number }))
 }
+
+/// Why an appointment was given back that was to take the place of another one.
+const SUPERSEDED: &str = "The appointment that was to be moved had been moved or cancelled before.";
 
 async fn event_data(
     services: &Services,
@@ -330,45 +384,4 @@ pub(super) async fn list_of_caller(
     let rows = appointments::list_of_patient(&mut tx, key, call_id, services.clock.now()).await?;
     tx.commit().await?;
     Ok(rows)
-}
-
-/// An appointment with its patient, where the reader may see them.
-pub struct OpenedAppointment {
-    pub row: AppointmentRow,
-    /// None where it was emptied, or where the reader may not see it.
-    pub patient: Option<Patient>,
-}
-
-/// A list of the clinic's appointments. Patients are opened for owners and admins only; one that does not
-/// open is shown masked.
-pub async fn list(
-    services: &Services,
-    caller: &Caller,
-    which: Which,
-    most: i64,
-) -> Result<Vec<OpenedAppointment>, CallError> {
-    let mut tx = caller.begin(services).await?;
-    let rows = appointments::list(&mut tx, which, services.clock.now(), most).await?;
-    tx.commit().await?;
-    Ok(open(services, caller.org(), rows, caller.scope.role.may_configure()).await)
-}
-
-/// Opens the patients of appointments.
-pub async fn open(
-    services: &Services,
-    org: OrgId,
-    rows: Vec<AppointmentRow>,
-    may_see: bool,
-) -> Vec<OpenedAppointment> {
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let place = patients::appointment_place(org, row.id);
-        let opened = match may_see {
-            true => Patient::open(services, &place, row.sealed_patient.as_ref()).await,
-            false => Ok(None),
-        };
-        let patient = opened.unwrap_or_else(|error| notes::unreadable(org, row.id, &error));
-        all.push(OpenedAppointment { row, patient });
-    }
-    all
 }

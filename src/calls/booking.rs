@@ -9,8 +9,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use super::clinic::moment;
 use super::incidents;
 use super::slots::{self, Schedule, Slot, Wish};
+use crate::db::{DbError, OrgTx, appointments};
+use crate::domain::clinic_plan::Practitioner;
 use crate::domain::{OrgId, ProviderId};
 use crate::integrations::tokens::{self, Access};
 use crate::integrations::{IntegrationError, connect::bulkhead};
@@ -49,6 +52,12 @@ pub struct Booking {
     pub description: String,
     /// The time of an own appointment that this one takes the place of: what it takes does not count.
     pub instead_of: Option<Slot>,
+    /// Bookings with somebody else, whose events take nothing.
+    pub aside: Vec<Uuid>,
+}
+
+fn events_of(bookings: &[Uuid]) -> Vec<String> {
+    bookings.iter().map(|booking| event_id(*booking)).collect()
 }
 
 /// How long a look may take before something is written: somebody waits, and what was not written can
@@ -70,7 +79,8 @@ pub enum Booked {
     Unknown(Unavailable),
 }
 
-/// Finds free appointments in the clinic's calendar.
+/// Finds free appointments in the clinic's calendar. The events of the bookings that are set aside are with
+/// somebody else and take nothing.
 ///
 /// # Errors
 /// Where there is no calendar to ask: not connected, paused, refused at its last check.
@@ -79,13 +89,30 @@ pub async fn find_slots(
     org: OrgId,
     schedule: &Schedule,
     wish: &Wish,
+    aside: &[Uuid],
     deadline: Deadline,
 ) -> Result<Found, IntegrationError> {
-    match with_calendar(services, org, deadline, &Find { schedule, wish }).await? {
+    let aside = &events_of(aside);
+    match with_calendar(services, org, deadline, &Find { schedule, wish, aside }).await? {
         Ok(slots) if slots.is_empty() => Ok(Found::Full),
         Ok(slots) => Ok(Found::Slots(slots)),
         Err(unavailable) => Ok(Found::Unavailable(unavailable)),
     }
+}
+
+/// The bookings between two moments that are with somebody else: they do not take this one's time. None where it
+/// does not matter who does it, since then everybody's time counts.
+pub(super) async fn of_others(
+    services: &Services,
+    org: OrgId,
+    (from, until): (jiff::Timestamp, jiff::Timestamp),
+    practitioner: Option<&Practitioner>,
+) -> Result<Vec<Uuid>, DbError> {
+    let Some(person) = practitioner else { return Ok(Vec::new()) };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let rows = appointments::list_of_others(&mut tx, moment(from), moment(until), &person.name).await?;
+    tx.commit().await?;
+    Ok(rows)
 }
 
 /// Books an appointment: looks again, then writes.
@@ -146,13 +173,14 @@ trait Act: Sync {
 struct Find<'a> {
     schedule: &'a Schedule,
     wish: &'a Wish,
+    aside: &'a [String],
 }
 
 impl Act for Find<'_> {
     type Out = Vec<Slot>;
 
     async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
-        find_in(calendar, self.schedule, self.wish).await
+        find_in(calendar, self.schedule, self.wish, self.aside).await
     }
 }
 
@@ -194,6 +222,7 @@ async fn find_in(
     calendar: &dyn CalendarProvider,
     schedule: &Schedule,
     wish: &Wish,
+    aside: &[String],
 ) -> Result<Vec<Slot>, CalendarError> {
     let midnight = |day: jiff::civil::Date| {
         day.to_zoned_datetime(schedule.time_zone.clone())
@@ -207,7 +236,8 @@ async fn find_in(
     }
     // What ends just before the first appointment still counts with its buffers.
     let wide = |at: jiff::Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
-    let busy = calendar.list_busy(wide(from, -wish.buffer_before), wide(until, wish.buffer_after)).await?;
+    let busy =
+        calendar.list_busy(wide(from, -wish.buffer_before), wide(until, wish.buffer_after), aside).await?;
     Ok(slots::find(schedule, wish, &busy))
 }
 
@@ -217,7 +247,8 @@ async fn book_in(
     wish: &Wish,
     booking: &Booking,
 ) -> Result<Booked, CalendarError> {
-    let Booking { id, slot, summary, description, instead_of } = booking;
+    let Booking { id, slot, summary, description, instead_of, aside } = booking;
+    let aside = events_of(aside);
     let event = NewEvent {
         id: event_id(*id),
         summary: summary.clone(),
@@ -229,7 +260,7 @@ async fn book_in(
     let wide = |at: jiff::Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
     let from = wide(slot.start, -wish.buffer_before);
     let until = wide(slot.end, wish.buffer_after);
-    let looked = tokio::time::timeout(LOOK, calendar.list_busy(from, until)).await;
+    let looked = tokio::time::timeout(LOOK, calendar.list_busy(from, until, &aside)).await;
     let mut busy = looked.map_err(|_| CalendarError::Unreachable(late().why))??;
     if let Some(own) = instead_of {
         busy = slots::without(&busy, own);

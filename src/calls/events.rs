@@ -119,7 +119,7 @@ pub async fn open(
     if in_full {
         let may = scope.role.may_configure();
         let entry = Entry {
-            actor: actor(scope),
+            actor: scope.actor(),
             action: "event.opened",
             target: id.to_string(),
             ended: if may { Ended::Success } else { Ended::Denied },
@@ -163,10 +163,6 @@ pub async fn open(
 async fn read(services: &Services, place: &Place<'_>, sealed: Vec<u8>) -> Result<Value, EventError> {
     let opened = services.vault.open_at(place, &Sealed::parse(sealed)?).await?;
     Ok(serde_json::from_slice(opened.expose())?)
-}
-
-fn actor(scope: &Scope) -> String {
-    if scope.user_email.is_empty() { scope.user_name.clone() } else { scope.user_email.clone() }
 }
 
 /// What became of a replay.

@@ -4,24 +4,27 @@
 //! Lists show masked numbers and nothing that was said. Opening a call's details is for owners and
 //! admins, and leaves a row in the trail; so does taking the table along.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::CallError;
+use super::clinic::{moment, zone};
 use super::ended_reasons::{self, Outcome};
 use super::reports::details_place;
 use crate::audit::Ended;
 use crate::db::calls::{self, CallFilter, CallRow};
-use crate::db::{DbError, OrgTx};
+use crate::db::{DbError, OrgTx, schedules};
+use crate::domain::csv;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::vault::Sealed;
 
-/// Calls in an exported table.
+/// Calls in one part of an exported table.
 const MOST_EXPORTED: i64 = 10_000;
 
 /// Which calls somebody asks for, as it was written.
@@ -41,19 +44,19 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Reads what was asked for; empty fields ask for nothing.
+    /// Reads what was asked for; empty fields ask for nothing. Days are those of the clinic's time zone.
     ///
     /// # Errors
     /// [`CallError::Invalid`] with the field.
-    pub fn filter(&self) -> Result<CallFilter, CallError> {
+    pub fn filter(&self, zone: &TimeZone) -> Result<CallFilter, CallError> {
         let invalid =
             |field: &'static str, message: &str| CallError::Invalid { field, message: message.to_owned() };
         let given = |text: &Option<String>| {
             text.clone().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
         };
-        let moment = |field, text: &Option<String>, is_last: bool| match given(text) {
+        let bound = |field, text: &Option<String>, is_last: bool| match given(text) {
             None => Ok(None),
-            Some(text) => match parse_moment(&text, is_last) {
+            Some(text) => match parse_moment(&text, is_last, zone) {
                 Some(at) => Ok(Some(at)),
                 None => Err(invalid(field, "Enter a day such as 2026-03-01.")),
             },
@@ -64,8 +67,8 @@ impl Asked {
             return Err(invalid("outcome", &format!("Use one of {}.", words.join(", "))));
         }
         Ok(CallFilter {
-            from: moment("from", &self.from, false)?,
-            until: moment("until", &self.until, true)?,
+            from: bound("from", &self.from, false)?,
+            until: bound("until", &self.until, true)?,
             outcome,
             is_hot: matches!(given(&self.hot).as_deref(), Some("1" | "true" | "on")),
             before: None,
@@ -73,11 +76,11 @@ impl Asked {
     }
 }
 
-/// A day in UTC, its end where it is the last one; or a moment.
-fn parse_moment(text: &str, is_last: bool) -> Option<OffsetDateTime> {
-    if let Ok(day) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        let begin = day.midnight().assume_utc();
-        return if is_last { begin.checked_add(Duration::days(1)) } else { Some(begin) };
+/// A day of a time zone, its end where it is the last one; or a moment.
+fn parse_moment(text: &str, is_last: bool, zone: &TimeZone) -> Option<OffsetDateTime> {
+    if let Ok(day) = text.parse::<Date>() {
+        let day = if is_last { day.tomorrow().ok()? } else { day };
+        return day.to_zoned_datetime(zone.clone()).ok().map(|begin| moment(begin.timestamp()));
     }
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
@@ -94,7 +97,8 @@ pub struct Listed {
 /// # Errors
 /// [`CallError::Invalid`] for what was asked; a page after a call that is not there is not found.
 pub async fn list(tx: &mut OrgTx, asked: &Asked, limit: i64) -> Result<Listed, CallError> {
-    let mut filter = asked.filter()?;
+    let zone = zone(&schedules::find(tx).await?.time_zone);
+    let mut filter = asked.filter(&zone)?;
     if let Some(id) = asked.before.as_deref().filter(|id| !id.is_empty()) {
         let last = calls::find(tx, id).await?.ok_or(DbError::NotFound)?;
         filter.before = Some((last.started_at, last.id));
@@ -155,26 +159,40 @@ pub async fn read_details(
     Ok(serde_json::from_slice(opened.expose()).ok())
 }
 
+/// A table of calls, and the call behind which its next part begins.
+pub struct Exported {
+    pub table: String,
+    pub next: Option<String>,
+}
+
 /// The calls that are asked for as a table of comma-separated values, for an owner or admin.
 ///
 /// # Errors
 /// As [`list`].
-pub async fn export(services: &Services, caller: &Caller, asked: &Asked) -> Result<String, CallError> {
+pub async fn export(services: &Services, caller: &Caller, asked: &Asked) -> Result<Exported, CallError> {
     caller.require_configure(services, "calls.exported", "calls").await?;
-    let filter = asked.filter()?;
     let mut tx = caller.begin(services).await?;
-    let rows = calls::list(&mut tx, &filter, MOST_EXPORTED).await?;
-    let details = format!("{} calls", rows.len());
+    let Listed { calls, next } = list(&mut tx, asked, MOST_EXPORTED).await?;
+    let details = format!("{} calls", calls.len());
     caller.record(&mut tx, services, "calls.exported", "calls", Ended::Success, &details).await?;
     tx.commit().await?;
-    let mut table = String::with_capacity(160 * (rows.len() + 1));
-    table.push_str(
-        "Call,Started,Ended,Seconds,Direction,Assistant,Caller,Outcome,Ended because,Cost (USD),Lead score,Hot lead\r\n",
-    );
-    for row in rows {
-        let time =
-            |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
-        let cells = [
+    let heads = [
+        "Call",
+        "Started",
+        "Ended",
+        "Seconds",
+        "Direction",
+        "Assistant",
+        "Caller",
+        "Outcome",
+        "Ended because",
+        "Cost (USD)",
+        "Lead score",
+        "Hot lead",
+    ];
+    let time = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+    let rows = calls.into_iter().map(|row| {
+        vec![
             row.call_id,
             time(Some(row.started_at)),
             time(row.ended_at),
@@ -187,41 +205,16 @@ pub async fn export(services: &Services, caller: &Caller, asked: &Asked) -> Resu
             row.cost.map(|cost| format!("{cost:.4}")).unwrap_or_default(),
             row.lead_score.map(|score| score.to_string()).unwrap_or_default(),
             if row.is_hot { "yes" } else { "no" }.to_owned(),
-        ];
-        let cells: Vec<String> = cells.iter().map(|cell| csv_cell(cell)).collect();
-        table.push_str(&cells.join(","));
-        table.push_str("\r\n");
-    }
-    Ok(table)
-}
-
-/// A cell that a spreadsheet takes as text and never as a formula: what could begin one gets an
-/// apostrophe, and everything with a separator is quoted (RFC 4180).
-pub fn csv_cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']);
-    let safe = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if safe.contains([',', '"', '\n', '\r', ';', '\t']) || is_formula {
-        format!("\"{}\"", safe.replace('"', "\"\""))
-    } else {
-        safe
-    }
+        ]
+    });
+    Ok(Exported { table: csv::document(&heads, rows), next })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use time::Duration;
 
-    #[test]
-    fn no_cell_begins_a_formula_or_breaks_its_row() {
-        assert_eq!(csv_cell("+15***23"), "\"'+15***23\"");
-        assert_eq!(csv_cell("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
-        assert_eq!(csv_cell("a,b"), "\"a,b\"");
-        assert_eq!(csv_cell("two\nlines"), "\"two\nlines\"");
-        assert_eq!(csv_cell("2026-03-02T10:00:00Z"), "2026-03-02T10:00:00Z");
-        for begin in ['=', '+', '-', '@', '\t', '\r'] {
-            assert!(csv_cell(&format!("{begin}1")).starts_with("\"'"), "{begin:?}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn days_are_whole_and_nonsense_names_its_field() {
@@ -231,10 +224,19 @@ mod tests {
             outcome: Some(outcome.to_owned()),
             ..Asked::default()
         };
-        let filter = asked("2026-03-01", "2026-03-01", "").filter().unwrap();
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let filter = asked("2026-03-01", "2026-03-01", "").filter(&berlin).unwrap();
         assert_eq!(filter.until.unwrap() - filter.from.unwrap(), Duration::days(1));
+        assert_eq!(
+            filter.from.unwrap().unix_timestamp(),
+            1_772_319_600,
+            "midnight there, an hour before UTC's"
+        );
+        // The day on which the clocks go forward.
+        let short = asked("2026-03-29", "2026-03-29", "").filter(&berlin).unwrap();
+        assert_eq!(short.until.unwrap() - short.from.unwrap(), Duration::hours(23));
         assert!(filter.outcome.is_none() && !filter.is_hot);
-        let field = |asked: Asked| match asked.filter() {
+        let field = |asked: Asked| match asked.filter(&berlin) {
             Err(CallError::Invalid { field, .. }) => field,
             _ => "none",
         };

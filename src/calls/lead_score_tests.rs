@@ -131,3 +131,18 @@ fn the_guide_for_clinics_tells_every_reason_with_its_points() {
         assert!(guide.contains(&line), "docs/leads.md lacks: {line}");
     }
 }
+
+#[test]
+fn everything_that_assistants_are_asked_to_extract_is_understood() {
+    let asked = crate::integrations::assistant_tools::extracted();
+    let nothing = score(&heard(&Value::Null, "", Outcome::Answered, &[]));
+    for (name, member) in asked["properties"].as_object().unwrap() {
+        // For people: the name is read by the report, the reason by the team.
+        if ["patientName", "reason"].contains(&name.as_str()) {
+            continue;
+        }
+        let value = if member["type"] == "boolean" { json!(true) } else { member["enum"][0].clone() };
+        let structured = json!({ name: value });
+        assert_ne!(score(&heard(&structured, "", Outcome::Answered, &[])), nothing, "{name}");
+    }
+}

@@ -1,4 +1,4 @@
-//! E-mails with the clinic's own sender: what stands in for a text message that did not go out.
+//! E-mails with the clinic's own sender: alerts, and what stands in for a text message that did not go out.
 //!
 //! The row comes first, then the call to the provider, then the result on the row, as in `messages`,
 //! whose table it shares.
@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::CallError;
+use super::incidents::{self, Cause, Trouble};
 use super::message_rows::record;
 use super::messages::Purpose;
 use crate::db::messages::{self, NewMessage, SendResult};
@@ -14,10 +15,10 @@ use crate::domain::{MessageId, OrgId, ProviderId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::Deadline;
-use crate::providers::mail::{Mail, MailFailure, Mailer};
+use crate::providers::mail::{Mail, MailError, MailFailure, Mailer, SentMail};
 use crate::providers::resend::{ResendClient, ResendCredentials};
 use crate::state::Services;
-use crate::vault::Place;
+use crate::vault::{Opened, Place};
 
 /// An e-mail to be sent.
 #[derive(Clone, Debug)]
@@ -40,6 +41,54 @@ fn mask_address(address: &str) -> String {
     }
 }
 
+const ID: ProviderId = ProviderId::Resend;
+
+/// Opens the clinic's own Resend account; that it stands in the way is noted.
+///
+/// # Errors
+/// Where there is none, where it can not be used, and where the database does not answer.
+pub(super) async fn open(
+    services: &Services,
+    org: OrgId,
+) -> Result<Opened<ResendCredentials>, IntegrationError> {
+    let opened = services.vault.open::<ResendCredentials>(org).await.map_err(IntegrationError::from);
+    if let Err(error) = &opened
+        && let Some(trouble) = incidents::of_error(ID, error)
+    {
+        incidents::note(services, org, &trouble).await;
+    }
+    opened
+}
+
+/// Hands one e-mail over to the clinic's own Resend account, and notes whether that stands in the way or works
+/// again. The one way in which an e-mail leaves.
+///
+/// # Errors
+/// What is known of an e-mail that has no id.
+pub(super) async fn post(
+    services: &Services,
+    org: OrgId,
+    opened: &Opened<ResendCredentials>,
+    mail: &Mail<'_>,
+    deadline: Deadline,
+) -> Result<SentMail, MailError> {
+    let base = &services.bases.resend;
+    let client = ResendClient::new(&services.egress, base, &opened.credentials, bulkhead(org, ID), deadline);
+    let answer = client.send(mail).await;
+    match &answer {
+        Ok(_) => {
+            services.uses.integration(org, opened.integration_id);
+            incidents::close_later(services, org, ID);
+        }
+        Err(error) => {
+            let cause = if error.kind == MailFailure::Refused { Cause::Refused } else { Cause::Unreachable };
+            let trouble = Trouble { provider: ID, cause, sentence: error.sentence.clone() };
+            incidents::note(services, org, &trouble).await;
+        }
+    }
+    answer
+}
+
 /// Sends an e-mail with the clinic's own Resend account. Without one no request leaves this process.
 ///
 /// # Errors
@@ -50,8 +99,7 @@ pub async fn send(
     new: &NewMail,
     deadline: Deadline,
 ) -> Result<MessageId, CallError> {
-    const ID: ProviderId = ProviderId::Resend;
-    let opened = services.vault.open::<ResendCredentials>(org).await.map_err(IntegrationError::from)?;
+    let opened = open(services, org).await?;
     let id: MessageId = fresh_id();
     let place = Place {
         org: Some(org),
@@ -78,16 +126,14 @@ pub async fn send(
         chosen: "only",
         chosen_note: None,
         call_id: new.call_id.as_deref(),
-        alert_id: None,
+        once: None,
     };
     messages::insert(&mut tx, &row).await?;
     tx.commit().await?;
 
-    let base = &services.bases.resend;
-    let client = ResendClient::new(&services.egress, base, &opened.credentials, bulkhead(org, ID), deadline);
     let once = id.to_string();
     let mail = Mail { to: &new.to, subject: &new.subject, text: &new.text, once: &once };
-    let answer = client.send(&mail).await;
+    let answer = post(services, org, &opened, &mail, deadline).await;
     let result = match &answer {
         Ok(sent) => SendResult {
             status: "queued",
@@ -103,15 +149,11 @@ pub async fn send(
         },
     };
     // It is out, or it is not: that the result could not be recorded changes nothing of it.
-    let works = answer.is_ok().then_some(ID);
-    if let Err(error) = record(services, org, id, &result, works, true).await {
+    if let Err(error) = record(services, org, id, &result, None, true).await {
         tracing::error!(error = &error as &dyn std::error::Error, %org, message = %id, "the result of an e-mail was not recorded");
     }
     match answer {
-        Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
-            Ok(id)
-        }
+        Ok(_) => Ok(id),
         Err(error) => {
             let is_passing = error.kind != MailFailure::Refused;
             let code = if is_passing { "provider_unavailable" } else { "provider_refused" };

@@ -4,13 +4,12 @@
 //! knows whether a message went out, it is parked for a person and never sent again by itself.
 
 use serde_json::json;
-use uuid::Uuid;
 
 use super::message_rows::{insert_unless_out, record};
 use super::senders::{Choice, Reason};
 use super::statuses::report_address;
 use super::{CallError, incidents, opt_outs, whatsapp};
-use crate::db::messages::{NewMessage, SendResult};
+use crate::db::messages::{NewMessage, Once, SendResult};
 use crate::db::{self, DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
@@ -65,8 +64,8 @@ pub struct NewText {
     pub sender: Option<ProviderId>,
     /// The call that it belongs to, by Vapi's id.
     pub call_id: Option<String>,
-    /// The alert that it carries.
-    pub alert_id: Option<Uuid>,
+    /// What it tells of, where that is told once.
+    pub once: Option<Once>,
 }
 
 impl NewText {
@@ -89,7 +88,7 @@ impl NewText {
             return Err(CallError::Invalid { field: "message", message });
         }
         let text = text.to_owned();
-        Ok(Self { to, text, channel, purpose, by, sender: None, call_id: None, alert_id: None })
+        Ok(Self { to, text, channel, purpose, by, sender: None, call_id: None, once: None })
     }
 
     /// The same message, as one of a call.
@@ -239,7 +238,7 @@ async fn send_by(
         chosen: reason.as_str(),
         chosen_note: note.as_deref(),
         call_id: new.call_id.as_deref(),
-        alert_id: new.alert_id,
+        once: new.once,
     };
     insert_unless_out(services, org, &row).await?;
 

@@ -7,6 +7,7 @@
 pub mod agents;
 pub mod alert_sending;
 pub mod alerts;
+pub mod appointment_list;
 pub mod appointments;
 pub mod booking;
 pub mod clinic;
@@ -25,6 +26,7 @@ pub mod numbers;
 pub mod open_bookings;
 pub mod opt_outs;
 pub mod outbound;
+pub mod owed;
 pub mod patients;
 pub mod report;
 pub mod reports;
@@ -41,6 +43,33 @@ use crate::db::DbError;
 use crate::integrations::IntegrationError;
 use crate::providers::sms::{SendError, SendFailure};
 use crate::webhooks::outbound::OutboundError;
+
+/// What a note about an appointment says to the team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum NoteText {
+    /// The caller may believe in a booking that there is not; why.
+    NotBooked(String),
+    /// It is booked, and no message about it went out.
+    NotTold,
+    /// It is cancelled here and still in the calendar.
+    NotReleased,
+}
+
+impl NoteText {
+    fn sentence(&self, service: &str, at: &str) -> String {
+        match self {
+            NoteText::NotBooked(why) => format!("{service} on {at} was wanted and is not booked. {why}"),
+            NoteText::NotTold => {
+                format!(
+                    "{service} on {at} is booked, and the message about it could not be sent. Tell the patient."
+                )
+            }
+            NoteText::NotReleased => format!(
+                "{service} on {at} is cancelled, and its event could not be taken out of the calendar. Delete it there."
+            ),
+        }
+    }
+}
 
 /// Why something around a call did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +116,20 @@ impl CallError {
         match failure.kind {
             SendFailure::Undetermined => CallError::Undetermined(error),
             SendFailure::Refused | SendFailure::NotSent => CallError::Integration(error),
+        }
+    }
+
+    /// Whether trying again later may help, of something that surely did not happen.
+    fn is_passing(&self) -> bool {
+        match self {
+            CallError::Integration(error) => error.is_passing(),
+            CallError::NoSender { first, second } => first.is_passing() || second.is_passing(),
+            CallError::Db(error) => matches!(error, DbError::Unavailable(_)),
+            CallError::Invalid { .. }
+            | CallError::Undetermined(_)
+            | CallError::Conflict { .. }
+            | CallError::Limited { .. }
+            | CallError::Event(_) => false,
         }
     }
 

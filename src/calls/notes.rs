@@ -11,7 +11,7 @@ use crate::domain::OrgId;
 use crate::domain::mask::mask_phone;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
-use crate::vault::VaultError;
+use crate::vault::{Sealed, VaultError};
 use crate::webhooks::event_data::{EventData, NoteTaken};
 use crate::webhooks::outbound::{OutboundEvent, emit};
 
@@ -39,7 +39,59 @@ impl NoteKind {
     }
 }
 
-/// Keeps a note. Of what the service itself notes, a call leaves one of each kind at most.
+/// A note that is sealed and not yet written down: sealing may need another connection, so it comes before
+/// the transaction that the note belongs to.
+pub(super) struct Prepared {
+    id: Uuid,
+    kind: NoteKind,
+    call: Option<String>,
+    mask: Option<String>,
+    sealed: Sealed,
+    patient: Patient,
+}
+
+/// Seals a note.
+pub(super) async fn prepare(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+    kind: NoteKind,
+    patient: &Patient,
+) -> Result<Prepared, VaultError> {
+    let id: Uuid = fresh_id();
+    let sealed = patient.seal(services, &note_place(org, id)).await?;
+    let mask = (!patient.phone.is_empty()).then(|| mask_phone(&patient.phone));
+    let call = Some(call_id.to_owned()).filter(|id| !id.is_empty());
+    Ok(Prepared { id, kind, call, mask, sealed, patient: patient.clone() })
+}
+
+impl Prepared {
+    /// Writes the note down, together with the event for the clinic's endpoints.
+    pub(super) async fn insert(&self, tx: &mut OrgTx, services: &Services) -> Result<Uuid, CallError> {
+        let Self { id, kind, call, mask, sealed, patient } = self;
+        let new = NewNote {
+            id: *id,
+            kind: kind.as_str(),
+            call_id: call.as_deref(),
+            caller_mask: mask.as_deref(),
+            sealed_note: sealed.as_bytes(),
+            key_version: sealed.key_version(),
+        };
+        notes::insert(tx, &new).await?;
+        let data = EventData::NoteTaken(NoteTaken {
+            note_id: *id,
+            call_id: call.clone(),
+            kind: kind.as_str().to_owned(),
+            name: patient.name.clone(),
+            phone: patient.phone.clone(),
+            message: patient.text.clone(),
+        });
+        emit(tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
+        Ok(*id)
+    }
+}
+
+/// Keeps a note. Of call-backs a call leaves one at most.
 pub async fn take(
     services: &Services,
     org: OrgId,
@@ -47,36 +99,16 @@ pub async fn take(
     kind: NoteKind,
     patient: &Patient,
 ) -> Result<Option<Uuid>, CallError> {
-    let id: Uuid = fresh_id();
-    let sealed = patient.seal(services, &note_place(org, id)).await?;
-    let mask = (!patient.phone.is_empty()).then(|| mask_phone(&patient.phone));
-    let call = Some(call_id).filter(|id| !id.is_empty());
+    let note = prepare(services, org, call_id, kind, patient).await?;
     let mut tx = OrgTx::service(&services.pool, org).await?;
     if kind == NoteKind::CallBack
-        && let Some(call) = call
+        && let Some(call) = &note.call
         && notes::has_of_call(&mut tx, call, kind.as_str()).await?
     {
         tx.commit().await?;
         return Ok(None);
     }
-    let new = NewNote {
-        id,
-        kind: kind.as_str(),
-        call_id: call,
-        caller_mask: mask.as_deref(),
-        sealed_note: sealed.as_bytes(),
-        key_version: sealed.key_version(),
-    };
-    notes::insert(&mut tx, &new).await?;
-    let data = EventData::NoteTaken(NoteTaken {
-        note_id: id,
-        call_id: call.map(str::to_owned),
-        kind: kind.as_str().to_owned(),
-        name: patient.name.clone(),
-        phone: patient.phone.clone(),
-        message: patient.text.clone(),
-    });
-    emit(&mut tx, &services.vault, &OutboundEvent::of(&data, "call")).await?;
+    let id = note.insert(&mut tx, services).await?;
     tx.commit().await?;
     Ok(Some(id))
 }
@@ -88,13 +120,25 @@ pub struct OpenedNote {
     pub patient: Option<Patient>,
 }
 
-/// The clinic's notes. What they say is opened for owners and admins only; one that does not open is
-/// shown without it.
+/// What stands in the trail when somebody has notes opened.
+pub const OPENED: &str = "notes.opened";
+
+/// The clinic's notes. What they say is opened for owners and admins only, which stands in the trail; one that
+/// does not open is shown without it.
 pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<OpenedNote>, CallError> {
     let mut tx = caller.begin(services).await?;
     let rows = notes::list(&mut tx, SHOWN).await?;
     tx.commit().await?;
-    Ok(open(services, caller.org(), rows, caller.scope.role.may_configure()).await)
+    let all = open(services, caller.org(), rows, caller.scope.role.may_configure()).await;
+    let opened = all.iter().filter(|one| one.patient.is_some()).count();
+    if opened > 0 {
+        // Without the row in the trail nothing is shown.
+        let mut tx = caller.begin(services).await?;
+        let details = format!("{opened} notes");
+        caller.record(&mut tx, services, OPENED, "notes", Ended::Success, &details).await?;
+        tx.commit().await.map_err(IntegrationError::from)?;
+    }
+    Ok(all)
 }
 
 /// Opens what notes say.

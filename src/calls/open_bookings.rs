@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::appointments::{STALE_SECONDS, record_booked, slot_of};
-use super::clinic::ClinicFacts;
+use super::appointments::{Recorded, STALE_SECONDS, record_booked};
 use super::notes::{self, NoteKind};
-use super::patients::{Patient, appointment_place};
-use super::{CallError, booking, confirm};
-use crate::db::appointments::{self, AppointmentRow};
-use crate::db::{OrgTx, schedules};
+use super::{CallError, NoteText, booking, owed};
+use crate::db::OrgTx;
+use crate::db::appointments::{self, AppointmentRow, End};
+use crate::db::owed::{Claimed, Owed};
 use crate::domain::OrgId;
 use crate::providers::Deadline;
 use crate::state::Services;
@@ -23,8 +22,14 @@ const WAIT: Duration = Duration::from_secs(10);
 /// A calendar that could not be asked for this long is not waited for any more.
 const GIVE_UP: time::Duration = time::Duration::hours(24);
 
-/// Looks at the open appointments of a clinic. What the calendar does not tell stays open.
+/// How often an event that is to go is tried to be taken out: about a day.
+const MOST_LOOKS: i32 = 17;
+
+/// Looks at the open appointments of a clinic, and at what the ended ones owe. What the calendar does not
+/// tell stays open.
 pub async fn settle(services: &Services, org: OrgId) -> Result<(), CallError> {
+    // First, since no calendar is needed for it: one that is away keeps no patient waiting.
+    owed::work_off(services, org).await?;
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let rows = appointments::list_open(&mut tx, STALE_SECONDS, BATCH).await?;
     tx.commit().await?;
@@ -62,10 +67,12 @@ async fn settle_one(
     let found = booking::is_there(services, org, row.id, deadline).await;
     let failed = match found {
         Ok(Ok(true)) => {
-            if record_booked(services, org, row.id).await? {
-                tell_patient(services, org, row).await?;
-            }
-            return Ok(());
+            let (owed, claim) = match record_booked(services, org, row.id).await? {
+                Recorded::Booked(claim) => (Owed::Confirmation, claim),
+                Recorded::Superseded(claim) => (Owed::FollowUp, claim),
+                Recorded::Before => return Ok(()),
+            };
+            return pay(services, org, row.id, owed, claim.number).await;
         }
         Ok(Ok(false)) => "The booking did not reach the calendar.",
         _ if services.clock.now() - row.created_at > GIVE_UP => {
@@ -78,16 +85,29 @@ async fn settle_one(
         }
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let is_ours = appointments::finish(&mut tx, row.id, "failed", Some(failed)).await?;
+    let end = End::Failed { reason: failed, must_release: false };
+    let claim = appointments::finish(&mut tx, row.id, &end).await?;
     tx.commit().await?;
-    if is_ours {
+    match claim {
         // The caller was told that a confirmation follows, and none will: a person has to call.
-        follow_up(services, org, row, failed).await?;
+        Some(claim) => pay(services, org, row.id, Owed::FollowUp, claim).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Takes the event of a cancelled appointment out of the calendar.
+/// Pays at once what a booking owes that was just ended here.
+async fn pay(services: &Services, org: OrgId, id: Uuid, owed: Owed, claim: i32) -> Result<(), CallError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let row = appointments::find(&mut tx, id).await?;
+    tx.commit().await?;
+    match row {
+        Some(row) => owed::pay(services, org, Claimed { row, owed, claim }).await,
+        None => Ok(()),
+    }
+}
+
+/// Takes the event of a cancelled appointment out of the calendar. After [`MOST_LOOKS`] in vain the team
+/// is told to do it.
 pub(super) async fn release(
     services: &Services,
     org: OrgId,
@@ -96,44 +116,23 @@ pub(super) async fn release(
 ) -> Result<(), CallError> {
     let taken_out = booking::cancel(services, org, id, deadline).await;
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    match taken_out {
-        Ok(Ok(())) => appointments::mark_released(&mut tx, id).await?,
-        _ => appointments::put_off(&mut tx, id).await?,
+    let row = appointments::find(&mut tx, id).await?;
+    if matches!(taken_out, Ok(Ok(()))) {
+        appointments::mark_released(&mut tx, id).await?;
+        return Ok(tx.commit().await?);
+    }
+    let Some(row) = row.filter(|row| row.must_release && row.looks >= MOST_LOOKS) else {
+        appointments::put_off(&mut tx, id).await?;
+        return Ok(tx.commit().await?);
+    };
+    // Sealing may need another connection.
+    tx.commit().await?;
+    let patient = owed::about(services, org, &row, &NoteText::NotReleased).await?;
+    let call = row.call_id.as_deref().unwrap_or_default();
+    let note = notes::prepare(services, org, call, NoteKind::FollowUp, &patient).await?;
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    if appointments::mark_released(&mut tx, id).await? {
+        note.insert(&mut tx, services).await?;
     }
     Ok(tx.commit().await?)
-}
-
-async fn patient_of(services: &Services, org: OrgId, row: &AppointmentRow) -> Result<Patient, CallError> {
-    let place = appointment_place(org, row.id);
-    Ok(Patient::open(services, &place, row.sealed_patient.as_ref()).await?.unwrap_or_default())
-}
-
-async fn tell_patient(services: &Services, org: OrgId, row: &AppointmentRow) -> Result<(), CallError> {
-    let patient = patient_of(services, org, row).await?;
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let facts = ClinicFacts::of(schedules::find_for_call(&mut tx, None).await?);
-    tx.commit().await?;
-    let text = confirm::text(&facts, &row.service, &slot_of(row), row.replaces.is_some());
-    let call = row.call_id.as_deref().unwrap_or_default();
-    confirm::send(services, org, call, &patient.phone, &text, Deadline::after(WAIT)).await;
-    Ok(())
-}
-
-/// Leaves the team a note about a booking that a caller believes in.
-pub(super) async fn follow_up(
-    services: &Services,
-    org: OrgId,
-    row: &AppointmentRow,
-    why: &str,
-) -> Result<(), CallError> {
-    let mut patient = patient_of(services, org, row).await?;
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let zone = schedules::find(&mut tx).await.map(|found| found.time_zone);
-    tx.commit().await?;
-    let zone = super::clinic::zone(&zone.map_err(CallError::from)?);
-    let at = slot_of(row).start.to_zoned_datetime(zone).strftime("%A, %-d %B %Y at %H:%M").to_string();
-    patient.text = format!("{} on {at} was wanted and is not booked. {why}", row.service);
-    let call = row.call_id.as_deref().unwrap_or_default();
-    notes::take(services, org, call, NoteKind::FollowUp, &patient).await?;
-    Ok(())
 }

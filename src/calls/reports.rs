@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::alerts::{self, HotLead};
 use super::ended_reasons::{self, ToolUse};
 use super::lead_score::{self, Heard, Score};
-use super::report::{TALK, Told};
+use super::patients::{Patient, appointment_place};
+use super::report::{TALK, Told, tidy_name};
 use crate::db::calls::{self, CallFacts, HeldCall};
 use crate::db::leads::{self, NewLead};
-use crate::db::{DbError, OrgTx};
+use crate::db::{DbError, OrgTx, appointments};
 use crate::domain::mask::mask_phone;
 use crate::domain::{OrgId, sample};
 use crate::state::Services;
@@ -84,6 +85,10 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
         Some(number) => Some(caller_key(services, work.org, number).await?),
         None => None,
     };
+    let booked_for = match &work.call_id {
+        Some(call_id) => name_of_booking(services, work.org, call_id).await?,
+        None => None,
+    };
     let Some(Begun { mut tx, payload, received_at }) = work.lock(services, payload).await? else {
         return Ok(());
     };
@@ -91,7 +96,8 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
     let Some(call_id) = work.call_id.clone().filter(|_| message.is_object()) else {
         return work.finish(tx).await;
     };
-    let told = Told::read(message, received_at);
+    let mut told = Told::read(message, received_at);
+    told.name = told.name.or(booked_for);
     let held = calls::hold(&mut tx, &call_id, Uuid::now_v7(), told.started_at.unwrap_or(received_at)).await?;
     if held.is_reported {
         // Played again: the call was told before, and is not told twice.
@@ -139,6 +145,22 @@ pub async fn work_off_report(services: &Services, mut work: Work) -> Result<(), 
         services.alerts_due.notify_one();
     }
     Ok(())
+}
+
+/// The name that a call has booked an appointment for: whoever said it to the agent need not have said it in a
+/// way that the analysis finds.
+async fn name_of_booking(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+) -> Result<Option<String>, WorkError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let row = appointments::find_of_call(&mut tx, call_id).await?;
+    tx.commit().await?;
+    let Some(row) = row else { return Ok(None) };
+    let place = appointment_place(org, row.id);
+    let patient = Patient::open(services, &place, row.sealed_patient.as_ref()).await?;
+    Ok(patient.and_then(|patient| tidy_name(&patient.name)))
 }
 
 /// A keyed hash by which a caller is known again, in this clinic only.

@@ -11,7 +11,7 @@ use super::messages::{NewText, Purpose, Sent};
 use super::senders::Reason;
 use super::{CallError, incidents, opt_outs};
 use crate::db::fresh_id;
-use crate::db::messages::{NewMessage, SendResult, reference_of};
+use crate::db::messages::{NewMessage, Once, SendResult, reference_of};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::{MessageId, OrgId, ProviderId, UserId};
@@ -32,6 +32,8 @@ pub struct NewWhatsApp<'a> {
     pub by: Option<UserId>,
     /// The call that it belongs to, by Vapi's id.
     pub call_id: Option<&'a str>,
+    /// What it tells of, where that is told once.
+    pub once: Option<Once>,
 }
 
 /// The place that a message's content is bound to.
@@ -55,7 +57,8 @@ pub(super) async fn send_if_connected(
     };
     let content = Content::Text(&new.text);
     let call_id = new.call_id.as_deref();
-    let new = NewWhatsApp { to: new.to.clone(), content, purpose: new.purpose, by: new.by, call_id };
+    let (to, once) = (new.to.clone(), new.once);
+    let new = NewWhatsApp { to, content, purpose: new.purpose, by: new.by, call_id, once };
     send_with(services, org, &opened, new, deadline).await.map(Some)
 }
 
@@ -102,7 +105,7 @@ async fn send_with(
         chosen: Reason::Only.as_str(),
         chosen_note: None,
         call_id: new.call_id,
-        alert_id: None,
+        once: new.once,
     };
     insert_unless_out(services, org, &row).await?;
 

@@ -38,6 +38,8 @@ pub struct AgentRow {
     pub vapi_asked_at: Option<OffsetDateTime>,
     /// Nothing came of it.
     pub vapi_unanswered: bool,
+    /// It was saved here since: whatever Vapi has is replaced.
+    pub vapi_overwrite: bool,
     pub updated_at: OffsetDateTime,
 }
 
@@ -71,7 +73,7 @@ pub struct AgentChange {
 
 const COLUMNS: &str = "role, name, first_message, system_prompt, model_provider, model, voice_provider, voice_id, language,
     max_duration_seconds, tools, fallbacks, vapi_assistant_id, vapi_state, vapi_error, vapi_synced_hash, vapi_synced_at,
-    vapi_config_hash, vapi_found, vapi_checked_at, vapi_asked_at, vapi_unanswered, updated_at";
+    vapi_config_hash, vapi_found, vapi_checked_at, vapi_asked_at, vapi_unanswered, vapi_overwrite, updated_at";
 
 pub async fn list(tx: &mut OrgTx) -> Result<Vec<AgentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("select {COLUMNS} from agent_configs order by role")))
@@ -133,7 +135,7 @@ pub async fn update(
         "update agent_configs set name = $2, first_message = $3, system_prompt = $4, model_provider = $5, model = $6,
                 voice_provider = $7, voice_id = $8, language = $9, max_duration_seconds = $10,
                 vapi_state = case when vapi_state = 'deleted' then 'missing' else vapi_state end,
-                tools = $11, fallbacks = $12, updated_by = $13, updated_at = now() where role = $1",
+                vapi_overwrite = true, tools = $11, fallbacks = $12, updated_by = $13, updated_at = now() where role = $1",
     )
     .bind(role)
     .bind(&change.name)
@@ -153,23 +155,41 @@ pub async fn update(
     if done.rows_affected() == 1 { Ok(()) } else { Err(DbError::NotFound) }
 }
 
-/// Notes that an assistant exists at Vapi and what it was made from.
+/// Notes that an assistant exists at Vapi and what it was made from: the row as it was read, so what was saved
+/// meanwhile is still to be brought there.
 pub async fn mark_ready(
     tx: &mut OrgTx,
-    role: &str,
+    row: &AgentRow,
     assistant: Uuid,
     synced_hash: &str,
     config_hash: &str,
 ) -> Result<(), DbError> {
     sqlx::query(
         "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_synced_hash = $3,
-                vapi_config_hash = $4, vapi_synced_at = now(), vapi_found = 'same', vapi_checked_at = now(), vapi_unanswered = false
+                vapi_config_hash = $4, vapi_synced_at = now(), vapi_found = 'same', vapi_checked_at = now(),
+                vapi_unanswered = false, vapi_overwrite = vapi_overwrite and updated_at > $5
+          where role = $1",
+    )
+    .bind(&row.role)
+    .bind(assistant)
+    .bind(synced_hash)
+    .bind(config_hash)
+    .bind(row.updated_at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that an assistant takes calls, and that somebody has changed it at Vapi since the last write: it is left
+/// so.
+pub async fn mark_left(tx: &mut OrgTx, role: &str, assistant: Uuid) -> Result<(), DbError> {
+    sqlx::query(
+        "update agent_configs set vapi_assistant_id = $2, vapi_state = 'ready', vapi_error = null, vapi_found = 'changed',
+                vapi_checked_at = now()
           where role = $1",
     )
     .bind(role)
     .bind(assistant)
-    .bind(synced_hash)
-    .bind(config_hash)
     .execute(tx.conn())
     .await?;
     Ok(())

@@ -104,23 +104,26 @@ pub struct LeasedAlert {
     #[sqlx(try_from = "Uuid")]
     pub org_id: OrgId,
     pub id: Uuid,
-    /// This attempt is counted.
+    /// This attempt is counted: the claim of whoever is at it.
     pub attempts: i32,
     /// A process that died was sending it.
     pub was_sending: bool,
 }
 
-/// Takes alerts that are due at a time, under a lease of the database.
+/// Takes alerts that are due at a time, under a lease of the database; of one clinic so many at the same
+/// time, wherever they are sent.
 pub async fn lease(
     pool: &PgPool,
     now: OffsetDateTime,
     limit: i32,
     seconds: i32,
+    per_clinic: i32,
 ) -> Result<Vec<LeasedAlert>, DbError> {
-    Ok(sqlx::query_as("select org_id, id, attempts, was_sending from lease_alerts($1, $2, $3)")
+    Ok(sqlx::query_as("select org_id, id, attempts, was_sending from lease_alerts($1, $2, $3, $4)")
         .bind(now)
         .bind(limit)
         .bind(seconds)
+        .bind(per_clinic)
         .fetch_all(pool)
         .await?)
 }
@@ -139,43 +142,81 @@ pub struct AlertRow {
     pub call_id: Option<String>,
 }
 
-pub async fn find_sending(tx: &mut OrgTx, id: Uuid) -> Result<Option<AlertRow>, DbError> {
+/// An alert under a claim, whose lease begins anew; none where the claim holds no more.
+pub async fn find_sending(
+    tx: &mut OrgTx,
+    id: Uuid,
+    claim: i32,
+    seconds: i32,
+) -> Result<Option<AlertRow>, DbError> {
     Ok(sqlx::query_as(
-        "select a.kind, a.channel, a.sealed_content, a.created_at,
+        "with held as (
+           update alerts set lease_until = clock_timestamp() + make_interval(secs => $3)
+            where id = $1 and status = 'sending' and attempts = $2 returning org_id, id)
+         select a.kind, a.channel, a.sealed_content, a.created_at,
                 exists (select 1 from messages m where m.alert_id = a.id
                          and m.status in ('queued', 'sent', 'delivered', 'read')) as is_out,
                 exists (select 1 from messages m where m.alert_id = a.id and m.status in ('sending', 'parked')) as is_unknown,
                 (select l.last_call_id from leads l where l.id = a.subject_id) as call_id
-           from alerts a where a.id = $1 and a.status = 'sending'",
+           from held join alerts a on a.org_id = held.org_id and a.id = held.id",
     )
     .bind(id)
+    .bind(claim)
+    .bind(f64::from(seconds))
     .fetch_optional(tx.conn())
     .await?)
 }
 
-/// Records how an alert ended: `sent`, `failed`, or `parked` where nobody knows.
-pub async fn finish(tx: &mut OrgTx, id: Uuid, status: &str, error: Option<&str>) -> Result<(), DbError> {
+/// Whether a claim on an alert holds still; where it does, nobody takes it over before this transaction ends.
+pub async fn holds(tx: &mut OrgTx, id: Uuid, claim: i32) -> Result<bool, DbError> {
+    let found: Option<i32> = sqlx::query_scalar(
+        "select 1 from alerts where id = $1 and status = 'sending' and attempts = $2 for update",
+    )
+    .bind(id)
+    .bind(claim)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.is_some())
+}
+
+/// Records how an alert ended: `sent`, `failed`, or `parked` where nobody knows. Changes nothing where
+/// another worker has it now.
+pub async fn finish(
+    tx: &mut OrgTx,
+    id: Uuid,
+    claim: i32,
+    status: &str,
+    error: Option<&str>,
+) -> Result<(), DbError> {
     sqlx::query(
         "update alerts set status = $2, error = $3, lease_until = null, sent_at = case when $2 = 'sent' then now() end
-          where id = $1 and status = 'sending'",
+          where id = $1 and status = 'sending' and attempts = $4",
     )
     .bind(id)
     .bind(status)
     .bind(error)
+    .bind(claim)
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
 /// Puts an alert off that was surely not sent.
-pub async fn put_off(tx: &mut OrgTx, id: Uuid, until: OffsetDateTime, error: &str) -> Result<(), DbError> {
+pub async fn put_off(
+    tx: &mut OrgTx,
+    id: Uuid,
+    claim: i32,
+    until: OffsetDateTime,
+    error: &str,
+) -> Result<(), DbError> {
     sqlx::query(
         "update alerts set status = 'waiting', due_at = $2, error = $3, lease_until = null
-          where id = $1 and status = 'sending'",
+          where id = $1 and status = 'sending' and attempts = $4",
     )
     .bind(id)
     .bind(until)
     .bind(error)
+    .bind(claim)
     .execute(tx.conn())
     .await?;
     Ok(())

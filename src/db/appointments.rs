@@ -7,6 +7,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::owed::{OWED_SECONDS, Owed};
 use super::{DbError, OrgTx};
 
 /// An appointment about to be written into the calendar. The patient is sealed.
@@ -42,6 +43,8 @@ pub struct AppointmentRow {
     pub patient_mask: String,
     pub replaces: Option<Uuid>,
     pub must_release: bool,
+    /// How often the calendar was looked at in vain.
+    pub looks: i32,
     pub reason: Option<String>,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
@@ -49,7 +52,7 @@ pub struct AppointmentRow {
 
 const COLUMNS: &str =
     "id, call_id, ended_call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
-    must_release, reason, created_at, updated_at";
+    must_release, looks, reason, created_at, updated_at";
 
 /// How long a booked row stands for its time beside the calendar, which may take a moment to tell of an
 /// event that was just made.
@@ -68,6 +71,7 @@ pub struct Claimed {
     pub id: Uuid,
     pub call_id: Option<String>,
     pub status: String,
+    pub practitioner: Option<String>,
     pub starts_at: OffsetDateTime,
     pub ends_at: OffsetDateTime,
     /// Since its last change, by the database's clock.
@@ -75,18 +79,20 @@ pub struct Claimed {
 }
 
 /// Rows that take a part of a span of time: those that are pending, and those that were booked a moment
-/// ago.
+/// ago. An appointment with somebody takes that person's time; one with nobody in particular everybody's.
 pub async fn list_claimed(
     tx: &mut OrgTx,
     from: OffsetDateTime,
     until: OffsetDateTime,
     except: Option<Uuid>,
+    practitioner: Option<&str>,
 ) -> Result<Vec<Claimed>, DbError> {
     Ok(sqlx::query_as(
-        "select id, call_id, status, starts_at, ends_at,
+        "select id, call_id, status, practitioner, starts_at, ends_at,
                 extract(epoch from clock_timestamp() - updated_at)::float8 as seconds
            from appointments
           where starts_at < $2 and ends_at > $1 and id is distinct from $3
+            and ($5::text is null or practitioner is null or practitioner = $5)
             and (status = 'pending'
                  or (status = 'booked' and updated_at > clock_timestamp() - make_interval(secs => $4)))
           order by starts_at limit 500",
@@ -95,7 +101,45 @@ pub async fn list_claimed(
     .bind(until)
     .bind(except)
     .bind(FRESH_SECONDS)
+    .bind(practitioner)
     .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Appointments in a span of time that are with somebody else than a practitioner.
+pub async fn list_of_others(
+    tx: &mut OrgTx,
+    from: OffsetDateTime,
+    until: OffsetDateTime,
+    practitioner: &str,
+) -> Result<Vec<Uuid>, DbError> {
+    Ok(sqlx::query_scalar(
+        "select id from appointments
+          where starts_at < $2 and ends_at > $1 and status in ('booked', 'pending') and practitioner <> $3
+          order by starts_at limit 2000",
+    )
+    .bind(from)
+    .bind(until)
+    .bind(practitioner)
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Whether a call has booked this very time already, however long ago.
+pub async fn is_booked_by_call(
+    tx: &mut OrgTx,
+    call_id: &str,
+    starts_at: OffsetDateTime,
+    service: &str,
+) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar(
+        "select exists (select 1 from appointments
+                         where starts_at = $2 and call_id = $1 and service = $3 and status = 'booked')",
+    )
+    .bind(call_id)
+    .bind(starts_at)
+    .bind(service)
+    .fetch_one(tx.conn())
     .await?)
 }
 
@@ -125,23 +169,48 @@ pub async fn insert(tx: &mut OrgTx, new: &NewAppointment<'_>) -> Result<(), DbEr
     Ok(())
 }
 
-/// Ends a pending appointment as `booked` or `failed`. False where somebody has ended it already.
-pub async fn finish(
-    tx: &mut OrgTx,
-    id: Uuid,
-    status: &'static str,
-    reason: Option<&str>,
-) -> Result<bool, DbError> {
-    let done = sqlx::query(
-        "update appointments set status = $2, reason = $3, updated_at = clock_timestamp()
-          where id = $1 and status = 'pending'",
+/// How a pending appointment ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End<'a> {
+    Booked,
+    /// Why, for people. `must_release` where its event is in the calendar all the same.
+    Failed {
+        reason: &'a str,
+        must_release: bool,
+    },
+}
+
+/// Ends a pending appointment, and writes down what it owes from then on: a confirmation, or a note to the
+/// team. Whoever ends it has [`OWED_SECONDS`] to see to that. Returns the number of that claim; none where
+/// somebody has ended the appointment already.
+pub async fn finish(tx: &mut OrgTx, id: Uuid, end: &End<'_>) -> Result<Option<i32>, DbError> {
+    let (status, owed, reason, must_release) = match end {
+        End::Booked => ("booked", Owed::Confirmation, None, false),
+        End::Failed { reason, must_release } => ("failed", Owed::FollowUp, Some(*reason), *must_release),
+    };
+    Ok(sqlx::query_scalar(
+        "update appointments set status = $2, reason = $3, must_release = $4, looks = 0, updated_at = clock_timestamp(),
+                owed = $5, owed_at = clock_timestamp() + make_interval(secs => $6), owed_claims = owed_claims + 1
+          where id = $1 and status = 'pending' returning owed_claims",
     )
     .bind(id)
     .bind(status)
     .bind(reason)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .bind(must_release)
+    .bind(owed.as_str())
+    .bind(OWED_SECONDS)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Holds a pending appointment until the transaction ends; none where it is not pending.
+pub async fn lock_pending(tx: &mut OrgTx, id: Uuid) -> Result<Option<AppointmentRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from appointments where id = $1 and status = 'pending' for update"
+    )))
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// Cancels a booked appointment, in a call where one is named; its event is to be taken out of the
@@ -153,7 +222,8 @@ pub async fn cancel(
     call_id: Option<&str>,
 ) -> Result<Option<AppointmentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "update appointments set status = 'cancelled', must_release = true, reason = $2, ended_call_id = $3,
+        "update appointments set status = 'cancelled', must_release = true, looks = 0, reason = $2, ended_call_id = $3,
+                owed = null,
                 updated_at = clock_timestamp()
           where id = $1 and status = 'booked' returning {COLUMNS}"
     )))
@@ -164,19 +234,22 @@ pub async fn cancel(
     .await?)
 }
 
-/// Notes that the event of a cancelled appointment is out of the calendar.
-pub async fn mark_released(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
-    sqlx::query("update appointments set must_release = false where id = $1")
+/// Notes that the event of a cancelled appointment is out of the calendar, or is not waited for any more.
+/// False where that was noted before.
+pub async fn mark_released(tx: &mut OrgTx, id: Uuid) -> Result<bool, DbError> {
+    let done = sqlx::query("update appointments set must_release = false where id = $1 and must_release")
         .bind(id)
         .execute(tx.conn())
         .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
-/// Notes that an open appointment was looked at in vain, so that it comes after the others.
+/// Notes that an open appointment was looked at in vain, so that it comes after the others, and later each
+/// time.
 pub async fn put_off(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
     sqlx::query(
-        "update appointments set updated_at = clock_timestamp() where id = $1 and (status = 'pending' or must_release)",
+        "update appointments set updated_at = clock_timestamp(), looks = looks + 1
+          where id = $1 and (status = 'pending' or must_release)",
     )
     .bind(id)
     .execute(tx.conn())
@@ -185,11 +258,14 @@ pub async fn put_off(tx: &mut OrgTx, id: Uuid) -> Result<(), DbError> {
 }
 
 /// Bookings of unknown outcome, and cancelled ones whose event is still there, that nobody has looked at
-/// for so many seconds.
+/// for so many seconds: twice as many after each look in vain, up to five minutes while somebody waits to
+/// hear of a booking, and two hours where an event is to go. The gate that names clinics counts alike.
 pub async fn list_open(tx: &mut OrgTx, seconds: f64, limit: i64) -> Result<Vec<AppointmentRow>, DbError> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from appointments
-          where (status = 'pending' or must_release) and updated_at <= clock_timestamp() - make_interval(secs => $1)
+          where (status = 'pending' or must_release)
+            and updated_at <= clock_timestamp() - make_interval(secs =>
+                least($1 * power(2, least(looks, 12)), case when status = 'pending' then 300 else 7200 end))
           order by updated_at limit $2"
     )))
     .bind(seconds)
@@ -203,6 +279,16 @@ pub async fn find(tx: &mut OrgTx, id: Uuid) -> Result<Option<AppointmentRow>, Db
         .bind(id)
         .fetch_optional(tx.conn())
         .await?)
+}
+
+/// The latest appointment that a call has made, whatever became of it.
+pub async fn find_of_call(tx: &mut OrgTx, call_id: &str) -> Result<Option<AppointmentRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from appointments where call_id = $1 and call_id <> '' order by created_at desc limit 1"
+    )))
+    .bind(call_id)
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// Booked appointments to come of a patient, by their number or because they were booked in this call.
@@ -245,25 +331,30 @@ pub enum Which {
     Cancelled,
 }
 
-/// A list of appointments.
+/// A list of appointments; on from behind one of them where that is named.
 pub async fn list(
     tx: &mut OrgTx,
     which: Which,
     now: OffsetDateTime,
     limit: i64,
+    behind: Option<Uuid>,
 ) -> Result<Vec<AppointmentRow>, DbError> {
-    let filter = match which {
-        Which::Upcoming => "status in ('booked', 'pending') and ends_at >= $1 order by starts_at, id",
-        Which::Past => "status in ('booked', 'pending') and ends_at < $1 order by starts_at desc, id",
-        Which::Cancelled => {
-            "status = 'cancelled' and $1::timestamptz is not null order by starts_at desc, id"
-        }
+    let (filter, is_latest_first) = match which {
+        Which::Upcoming => ("status in ('booked', 'pending') and ends_at >= $1", false),
+        Which::Past => ("status in ('booked', 'pending') and ends_at < $1", true),
+        Which::Cancelled => ("status = 'cancelled' and $1::timestamptz is not null", true),
     };
+    let (than, order) = if is_latest_first { ("<", "desc") } else { (">", "asc") };
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from appointments where {filter} limit $2"
+        "select {COLUMNS} from appointments
+          where {filter}
+            and ($3::uuid is null
+                 or (starts_at, id) {than} (select b.starts_at, b.id from appointments b where b.id = $3))
+          order by starts_at {order}, id {order} limit $2"
     )))
     .bind(now)
     .bind(limit)
+    .bind(behind)
     .fetch_all(tx.conn())
     .await?)
 }

@@ -119,13 +119,20 @@ pub struct LeasedEvent {
     pub source: String,
     pub kind: String,
     pub call_id: Option<String>,
-    /// This attempt is counted.
+    /// How often the work on it was begun.
     pub attempts: i32,
 }
 
-/// Takes due events under a lease, oldest first.
-pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<LeasedEvent>, DbError> {
-    Ok(sqlx::query_as("select org_id, id, source, kind, call_id, attempts from lease_inbound($1, $2)")
+/// Takes due events under a lease: the oldest of each clinic, then the second of each, from the clinic on
+/// that comes after a given one.
+pub async fn lease(
+    pool: &PgPool,
+    after: OrgId,
+    limit: i32,
+    seconds: i32,
+) -> Result<Vec<LeasedEvent>, DbError> {
+    Ok(sqlx::query_as("select org_id, id, source, kind, call_id, attempts from lease_inbound($1, $2, $3)")
+        .bind(after.0)
         .bind(limit)
         .bind(seconds)
         .fetch_all(pool)
@@ -137,20 +144,23 @@ pub async fn lease(pool: &PgPool, limit: i32, seconds: i32) -> Result<Vec<Leased
 pub struct WaitingEvent {
     /// None where the clinic's retention has emptied it.
     pub sealed_payload: Option<Vec<u8>>,
+    /// This one counted.
+    pub attempts: i32,
     /// Microseconds since it was stored.
     pub waited_us: i64,
     /// The offset of the last stage before it was stored, in microseconds.
     pub last_us: i64,
 }
 
-/// An event that is not ended; none where it is, or where there is none.
-pub async fn find_waiting(tx: &mut OrgTx, id: EventId) -> Result<Option<WaitingEvent>, DbError> {
+/// Counts that the work on an event begins, and gives what it brought; none where it is ended, or where there
+/// is none.
+pub async fn begin(tx: &mut OrgTx, id: EventId) -> Result<Option<WaitingEvent>, DbError> {
     Ok(sqlx::query_as(
-        "select sealed_payload,
+        "update inbound_events set attempts = attempts + 1 where id = $1 and status = 'received'
+         returning sealed_payload, attempts,
                 (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint as waited_us,
                 coalesce((select max((s ->> 'us')::bigint) from json_array_elements(trace) s
-                           where s ->> 'stage' in ('received', 'verified', 'sealed')), 0) as last_us
-           from inbound_events where id = $1 and status = 'received'",
+                           where s ->> 'stage' in ('received', 'verified', 'sealed')), 0) as last_us",
     )
     .bind(id.0)
     .fetch_optional(tx.conn())

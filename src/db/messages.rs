@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, OrgTx};
+use super::{DbError, OrgTx, alerts, owed};
 use crate::domain::{MessageId, UserId};
 
 /// A message about to be sent. Recipient and text are sealed together.
@@ -25,16 +25,45 @@ pub struct NewMessage<'a> {
     pub chosen_note: Option<&'a str>,
     /// The call that it belongs to, by Vapi's id.
     pub call_id: Option<&'a str>,
-    /// The alert that it carries.
-    pub alert_id: Option<Uuid>,
+    /// What it tells of, where that is told once.
+    pub once: Option<Once>,
+}
+
+/// Something that is told once, and the claim of whoever is at it: with an older one nothing is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    Alert {
+        id: Uuid,
+        claim: i32,
+    },
+    /// The confirmation of an appointment.
+    Confirmation {
+        appointment: Uuid,
+        claim: i32,
+    },
+}
+
+impl Once {
+    /// Whether the claim holds still; where it does, nobody takes it over before this transaction ends.
+    pub async fn holds(self, tx: &mut OrgTx) -> Result<bool, DbError> {
+        match self {
+            Once::Alert { id, claim } => alerts::holds(tx, id, claim).await,
+            Once::Confirmation { appointment, claim } => owed::holds(tx, appointment, claim).await,
+        }
+    }
 }
 
 pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError> {
     let org = tx.org();
+    let (alert, appointment) = match new.once {
+        Some(Once::Alert { id, .. }) => (Some(id), None),
+        Some(Once::Confirmation { appointment, .. }) => (None, Some(appointment)),
+        None => (None, None),
+    };
     sqlx::query(
         "insert into messages (org_id, id, provider, channel, purpose, recipient_mask, sealed_content, key_version,
-                               requested_by, chosen, chosen_note, call_id, alert_id, recipient_hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                               requested_by, chosen, chosen_note, call_id, alert_id, recipient_hash, appointment_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(org.0)
     .bind(new.id.0)
@@ -48,11 +77,35 @@ pub async fn insert(tx: &mut OrgTx, new: &NewMessage<'_>) -> Result<(), DbError>
     .bind(new.chosen)
     .bind(new.chosen_note)
     .bind(new.call_id)
-    .bind(new.alert_id)
+    .bind(alert)
     .bind(new.recipient_hash.as_slice())
+    .bind(appointment)
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// What agents have sent by themselves, but for what surely did not go out.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct ToolCounts {
+    pub in_call: i64,
+    pub in_hour: i64,
+}
+
+/// Counts what agents have sent, and keeps others from sending more before this transaction ends.
+pub async fn count_of_tools(tx: &mut OrgTx, call_id: &str) -> Result<ToolCounts, DbError> {
+    let key = format!("messages of agents of {}", tx.org());
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))").bind(key).execute(tx.conn()).await?;
+    Ok(sqlx::query_as(
+        "select (select count(*) from messages
+                  where call_id = $1 and purpose = 'tool' and channel <> 'email' and status <> 'failed') as in_call,
+                (select count(*) from messages
+                  where purpose = 'tool' and channel <> 'email' and status <> 'failed'
+                    and created_at > now() - interval '1 hour') as in_hour",
+    )
+    .bind(call_id)
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// How a send ended.

@@ -41,6 +41,7 @@ pub mod organizations;
 pub mod outbound;
 pub mod outbound_calls;
 pub mod overdue;
+pub mod owed;
 pub mod phone_numbers;
 pub mod platform;
 pub mod pool;

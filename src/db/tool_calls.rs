@@ -62,12 +62,20 @@ pub async fn finish(
     Ok(())
 }
 
+/// What of an event's tool calls has no known end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Left {
+    /// Parked, whoever parked them.
+    pub parked: i64,
+    /// Not long enough at it to have lost their process.
+    pub running: i64,
+}
+
 /// Parks what a crashed process left running of an event: nobody knows whether the effect happened.
-/// Returns how many tool calls of the event are parked, whoever parked them.
 ///
 /// Tool calls are claimed after their event is committed and within the time that it may take, which
 /// is how they are found: another event of the same call has its own.
-pub async fn park_abandoned(tx: &mut OrgTx, event: EventId, seconds: i32) -> Result<i64, DbError> {
+pub async fn park_abandoned(tx: &mut OrgTx, event: EventId, seconds: i32) -> Result<Left, DbError> {
     sqlx::query(
         "update tool_calls t set status = 'parked', finished_at = now()
            from inbound_events e
@@ -78,13 +86,27 @@ pub async fn park_abandoned(tx: &mut OrgTx, event: EventId, seconds: i32) -> Res
     .bind(f64::from(seconds))
     .execute(tx.conn())
     .await?;
-    Ok(sqlx::query_scalar(
-        "select count(*) from tool_calls t join inbound_events e on e.id = $1
-          where t.call_id = coalesce(e.call_id, '') and t.status = 'parked'
+    Ok(sqlx::query_as(
+        "select count(*) filter (where t.status = 'parked') as parked,
+                count(*) filter (where t.status = 'running') as running
+           from tool_calls t join inbound_events e on e.id = $1
+          where t.call_id = coalesce(e.call_id, '')
             and t.started_at between e.received_at and e.received_at + make_interval(secs => $2)",
     )
     .bind(event.0)
     .bind(f64::from(seconds))
     .fetch_one(tx.conn())
     .await?)
+}
+
+/// Parks every tool call that has lost its process, whatever became of its event. Returns how many it were.
+pub async fn park_all_abandoned(tx: &mut OrgTx, seconds: i32) -> Result<u64, DbError> {
+    Ok(sqlx::query(
+        "update tool_calls set status = 'parked', finished_at = now()
+          where status = 'running' and started_at < now() - make_interval(secs => $1)",
+    )
+    .bind(f64::from(seconds))
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
 }

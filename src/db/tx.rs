@@ -80,6 +80,19 @@ pub struct Scope {
     pub scopes: Option<String>,
 }
 
+impl Scope {
+    /// How the trail names whoever acts. The clinic's own people and staff are told apart.
+    pub fn actor(&self) -> String {
+        if self.role == ContextRole::Platform {
+            format!("platform staff: {}", self.user_email)
+        } else if self.user_email.is_empty() {
+            self.user_name.clone()
+        } else {
+            self.user_email.clone()
+        }
+    }
+}
+
 /// Why no transaction was begun.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {

@@ -8,6 +8,7 @@ pub mod account;
 pub mod agent_tools;
 pub mod card;
 pub mod clinic_plan;
+pub mod csv;
 pub mod event_kinds;
 pub mod ids;
 pub mod latency;

@@ -1,10 +1,12 @@
 //! `POST /api/webhooks/vapi`: body as bytes, then resolve, verify, store, answer.
 //!
-//! 200 is sent after the commit and never before. Tool calls get their results within the budget of
+//! 200 is sent after the commit and never before, with one exception: where somebody waits on the line and the
+//! database does not take the message in time, the answer is 200 with a sentence that says that nothing was
+//! done, since Vapi lets an assistant say nothing else. Tool calls get their results within the budget of
 //! `calls::tools`; what else there is to do comes after the answer.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -13,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
@@ -57,9 +60,21 @@ pub async fn receive_vapi(
     if let Some(assistant) = verified.assistant() {
         services.uses.assistant(assistant);
     }
-    let (event_id, payload, stored) = match store(services, &verified, &envelope, &body, started).await {
-        Ok(stored) => stored,
-        Err(error) => return Err(span().in_scope(|| error.into())),
+    let storing = store(services, &verified, &envelope, &body, started);
+    let in_time = match is_answered_now(&envelope.kind) {
+        true => tokio::time::timeout_at((started + STORE).into(), storing).await,
+        false => Ok(storing.await),
+    };
+    let (event_id, payload, stored) = match in_time {
+        Ok(Ok(stored)) => stored,
+        Ok(Err(InboundError::Unparsable(error))) => {
+            return Err(span().in_scope(|| InboundError::from(error).into()));
+        }
+        Ok(Err(error)) if is_answered_now(&envelope.kind) => {
+            return span().in_scope(|| not_begun(&envelope, &body, Some(&error)));
+        }
+        Ok(Err(error)) => return Err(span().in_scope(|| error.into())),
+        Err(_) => return span().in_scope(|| not_begun(&envelope, &body, None)),
     };
     if stored == Stored::Duplicate {
         services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
@@ -73,6 +88,28 @@ pub async fn receive_vapi(
     Box::pin(answer.instrument(span())).await
 }
 
+/// How long the database has to take a message that somebody waits for, from the arrival of the request.
+const STORE: Duration = Duration::from_millis(2500);
+
+/// The answer where a message that somebody waits for could not be stored in time. Its work has not begun, and
+/// does not: tool calls are claimed here alone, by a request that has stored its message. Where the commit
+/// goes through after all, a worker finds an event without tool calls and ends it. Vapi, which has its answer,
+/// does not send the message again; where the answer was lost and it does, nobody was told anything, and the
+/// repetition is answered as any other.
+fn not_begun(
+    envelope: &Envelope<'_>,
+    body: &[u8],
+    error: Option<&InboundError>,
+) -> Result<Response, HttpError> {
+    let error = error.map(|error| error as &dyn std::error::Error);
+    tracing::warn!(error, kind = %envelope.kind, "a message that somebody waits for was not stored in time");
+    if envelope.kind != "tool-calls" {
+        return Ok(Json(agents::no_answer()).into_response());
+    }
+    let payload = Payload::parse(body, false).map_err(InboundError::from)?;
+    Ok(Json(json!({ "results": tools::answer_not_begun(&payload.message()) })).into_response())
+}
+
 /// Answers what the caller waits for.
 async fn answer_now(
     services: &Arc<Services>,
@@ -84,20 +121,23 @@ async fn answer_now(
 ) -> Result<Response, HttpError> {
     let stored_us = micros(started);
     let call_id = envelope.call_id.as_deref().unwrap_or_default();
+    let mut tasks = Vec::new();
     let answer = match envelope.kind.as_ref() {
         // A test that must reach nobody outside.
         "tool-calls" if sample::is_quiet(call_id) => {
             json!({ "results": samples::answer_quietly(&payload.message()) })
         }
         "tool-calls" => {
-            json!({ "results": tools::answer(services, org, call_id, &payload.message(), started).await })
+            let answered = tools::answer(services, org, call_id, &payload.message(), started).await;
+            tasks = answered.tasks;
+            json!({ "results": answered.results })
         }
         _ => agents::answer_request(services, org, started).await,
     };
     if stored == Stored::New {
         let stages =
             json!([{ "stage": "stored", "us": stored_us }, { "stage": "answered", "us": micros(started) }]);
-        finish_later(services.clone(), org, event, stages);
+        finish_later(services.clone(), org, event, stages, tasks);
     }
     Ok(Json(answer).into_response())
 }
@@ -147,10 +187,24 @@ pub(super) fn unreadable(rejection: &BytesRejection) -> HttpError {
     HttpError::new(StatusCode::BAD_REQUEST, "unreadable", "The body could not be read to its end.")
 }
 
-/// Ends the event after the answer: nobody waits for it, and a worker does it where this is lost.
-fn finish_later(services: Arc<Services>, org: OrgId, event: EventId, stages: Value) {
+/// Ends the event after the answer and after what goes on from it: nobody waits for it. A worker does it where
+/// this is lost, and parks what of it is not known: where how a tool ended could not be recorded, the event is
+/// left to that worker.
+fn finish_later(
+    services: Arc<Services>,
+    org: OrgId,
+    event: EventId,
+    stages: Value,
+    tasks: Vec<JoinHandle<bool>>,
+) {
     tokio::spawn(
         async move {
+            for task in tasks {
+                if !task.await.unwrap_or(false) {
+                    tracing::warn!(%event, "an event with a tool call of unknown end is left to the worker");
+                    return;
+                }
+            }
             let finish = async {
                 let mut tx = OrgTx::service(&services.pool, org).await?;
                 inbound::finish(&mut tx, event, None, &stages).await?;

@@ -12,6 +12,29 @@ pub fn plans(tools: &[AgentTool], plan: &ClinicPlan) -> Vec<ToolPlan> {
     AgentTool::ALL.into_iter().filter(|tool| tools.contains(tool)).map(|tool| tool_plan(tool, plan)).collect()
 }
 
+/// What Vapi extracts from each call: what leads are scored by (`calls::lead_score`), and what the team wants to
+/// know.
+pub fn extracted() -> Value {
+    let yes = |description: &str| json!({ "type": "boolean", "description": description });
+    let members = vec![
+        ("patientName", text("The caller's full name, if they said it")),
+        ("reason", text("What the caller wants: the service, or the concern, in a few words")),
+        (
+            "interestLevel",
+            one_of(
+                "How much the caller wants an appointment at this clinic. `none` where the call was about something else",
+                &["high", "medium", "low", "none"],
+            ),
+        ),
+        ("wantsAppointment", yes("True if the caller asked for an appointment or agreed to one")),
+        ("urgent", yes("True if the caller is in pain or needs help within a day")),
+        ("callbackRequested", yes("True if the caller asked to be called back")),
+        ("newPatient", yes("True if the caller said that they have not been at this clinic before")),
+        ("wrongNumber", yes("True if it was a wrong number, or somebody who sells something")),
+    ];
+    parameters(members, &[])
+}
+
 fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }

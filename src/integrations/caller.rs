@@ -56,13 +56,7 @@ impl Caller {
 
     /// How the trail names this caller. The clinic's own people and staff are told apart.
     pub fn actor(&self) -> String {
-        if self.scope.role == crate::db::ContextRole::Platform {
-            format!("platform staff: {}", self.scope.user_email)
-        } else if self.scope.user_email.is_empty() {
-            self.scope.user_name.clone()
-        } else {
-            self.scope.user_email.clone()
-        }
+        self.scope.actor()
     }
 
     /// Lets only those on who may set this up: for accounts and endpoints staff too. A refusal is
@@ -102,5 +96,21 @@ impl Caller {
             details: details.to_owned(),
         };
         Ok(audit::append(tx, &services.vault, &services.clock, &self.origin, entry).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::ContextRole;
+
+    #[test]
+    fn staff_are_told_apart_from_the_clinics_own_people() {
+        let mut caller = Caller::service(OrgId(uuid::Uuid::nil()));
+        assert_eq!(caller.actor(), "service");
+        caller.scope.user_email = "somebody@platform.test".to_owned();
+        assert_eq!(caller.scope.actor(), "somebody@platform.test");
+        caller.scope.role = ContextRole::Platform;
+        assert_eq!(caller.scope.actor(), "platform staff: somebody@platform.test");
     }
 }

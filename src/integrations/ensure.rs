@@ -7,13 +7,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::assistant_sync::{bring, synced_hash, write};
 use super::assistant_tools;
 use super::connect::bulkhead;
-use super::in_step::{changed_mark, config_hash};
+use super::in_step::config_hash;
 use super::signing::{self, LiveSecret};
 use super::{Caller, IntegrationError};
 use crate::audit::Ended;
@@ -185,18 +184,13 @@ async fn ensure_one(
     let body = assistant::body(&plan(services, org, row, schedule, auth));
     let config = config_hash(services, org, row, schedule);
     let ours = find_ours(services, org, client, row).await?;
-    let record = match ours.split_first() {
-        None => client.create_assistant(&body).await.map_err(|error| write_error(&error, auth))?,
+    let (record, left) = match ours.split_first() {
+        None => (write(client, None, &body, auth).await?, None),
         Some((first, doubles)) => {
             for double in doubles {
                 client.delete_assistant(double.id).await.map_err(|error| provider_error(&error))?;
             }
-            // Unchanged on both sides since our last write: nothing to say.
-            if row.vapi_synced_hash.as_deref() == Some(synced_hash(&body, first).as_str()) {
-                first.clone()
-            } else {
-                client.patch_assistant(first.id, &body).await.map_err(|error| write_error(&error, auth))?
-            }
+            bring(client, row, first, &body, auth).await?
         }
     };
     let mut tx = OrgTx::service(&services.pool, org).await?;
@@ -211,7 +205,17 @@ async fn ensure_one(
             is_passing: false,
         });
     }
-    agents::mark_ready(&mut tx, &row.role, record.id, &synced_hash(&body, &record), &config).await?;
+    match left {
+        None => agents::mark_ready(&mut tx, row, record.id, &synced_hash(&body, &record), &config).await?,
+        Some(mended) => {
+            agents::mark_left(&mut tx, &row.role, record.id).await?;
+            if !mended.is_empty() {
+                let (caller, details) = (Caller::service(org), mended.join(", "));
+                let ended = Ended::Success;
+                caller.record(&mut tx, services, "assistant.repaired", &row.role, ended, &details).await?;
+            }
+        }
+    }
     tx.commit().await?;
     Ok(record.org_id)
 }
@@ -255,6 +259,7 @@ pub(super) fn plan(
         language: row.language.clone(),
         max_duration_seconds: u32::try_from(row.max_duration_seconds).unwrap_or(600),
         tools: assistant_tools::plans(&row.tools(), clinic),
+        extracted: assistant_tools::extracted(),
         server: ServerPlan { url: services.vapi_webhook_url(), auth: auth.clone() },
         ownership: Ownership {
             installation: services.installation.to_string(),
@@ -359,7 +364,7 @@ async fn delete_at_vapi(services: &Services, caller: &Caller, role: &str) -> Res
 }
 
 /// The error of a write that names the webhook credential, which may be what Vapi does not like.
-fn write_error(error: &VapiError, auth: &ServerAuth) -> IntegrationError {
+pub(super) fn write_error(error: &VapiError, auth: &ServerAuth) -> IntegrationError {
     let named = match (error, auth) {
         (VapiError::Invalid { messages }, ServerAuth::Credential(id)) => {
             let id = id.to_string();
@@ -384,10 +389,4 @@ pub(super) fn provider_error(error: &VapiError) -> IntegrationError {
         sentence: format!("{} {}", explanation.sentence, explanation.fix).trim().to_owned(),
         is_passing,
     }
-}
-
-/// What an assistant was made from and when Vapi last changed it: equal means in step.
-fn synced_hash(body: &Value, record: &AssistantRecord) -> String {
-    let digest = Sha256::digest(body.to_string().as_bytes());
-    format!("{}{}", hex::encode(&digest[..16]), changed_mark(record.updated_at.as_deref()))
 }

@@ -5,6 +5,7 @@
 //! takes a [`Caller`] and returns values or an [`IntegrationError`]. No transaction is open while a
 //! provider is asked.
 
+mod assistant_sync;
 pub mod assistant_tools;
 pub mod bearer;
 pub mod caller;

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::ABANDONED_SECONDS;
 use crate::calls::incoming;
 use crate::calls::reports;
+use crate::db::inbound::LeasedEvent;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
 use crate::state::Services;
@@ -26,11 +28,11 @@ const BATCH: i32 = 32;
 /// Events that are worked on at the same time: few, so that requests find connections, and so do those
 /// who need another one to fetch a data key.
 const AT_ONCE: usize = 2;
-/// After this many attempts a person has to look.
+/// After this many attempts a person has to look. An attempt is counted when its work begins: what was leased
+/// with others by a process that died before it came to it has lost none.
 const MOST_ATTEMPTS: i32 = 8;
-/// And after this many leases by processes that died. A batch is leased as a whole, so most of them had
-/// not begun with the event at all.
-const MOST_LEASES: i32 = 32;
+/// What an event waits for whose tool calls have no end yet, in seconds.
+const RUNNING_SECONDS: f64 = 15.0;
 
 /// The registry: what is done with an event, by its source and kind. Which events come here at all is
 /// decided when they are stored (`webhooks::inbound::arrival`, and its like of other sources).
@@ -71,8 +73,10 @@ pub async fn work(services: Arc<Services>, stop: CancellationToken) {
 /// # Errors
 /// Where the database does not say what is due; what goes wrong with one event is its own affair.
 pub async fn work_off(services: Arc<Services>) -> Result<(), DbError> {
+    let mut after = OrgId(Uuid::nil());
     loop {
-        let due = inbound::lease(&services.pool, BATCH, LEASE_SECONDS).await?;
+        let due = inbound::lease(&services.pool, after, BATCH, LEASE_SECONDS).await?;
+        after = last_of_walk(after, &due);
         let is_last = due.len() < BATCH as usize;
         let mut running = JoinSet::new();
         for leased in due {
@@ -88,11 +92,17 @@ pub async fn work_off(services: Arc<Services>) -> Result<(), DbError> {
     }
 }
 
+/// The clinic at which a walk ended that began behind another one, and may have gone around.
+fn last_of_walk(after: OrgId, due: &[LeasedEvent]) -> OrgId {
+    let around = due.iter().map(|leased| leased.org_id).filter(|org| *org <= after).max();
+    around.or_else(|| due.iter().map(|leased| leased.org_id).max()).unwrap_or(after)
+}
+
 /// One event, in a task of its own: a handler that panics takes nothing else along.
 async fn one(services: Arc<Services>, work: Work) {
-    let (org, event, kind, attempt) = (work.org, work.event, work.kind.clone(), work.attempt);
-    let ended = if attempt > MOST_LEASES {
-        // Its process died each time before it could be put off.
+    let (org, event, kind, attempt) = (work.org, work.event, work.kind.clone(), work.attempts + 1);
+    let ended = if attempt > MOST_ATTEMPTS {
+        // Its process died before the last one could be put off.
         Err("It was begun several times and never came to an end.".to_owned())
     } else {
         let task = tokio::spawn({
@@ -145,13 +155,17 @@ fn pause_after(attempt: i32) -> Option<f64> {
     (attempt < MOST_ATTEMPTS).then(|| f64::from(2_u32.saturating_pow(attempt.clamp(1, 16).unsigned_abs())))
 }
 
-/// Ends an event whose process died while it answered: what it had begun is parked for a person,
-/// since nobody knows whether its effects happened.
+/// Ends an event whose process died while it answered, or could not record how that ended: what it had begun
+/// is parked for a person, since nobody knows whether its effects happened. What may still be under way is
+/// waited for.
 async fn end_abandoned(services: &Services, mut work: Work) -> Result<(), WorkError> {
     let Some(Begun { mut tx, .. }) = work.begin(services).await? else { return Ok(()) };
-    let parked = tool_calls::park_abandoned(&mut tx, work.event, ABANDONED_SECONDS).await?;
+    let left = tool_calls::park_abandoned(&mut tx, work.event, ABANDONED_SECONDS).await?;
     messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
-    if parked > 0 {
+    if left.running > 0 {
+        return work.wait(tx, "A tool of it may still be at work.", RUNNING_SECONDS).await;
+    }
+    if left.parked > 0 {
         let why = "The service stopped while it answered. Somebody should look whether a message went out.";
         return work.park(tx, why).await;
     }
@@ -168,6 +182,25 @@ async fn end_unknown(services: &Services, mut work: Work) -> Result<(), WorkErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_walk_goes_on_from_the_clinic_at_which_the_last_one_ended() {
+        let org = |at: u128| OrgId(Uuid::from_u128(at));
+        let leased = |at: u128| LeasedEvent {
+            org_id: org(at),
+            id: EventId(Uuid::nil()),
+            source: String::new(),
+            kind: String::new(),
+            call_id: None,
+            attempts: 0,
+        };
+        let walk = |after: u128, orgs: &[u128]| {
+            last_of_walk(org(after), &orgs.iter().map(|at| leased(*at)).collect::<Vec<_>>())
+        };
+        assert_eq!(walk(0, &[3, 1, 2]), org(3));
+        assert_eq!(walk(5, &[7, 1, 2]), org(2), "it has gone around");
+        assert_eq!(walk(5, &[]), org(5));
+    }
 
     #[test]
     fn attempts_wait_twice_as_long_each_time_and_end() {

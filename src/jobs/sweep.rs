@@ -16,7 +16,7 @@ use crate::calls::open_bookings;
 use crate::db::overdue::{self, Overdue};
 use crate::db::{
     self, DbError, OrgTx, alerts, appointments, calls, changes, counters, credentials, inbound,
-    inbound_messages, jobs, leads, messages, notes, outbound, outbound_calls, sessions,
+    inbound_messages, jobs, leads, messages, notes, outbound, outbound_calls, sessions, tool_calls,
 };
 use crate::domain::OrgId;
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
@@ -149,6 +149,11 @@ async fn park(services: &Services, tx: &mut OrgTx, seconds: i32) -> Result<u64, 
     if calls > 0 {
         let details = format!("{calls} with unknown outcome");
         record(services, tx, "call.parked", "outbound calls".to_owned(), details).await?;
+    }
+    let tools = tool_calls::park_all_abandoned(tx, seconds).await?;
+    if tools > 0 {
+        let details = format!("{tools} with unknown outcome");
+        record(services, tx, "tool_call.parked", "tool calls".to_owned(), details).await?;
     }
     let parked = messages::park_abandoned(tx, seconds).await?;
     if parked > 0 {

@@ -55,8 +55,14 @@ pub enum CalendarError {
 #[async_trait]
 pub trait CalendarProvider: Send + Sync {
     /// The taken times between two moments, of all of the clinic's calendars together. One calendar
-    /// that cannot be read makes the whole answer an error: a gap must never look free.
-    async fn list_busy(&self, from: Timestamp, until: Timestamp) -> Result<Vec<Busy>, CalendarError>;
+    /// that cannot be read makes the whole answer an error: a gap must never look free. The times of the
+    /// events that are set aside, by their identifiers, do not count, but for what something else takes of them.
+    async fn list_busy(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        aside: &[String],
+    ) -> Result<Vec<Busy>, CalendarError>;
 
     /// Puts an event into the calendar for bookings. Safe to repeat.
     async fn insert(&self, event: &NewEvent) -> Result<Inserted, CalendarError>;

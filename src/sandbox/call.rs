@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::call_report::report;
 use super::heard::Heard;
 use super::signing;
 use super::state::{Shared, Stored, now_iso};
@@ -31,7 +32,8 @@ pub struct CallScript {
     /// What was said, as (role, text) with the roles `user` and `bot`.
     pub transcript: Vec<(String, String)>,
     pub summary: String,
-    /// What Vapi's analysis extracts: an object, or null.
+    /// What there is to extract for Vapi's analysis: an object, or null. Only what the assistant's own plan asks
+    /// for is.
     pub structured_data: Value,
     pub ended_reason: String,
 }
@@ -261,7 +263,7 @@ impl Line {
     /// Tells that the call is over, and then what it was.
     pub(super) async fn end(&self, script: &CallScript) -> [CallStep; 2] {
         let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
-        [self.send(ended, "ended").await, self.send(report(script, &self.started_at), "ended").await]
+        [self.send(ended, "ended").await, self.send(report(&self.assistant, script, &self.started_at), "ended").await]
     }
 
     /// What the assistant says first.
@@ -348,30 +350,5 @@ fn tool_calls(assistant: &Stored, tool: &ToolUse) -> Value {
         "toolCallList": [call],
         "toolWithToolCallList": [with_call],
         "artifact": { "messages": [], "messagesOpenAIFormatted": [] },
-    })
-}
-
-fn report(script: &CallScript, started_at: &str) -> Value {
-    let mut analysis = json!({ "summary": script.summary, "successEvaluation": "true" });
-    if !script.structured_data.is_null() {
-        analysis["structuredData"] = script.structured_data.clone();
-    }
-    let messages: Vec<Value> = script
-        .transcript
-        .iter()
-        .enumerate()
-        .map(|(at, (role, text))| json!({ "role": role, "message": text, "secondsFromStart": at * 4 }))
-        .collect();
-    let speaker = |role: &str| if role == "user" { "User" } else { "AI" };
-    let lines: Vec<String> =
-        script.transcript.iter().map(|(role, text)| format!("{}: {text}", speaker(role))).collect();
-    json!({
-        "type": "end-of-call-report",
-        "endedReason": script.ended_reason,
-        "startedAt": started_at,
-        "endedAt": now_iso(),
-        "cost": 0.05,
-        "analysis": analysis,
-        "artifact": { "messages": messages, "transcript": lines.join("\n") },
     })
 }

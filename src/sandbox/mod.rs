@@ -22,6 +22,7 @@ use crate::providers::egress::HostPort;
 
 mod agreement;
 mod call;
+mod call_report;
 mod demo;
 mod elevenlabs;
 mod faults;

@@ -198,6 +198,8 @@ async fn a_booking_of_unknown_outcome_is_found_out_by_asking_the_calendar() {
         line.clinic.org,
     )
     .await;
+    // As if nobody had told the patient yet.
+    app.meddle("update messages set appointment_id = null where org_id = $1", line.clinic.org).await;
     sweep_often(app.services.clone()).await.unwrap();
     assert_eq!(app.count(BOOKED, line.clinic.org).await, 1);
     assert_eq!(app.sandbox.phone_log().len(), 2, "the confirmation that was promised");

@@ -16,6 +16,7 @@ async fn the_clinic_lists_exports_and_cancels_and_members_see_masks_only() {
     let listed = line.owner.send("GET", "/api/appointments?state=upcoming", None).await.json();
     let id = listed["appointments"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(listed["appointments"][0]["patient"]["phone"], CALLER);
+    assert_eq!(app.recorded(line.clinic.org, "appointments.opened", "success").await, 1);
     let wrong = line.owner.send("GET", "/api/appointments?state=all", None).await;
     assert_eq!((wrong.status, &wrong.json()["errors"][0]["field"]), (422, &json!("state")));
 
@@ -33,6 +34,7 @@ async fn the_clinic_lists_exports_and_cancels_and_members_see_masks_only() {
     let member = app.sign_in(&line.clinic.email(Role::Member)).await;
     let shown = member.send("GET", "/api/appointments", None).await;
     assert_eq!(shown.json()["appointments"][0]["patient"], Value::Null);
+    assert_eq!(app.recorded(line.clinic.org, "appointments.opened", "success").await, 1);
     let pages = [
         member.get(&format!("/dashboard/appointments?open={id}")).await,
         member.get("/dashboard/appointments/export").await,
@@ -76,12 +78,20 @@ async fn notes_are_listed_for_the_team_and_marked_as_done() {
     assert_eq!(said, "The team has your message and will call you back.");
     assert!(line.use_tool("call", "2", "take_message", json!({})).await.starts_with("I need to know what"));
     let page = line.owner.get("/dashboard/appointments").await.body;
+    assert!(!page.contains("Please call") && !page.contains("Robin Patient"), "closed until somebody asks");
+    assert_eq!(app.recorded(line.clinic.org, "notes.opened", "success").await, 0);
+    let page = line.owner.get("/dashboard/appointments?open=notes").await.body;
     assert!(page.contains("Please call &lt;b&gt;me&lt;/b&gt;.") && page.contains("Robin Patient"), "{page}");
+    assert_eq!(app.recorded(line.clinic.org, "notes.opened", "success").await, 1);
     let notes = line.owner.send("GET", "/api/notes", None).await.json();
     assert_eq!(notes["notes"][0]["note"]["phone"], CALLER);
     let id = notes["notes"][0]["id"].as_str().unwrap();
     let member = app.sign_in(&line.clinic.email(Role::Member)).await;
-    assert!(!member.get("/dashboard/appointments").await.body.contains("Robin Patient"));
+    assert_eq!(app.recorded(line.clinic.org, "notes.opened", "success").await, 2);
+    assert!(!member.get("/dashboard/appointments?open=notes").await.body.contains("Robin Patient"));
+    let masked = member.send("GET", "/api/notes", None).await.json();
+    assert_eq!(masked["notes"][0]["note"], Value::Null);
+    assert_eq!(app.recorded(line.clinic.org, "notes.opened", "success").await, 2, "nothing was opened");
     assert_eq!(member.send("POST", &format!("/api/notes/{id}/done"), None).await.status, 403);
     assert_eq!(line.owner.send("POST", &format!("/api/notes/{id}/done"), None).await.status, 204);
     assert_eq!(app.recorded(line.clinic.org, "note.done", "success").await, 1);

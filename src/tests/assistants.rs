@@ -12,10 +12,10 @@ use voxanne::sandbox::{CallScript, Fault};
 use super::support::app::{Browser, Clinic, TestApp};
 use super::support::state::connect;
 
-const MAPPED: &str = "select count(*) from assistant_org_mapping where org_id = $1";
+pub const MAPPED: &str = "select count(*) from assistant_org_mapping where org_id = $1";
 const JOBS: &str = "select count(*) from jobs where org_id = $1";
 
-async fn connected(app: &TestApp, name: &str) -> (Clinic, Browser) {
+pub async fn connected(app: &TestApp, name: &str) -> (Clinic, Browser) {
     let clinic = app.clinic(name).await;
     let owner = app.sign_in(&clinic.email(Role::Owner)).await;
     assert_eq!(connect(&owner, "vapi", clinic.vapi_body()).await.status, 200);
@@ -27,7 +27,7 @@ fn roles(app: &TestApp, clinic: &Clinic) -> Vec<String> {
 }
 
 /// Writes to the stand-in as somebody in Vapi's dashboard would.
-async fn at_vapi(app: &TestApp, clinic: &Clinic, method: &str, id: Uuid, body: Value) {
+pub async fn at_vapi(app: &TestApp, clinic: &Clinic, method: &str, id: Uuid, body: Value) {
     let url = app.sandbox.vapi_url.join(&format!("assistant/{id}")).unwrap();
     let request =
         reqwest::Client::builder().no_proxy().build().unwrap().request(method.parse().unwrap(), url);
@@ -126,38 +126,6 @@ async fn the_product_loses_every_answer_and_still_ends_with_two() {
     assert_eq!(app.count(JOBS, clinic.org).await, 0);
     let made = app.sandbox.vapi().assistants(&clinic.vapi.private_key);
     assert!(made.iter().any(|body| body["firstMessage"] == "Good morning!"), "{made:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_deleted_or_changed_at_vapi_is_made_and_set_right_again() {
-    let app = TestApp::start().await;
-    let (clinic, _) = connected(&app, "Sunrise Dental").await;
-    let before = app.assistants(&clinic);
-    assert!(app.sandbox.vapi().delete_assistant(before[0].1));
-    at_vapi(
-        &app,
-        &clinic,
-        "PATCH",
-        before[1].1,
-        json!({ "firstMessage": "Hijacked", "server": { "url": "https://evil.example" } }),
-    )
-    .await;
-    ensure_assistants(&app.services, clinic.org).await.unwrap();
-    let after = app.assistants(&clinic);
-    assert_eq!(after.iter().map(|one| one.0.as_str()).collect::<Vec<_>>(), ["inbound", "outbound"]);
-    assert_ne!(after[0].1, before[0].1);
-    assert_eq!(after[1].1, before[1].1);
-    for body in app.sandbox.vapi().assistants(&clinic.vapi.private_key) {
-        assert_ne!(body["firstMessage"], "Hijacked");
-        assert_eq!(body["server"]["url"], app.services.vapi_webhook_url());
-    }
-    assert_eq!(app.count(MAPPED, clinic.org).await, 2, "the deleted one's route went with it");
-
-    // In step on both sides: another run changes nothing.
-    app.sandbox.forget_requests();
-    ensure_assistants(&app.services, clinic.org).await.unwrap();
-    let seen = app.sandbox.requests(ProviderId::Vapi);
-    assert!(seen.iter().all(|one| one.method == "GET"), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,8 @@ use voxanne::sandbox::{CallScript, CallStep, CallTranscript, Fault, Sandbox, Too
 use super::support::app::TestApp;
 use super::support::line::{CALLER, Line, sentence};
 use super::support::state::connect;
+use super::tenancy_pool::all_cases;
+use super::tools::bar;
 
 fn said(step: &CallStep) -> String {
     assert_eq!(step.status, Some(200), "{step:?}");
@@ -34,6 +36,17 @@ async fn a_whole_conversation_finds_a_time_books_it_and_sends_the_details() {
     assert_eq!(log.len(), 2, "the confirmation, and what the caller asked for");
     assert!(log.iter().all(|entry| entry.to == CALLER), "{log:?}");
     assert!(log[1].body.starts_with("The appointment is booked for"), "{log:?}");
+
+    // What both assistants ask Vapi to extract comes back, and nothing else does.
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    let told =
+        line.owner.send("GET", &format!("/api/calls/{}?include=details", call.call_id), None).await.json();
+    assert_eq!(
+        told["details"]["structuredData"],
+        json!({ "interestLevel": "high", "patientName": "Alex Example" })
+    );
+    let reasons = told["leadReasons"].to_string();
+    assert!(reasons.contains("told_twice") && reasons.contains("has_name"), "{reasons}");
 
     // Each screen shows it.
     let listed = line.owner.send("GET", "/api/appointments", None).await.json();
@@ -130,7 +143,9 @@ async fn bookings_through_a_calendar_of_300_milliseconds_are_answered_in_time() 
     app.sandbox.faults().set_delay(Duration::from_millis(300));
     app.sandbox.faults().set(ProviderId::GoogleCalendar, Fault::Slow);
     let mut times = Vec::new();
-    for at in 0..12 {
+    // Two tool calls in each; every booking takes a time that the next one does not find.
+    let rounds = if all_cases() { 100 } else { 12 };
+    for at in 0..rounds {
         let call = format!("call-{at}");
         let started = Instant::now();
         let start = line.first_free(&call).await;
@@ -142,8 +157,9 @@ async fn bookings_through_a_calendar_of_300_milliseconds_are_answered_in_time() 
         assert!(booked.starts_with("The appointment is booked"), "{booked}");
     }
     times.sort();
-    eprintln!("booking tools at 0.3 s: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() - 1]);
-    assert!(times[times.len() - 1] <= Duration::from_secs(2), "{times:?}");
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    eprintln!("booking tools at 0.3 s, {} samples: p50 {p50:?}, p99 {p99:?}", times.len());
+    assert!(p99 <= bar(), "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,4 +299,20 @@ async fn several_tools_in_one_message_are_all_answered() {
     assert_eq!(again.json()["results"], results);
     assert_eq!(app.sandbox.google().events(&line.google, "primary").len(), 1);
     assert_eq!(app.count("select count(*) from notes where org_id = $1", line.clinic.org).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_booking_is_the_name_of_the_lead_where_nothing_else_tells_it() {
+    let app = TestApp::start().await;
+    let line = Line::open(&app, "Sunrise Dental").await;
+    let (_, assistant) = app.assistants(&line.clinic)[0];
+    // Not asked for, so not extracted.
+    let data = json!({ "callerName": "Somebody Else" });
+    let script = CallScript { structured_data: data, ..CallScript::conversation(CALLER, "Robin Patient") };
+    let call = app.sandbox.place_call(assistant, &script).await.unwrap();
+    voxanne::jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    let told =
+        line.owner.send("GET", &format!("/api/calls/{}?include=details", call.call_id), None).await.json();
+    assert_eq!(told["details"]["name"], "Robin Patient", "{told}");
+    assert_eq!(told["details"]["structuredData"], Value::Null, "{told}");
 }

@@ -62,6 +62,7 @@ fn booking(id: Uuid, hour: u8) -> Booking {
         summary: "Alex Example".to_owned(),
         description: "Cleaning".to_owned(),
         instead_of: None,
+        aside: Vec::new(),
     }
 }
 
@@ -70,7 +71,7 @@ fn soon() -> Deadline {
 }
 
 async fn found(app: &TestApp, clinic: &Clinic) -> Found {
-    find_slots(&app.services, clinic.org, &schedule(), &wish(), soon()).await.unwrap()
+    find_slots(&app.services, clinic.org, &schedule(), &wish(), &[], soon()).await.unwrap()
 }
 
 async fn booked(app: &TestApp, clinic: &Clinic, booking: &Booking) -> Booked {
@@ -165,6 +166,6 @@ async fn a_rejected_token_is_renewed_on_the_way_and_another_clinics_calendar_is_
         assert_eq!(app.sandbox.google().events(&id, "primary").len(), 1);
     }
     let none = app.clinic("Third Clinic").await;
-    let error = find_slots(&app.services, none.org, &schedule(), &wish(), soon()).await.unwrap_err();
+    let error = find_slots(&app.services, none.org, &schedule(), &wish(), &[], soon()).await.unwrap_err();
     assert!(error.sentence().contains("Google Calendar is not connected"), "{}", error.sentence());
 }

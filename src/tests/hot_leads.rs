@@ -2,6 +2,7 @@
 //! sender; and what goes wrong with an alert changes nothing about the call.
 
 use serde_json::{Value, json};
+use voxanne::calls::alert_sending;
 use voxanne::domain::{ProviderId, Role};
 use voxanne::jobs::{send_alerts, work_off_inbox};
 use voxanne::sandbox::Fault;
@@ -292,4 +293,74 @@ async fn an_incident_is_settled_by_owners_and_admins_of_its_clinic_only() {
         0
     );
     assert_eq!(app.recorded(clinic.org, "incident.settled", "success").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_whose_alerts_hang_keeps_no_other_clinics_people_waiting() {
+    let app = TestApp::start().await;
+    let (stuck, owner, slow) = told_clinic(&app, "Sunrise Dental").await;
+    let (free, _, quick) = told_clinic(&app, "Harbor Clinic").await;
+    let many: Vec<String> = (0..8).map(|at| format!("+1555010060{at}")).collect();
+    set(&owner, json!({ "numbers": many })).await;
+    take(&slow, &hot_report(&slow, "call", Some(PATIENT))).await;
+    take(&quick, &hot_report(&quick, "call", Some(PATIENT))).await;
+    work_off_inbox(app.services.clone()).await.unwrap();
+    assert_eq!((app.count(ALL, stuck.org).await, app.count(ALL, free.org).await), (8, 1));
+    // Nothing of the one clinic gets on: no message of it can be written down.
+    let mut holder = app.db.superuser.acquire().await.unwrap();
+    let mut tx = sqlx::Connection::begin(&mut *holder).await.unwrap();
+    sqlx::query("select 1 from data_keys where org_id = $1 for update")
+        .bind(stuck.org.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let sending = tokio::spawn(send_alerts(app.services.clone()));
+    let began = std::time::Instant::now();
+    while app.sandbox.phone_log().is_empty() {
+        // Less than one of the stuck ones takes until it is given up.
+        assert!(began.elapsed() < std::time::Duration::from_secs(4), "the other clinic waits");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(app.sandbox.phone_log()[0].to, STAFF);
+    let flying = "select count(*) from alerts where org_id = $1 and status = 'sending'";
+    assert_eq!(app.count(flying, stuck.org).await, 2, "a few of one clinic at the same time");
+    tx.rollback().await.unwrap();
+    drop(holder);
+    sending.await.unwrap().unwrap();
+    app.clock.advance(time::Duration::minutes(1));
+    work(&app).await;
+    assert_eq!((app.count(SENT, stuck.org).await, app.sandbox.phone_log().len()), (8, 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_away_for_longer_than_its_lease_sends_nothing() {
+    let app = TestApp::start().await;
+    let (clinic, _, wire) = told_clinic(&app, "Sunrise Dental").await;
+    take(&wire, &hot_report(&wire, "call", Some(PATIENT))).await;
+    work_off_inbox(app.services.clone()).await.unwrap();
+    let late = alert_sending::lease(&app.services, 8).await.unwrap();
+    assert_eq!(late.len(), 1);
+    app.meddle("update alerts set lease_until = now() - interval '1 second' where org_id = $1", clinic.org)
+        .await;
+    let taken_over = alert_sending::lease(&app.services, 8).await.unwrap();
+    assert_eq!((taken_over[0].id, taken_over[0].attempts), (late[0].id, late[0].attempts + 1));
+    alert_sending::send_leased(&app.services, late[0]).await;
+    assert_eq!(app.sandbox.phone_log().len(), 0, "the older claim holds no more");
+    alert_sending::send_leased(&app.services, taken_over[0]).await;
+    alert_sending::send_leased(&app.services, late[0]).await;
+    assert_eq!((app.sandbox.phone_log().len(), app.count(SENT, clinic.org).await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_named_twice_is_told_once() {
+    let app = TestApp::start().await;
+    let (clinic, owner, wire) = told_clinic(&app, "Sunrise Dental").await;
+    let numbers = [STAFF, "+15550100778", "+1 555 010 0777"];
+    let mails = ["desk@clinic.example", "other@clinic.example", "Desk@clinic.example"];
+    let saved = set(&owner, json!({ "numbers": numbers, "mails": mails })).await;
+    assert_eq!(saved["numbers"], json!([STAFF, "+15550100778"]));
+    assert_eq!(saved["mails"], json!(["desk@clinic.example", "other@clinic.example"]));
+    take(&wire, &hot_report(&wire, "call", Some(PATIENT))).await;
+    work_off_inbox(app.services.clone()).await.unwrap();
+    assert_eq!(app.count(ALL, clinic.org).await, 4);
 }

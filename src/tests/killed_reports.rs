@@ -18,15 +18,15 @@ const CALLS: i64 = 12;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A worker of its own, which may be killed.
-struct Worker(Child);
+pub struct Worker(Child);
 
 impl Worker {
-    fn start(data: &DataFolder) -> Self {
+    pub fn start(data: &DataFolder) -> Self {
         let mut command = voxanne(&["worker", "--sandbox", "--data-dir", data.text()], &[]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -39,7 +39,7 @@ impl Drop for Worker {
     }
 }
 
-async fn count(connection: &mut PgConnection, query: &'static str) -> i64 {
+pub async fn count(connection: &mut PgConnection, query: &'static str) -> i64 {
     connection.fetch_one(query).await.unwrap().get(0)
 }
 
@@ -66,17 +66,16 @@ async fn let_leases_end(connection: &mut PgConnection) {
         .unwrap();
 }
 
-/// What the stand-in of Twilio has sent, as (recipient, text).
-fn sent(data: &DataFolder) -> Vec<String> {
+/// The texts that the stand-in of Twilio has sent.
+pub fn sent(data: &DataFolder) -> Vec<String> {
     let text = std::fs::read_to_string(data.path.join("sandbox.json")).unwrap_or_default();
     let world: Value = serde_json::from_str(&text).unwrap_or_default();
     let messages = world["twilio"]["messages"].as_array().cloned().unwrap_or_default();
     messages.iter().map(|message| message["body"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// A clinic with both accounts and somebody to tell, and its calls, which nobody has worked off yet.
-async fn place_calls(data: &DataFolder) {
-    let serving = Serving::start(&["--sandbox", "--no-worker", "--data-dir", data.text()], &[]);
+/// Signs the demo's owner in and connects Vapi and Twilio. Gives the inbound assistant too.
+pub async fn connect_demo(serving: &Serving) -> (Browser, String) {
     let account = &serving.ready["accounts"][0];
     let browser = Browser::to(serving.url());
     let fields =
@@ -90,10 +89,16 @@ async fn place_calls(data: &DataFolder) {
     }
     let connected = browser.send("POST", "/api/integrations/twilio", Some(twilio)).await;
     assert_eq!(connected.status, 200, "{}", connected.body);
+    let agent = browser.send("GET", "/api/agents/inbound", None).await.json();
+    (browser, agent["assistantId"].as_str().unwrap().to_owned())
+}
+
+/// A clinic with both accounts and somebody to tell, and its calls, which nobody has worked off yet.
+async fn place_calls(data: &DataFolder) {
+    let serving = Serving::start(&["--sandbox", "--no-worker", "--data-dir", data.text()], &[]);
+    let (browser, assistant) = connect_demo(&serving).await;
     let whom = json!({ "numbers": ["+15550100777"], "text": "{lead_number}" });
     assert_eq!(browser.send("PUT", "/api/alerts", Some(whom)).await.status, 200);
-    let agent = browser.send("GET", "/api/agents/inbound", None).await.json();
-    let assistant = agent["assistantId"].as_str().unwrap().to_owned();
     let page = Browser::to(serving.ready["sandbox"]["page"].as_str().unwrap().trim_end_matches('/'));
     for at in 0..CALLS {
         let customer = format!("+155501002{at:02}");

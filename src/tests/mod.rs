@@ -1,13 +1,16 @@
 //! Whole-server tests over real PostgreSQL and real HTTP, one file per area.
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
 mod accounts;
 mod accounts_by_label;
 mod agents_page;
 mod analytics;
 mod appointments;
+mod appointments_moved;
 mod appointments_page;
 mod assistants;
+mod assistants_changed;
 mod audit_heads;
 mod audit_trail;
 mod calls;
@@ -46,6 +49,7 @@ mod inbox;
 mod incidents;
 mod isolation_routes;
 mod killed;
+mod killed_bookings;
 mod killed_inbound;
 mod killed_reports;
 mod killed_tools;
@@ -70,6 +74,7 @@ mod sms_senders;
 mod start_up;
 mod support;
 mod switching;
+mod tables;
 mod talk;
 mod telephone;
 mod tenancy_catalogue;

@@ -75,8 +75,14 @@ async fn every_way_of_sending_obeys() {
         assert_eq!(answer.json()["code"], "recipient_opted_out", "{extra}: {}", answer.body);
     }
     let to = PhoneNumber::parse(PATIENT).unwrap();
-    let new =
-        NewWhatsApp { to, content: Content::Text("Hello"), purpose: Purpose::Alert, by: None, call_id: None };
+    let new = NewWhatsApp {
+        to,
+        content: Content::Text("Hello"),
+        purpose: Purpose::Alert,
+        by: None,
+        call_id: None,
+        once: None,
+    };
     let refused = send(&app.services, line.clinic.org, new, Deadline::after(Duration::from_secs(5))).await;
     assert!(refused.unwrap_err().sentence().contains("answered STOP"));
     for provider in [ProviderId::Twilio, ProviderId::Sns, ProviderId::WhatsApp] {

@@ -11,6 +11,7 @@ use voxanne::webhooks::signature::{HmacPlan, Scheme};
 
 use super::support::app::{Answer, TestApp};
 use super::support::wire::Wire;
+use super::tenancy_pool::all_cases;
 
 const SENT: &str = "The text message is on its way.";
 
@@ -47,8 +48,9 @@ async fn thirty_texts_through_a_provider_of_300_milliseconds_are_answered_in_tim
     let wire = connected(&app, "Sunrise Dental").await;
     app.sandbox.faults().set_delay(Duration::from_millis(300));
     app.sandbox.faults().set(ProviderId::Twilio, Fault::Slow);
+    let samples = if all_cases() { 200 } else { 30 };
     let mut times = Vec::new();
-    for at in 0..30 {
+    for at in 0..samples {
         let body = wire.send_sms(&format!("call-{at}"), "t", "See you at nine.");
         let started = Instant::now();
         let answer = wire.send(&body).await;
@@ -56,9 +58,15 @@ async fn thirty_texts_through_a_provider_of_300_milliseconds_are_answered_in_tim
         assert_eq!(one(&answer), SENT);
     }
     times.sort();
-    eprintln!("tool call at 0.3 s: p50 {:?}, p99 {:?}", times[15], times[29]);
-    assert!(times[29] <= Duration::from_secs(2), "{times:?}");
-    assert_eq!(app.sandbox.phone_log().len(), 30);
+    let (p50, p99) = (times[samples / 2], times[samples * 99 / 100]);
+    eprintln!("tool call at 0.3 s, {samples} samples: p50 {p50:?}, p99 {p99:?}");
+    assert!(p99 <= bar(), "{times:?}");
+    assert_eq!(app.sandbox.phone_log().len(), samples);
+}
+
+/// Bar W6, where it is measured: an unoptimized build beside other tests says nothing about it.
+pub fn bar() -> Duration {
+    Duration::from_secs(if all_cases() || !cfg!(debug_assertions) { 1 } else { 2 })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +162,8 @@ async fn all_four_spellings_of_arguments_send_the_same_message() {
         for list in ["toolCallList", "toolCalls"] {
             let mut call = call.clone();
             call["id"] = json!(format!("t{at}{list}"));
-            let body = wire.message("tool-calls", "call", &json!({ list: [call] }));
+            // Each in a call of its own: an agent sends a few in one.
+            let body = wire.message("tool-calls", &format!("call-{at}-{list}"), &json!({ list: [call] }));
             assert_eq!(one(&wire.send(&body).await), SENT);
         }
     }

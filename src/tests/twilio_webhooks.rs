@@ -188,10 +188,18 @@ async fn what_a_patient_writes_is_kept_once_sealed_and_masked_and_shown() {
         "{shown}"
     );
     assert_eq!((&first["channel"], &first["keyword"]), (&json!("sms"), &Value::Null));
+    assert_eq!(app.recorded(line.clinic.org, "messages.opened", "success").await, 1);
     let page = line.owner.get("/dashboard/messages").await;
     assert_eq!(page.status, 200);
-    assert!(page.body.contains("My CANARY hurts") && page.body.contains("+15***99"), "{}", page.body);
-    assert!(!page.body.contains(PATIENT));
+    assert!(!page.body.contains("CANARY") && page.body.contains("+15***99"), "{}", page.body);
+    let page = line.owner.get("/dashboard/messages?open=texts").await;
+    assert!(page.body.contains("My CANARY hurts") && !page.body.contains(PATIENT), "{}", page.body);
+    assert_eq!(app.recorded(line.clinic.org, "messages.opened", "success").await, 2);
+    let member = app.sign_in(&line.clinic.email(voxanne::domain::Role::Member)).await;
+    let masked = member.send("GET", "/api/messages", None).await.json();
+    assert_eq!(masked["received"][0]["text"], Value::Null, "{masked}");
+    assert!(!member.get("/dashboard/messages?open=texts").await.body.contains("CANARY"));
+    assert_eq!(app.recorded(line.clinic.org, "messages.opened", "success").await, 2);
     let theirs = other.owner.get("/dashboard/messages").await.body;
     assert!(!theirs.contains("CANARY"));
 

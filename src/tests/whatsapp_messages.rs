@@ -20,7 +20,7 @@ const TO: &str = "+15550100123";
 
 async fn send_from(app: &TestApp, org: OrgId, content: Content<'_>) -> Result<Sent, CallError> {
     let to = PhoneNumber::parse(TO).unwrap();
-    let new = NewWhatsApp { to, content, purpose: Purpose::Alert, by: None, call_id: None };
+    let new = NewWhatsApp { to, content, purpose: Purpose::Alert, by: None, call_id: None, once: None };
     send(&app.services, org, new, Deadline::after(Duration::from_secs(5))).await
 }
 

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use voxanne::db::inbound;
+use voxanne::domain::OrgId;
 use voxanne::jobs;
 
 use super::support::app::TestApp;
@@ -103,4 +106,75 @@ async fn what_can_not_be_worked_off_is_put_off_and_at_last_parked() {
     assert_eq!(status_of(&app, &other, "end-of-call-report").await.0, "processed");
     let why = "select count(*) from inbound_events where org_id = $1 and error like '%could not be opened%'";
     assert_eq!(app.count(why, wire.org).await, 1);
+}
+
+const LEASES_END: &str = "update inbound_events set lease_until = now() - interval '1 second' where org_id = $1 and lease_until is not null";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_processes_that_died_had_leased_has_lost_no_attempt() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    assert_eq!(wire.send(&wire.report("call")).await.status, 200);
+    // More often than an event is tried; none of them came to it.
+    for _ in 0..40 {
+        let leased = inbound::lease(&app.services.pool, OrgId(Uuid::nil()), 32, 30).await.unwrap();
+        assert_eq!((leased.len(), leased[0].attempts), (1, 0));
+        app.meddle(LEASES_END, wire.org).await;
+    }
+    jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    let (status, attempts, _) = status_of(&app, &wire, "end-of-call-report").await;
+    assert_eq!((status.as_str(), attempts), ("processed", 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_process_dies_of_it_each_time_is_parked_in_the_end() {
+    let app = TestApp::start().await;
+    let wire = Wire::new(&app, "Sunrise Dental").await;
+    assert_eq!(wire.send(&wire.report("call")).await.status, 200);
+    // Begun as often as an event is tried, and never put off.
+    app.meddle("update inbound_events set attempts = 8 where org_id = $1", wire.org).await;
+    jobs::work_off_inbox(app.services.clone()).await.unwrap();
+    assert_eq!(status_of(&app, &wire, "end-of-call-report").await.0, "parked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_events_of_one_clinic_hold_back_nobody_elses() {
+    let app = TestApp::start().await;
+    let crowded = Wire::new(&app, "Sunrise Dental").await;
+    let others = [Wire::new(&app, "Harbor Clinic").await, Wire::new(&app, "Lakeside").await];
+    assert_eq!(crowded.send(&crowded.report("first")).await.status, 200);
+    let many = app
+        .meddle(
+            "insert into inbound_events (org_id, id, source, kind, call_id, dedupe_key, sealed_payload, key_version,
+                                         status, received_at, next_attempt_at)
+             select e.org_id, gen_random_uuid(), e.source, e.kind, 'call-' || n, sha256(n::text::bytea), e.sealed_payload,
+                    e.key_version, e.status, e.received_at, now() - interval '1 hour'
+               from inbound_events e, generate_series(1, 10000) n where e.org_id = $1",
+            crowded.org,
+        )
+        .await;
+    assert_eq!(many, 10_000);
+    for other in &others {
+        assert_eq!(other.send(&other.report("one")).await.status, 200);
+    }
+    let of = |leased: &[inbound::LeasedEvent], wire: &Wire| {
+        leased.iter().filter(|one| one.org_id == wire.org).count()
+    };
+    // From wherever the walk begins, both are in the first batch, and the rest of it is the crowd's.
+    for after in [Uuid::nil(), crowded.org.0, others[0].org.0, Uuid::max()] {
+        let leased = inbound::lease(&app.services.pool, OrgId(after), 32, 30).await.unwrap();
+        let counts = (leased.len(), of(&leased, &others[0]), of(&leased, &others[1]));
+        assert_eq!(counts, (32, 1, 1), "from {after}");
+        for wire in [&crowded, &others[0], &others[1]] {
+            app.meddle(LEASES_END, wire.org).await;
+        }
+    }
+    // Two at once take different ones.
+    let second = app.beside().await;
+    let (one, two) = tokio::join!(
+        inbound::lease(&app.services.pool, OrgId(Uuid::nil()), 32, 30),
+        inbound::lease(&second.services.pool, OrgId(Uuid::nil()), 32, 30)
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert!(two.iter().all(|other| one.iter().all(|own| own.id != other.id)));
 }

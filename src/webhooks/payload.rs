@@ -12,24 +12,52 @@ use super::envelope::EnvelopeError;
 use super::strict::{self, Json};
 use crate::domain::mask::mask_phone;
 
-/// Members that hold secrets, at any depth.
+/// Members that hold secrets, at any depth, by their name without capitals and separators: these, and what ends
+/// like the second list. `authentication` is a SIP trunk's, with its password.
+const SECRETS: [&str; 8] = [
+    "token",
+    "headers",
+    "authentication",
+    "authenticationplan",
+    "authorization",
+    "cookie",
+    "idtoken",
+    "accesskeyid",
+];
+const SECRET_ENDS: [&str; 15] = [
+    "secret",
+    "password",
+    "passphrase",
+    "passwd",
+    "credentials",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "bearertoken",
+    "sessiontoken",
+    "apikey",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "signingkey",
+];
+/// The longest name that is looked at; none of a provider's is longer.
+const MOST_NAME: usize = 64;
+
 fn is_secret(key: &str) -> bool {
-    matches!(
-        key,
-        "twilioAuthToken"
-            | "twilioApiKey"
-            | "twilioApiSecret"
-            | "serverUrlSecret"
-            | "secret"
-            | "secretKey"
-            | "authToken"
-            | "apiKey"
-            | "apiSecret"
-            | "credentials"
-            | "token"
-            | "headers"
-            | "authenticationPlan"
-    )
+    // On the stack: every member of every message is asked.
+    let mut name = [0_u8; MOST_NAME];
+    let mut length = 0;
+    for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {
+        if length == MOST_NAME {
+            return false;
+        }
+        name[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let name = &name[..length];
+    SECRETS.iter().any(|secret| name == secret.as_bytes())
+        || SECRET_ENDS.iter().any(|end| name.ends_with(end.as_bytes()))
 }
 
 /// Members that hold what was said, or lead to it.
@@ -172,6 +200,57 @@ mod tests {
             .unwrap();
         assert!(!kept.contains("CANARY"), "{kept}");
         assert!(kept.contains("customer-ended-call"));
+    }
+
+    #[test]
+    fn secrets_are_known_however_they_are_spelled() {
+        for key in [
+            "twilioAuthToken",
+            "twilioApiKey",
+            "twilioApiSecret",
+            "serverUrlSecret",
+            "secret",
+            "secretKey",
+            "authToken",
+            "apiKey",
+            "apiSecret",
+            "credentials",
+            "token",
+            "headers",
+            "authenticationPlan",
+            "password",
+            "authentication",
+            "accessToken",
+            "privateKey",
+            "refreshToken",
+            "clientSecret",
+            "client_secret",
+            "API-KEY",
+            "Authorization",
+            "sipPassword",
+            "secretAccessKey",
+            "PRIVATE_KEY",
+        ] {
+            assert!(is_secret(key), "{key}");
+        }
+        for key in [
+            "id",
+            "name",
+            "customer",
+            "number",
+            "promptTokens",
+            "tokens",
+            "keypad",
+            "assistantId",
+            "summary",
+            "call",
+        ] {
+            assert!(!is_secret(key), "{key}");
+        }
+        let sip =
+            r#"{"message":{"phoneNumber":{"authentication":{"username":"CANARY7","password":"CANARY8"}}}}"#;
+        let kept = String::from_utf8(Payload::parse(sip.as_bytes(), true).unwrap().to_bytes()).unwrap();
+        assert!(!kept.contains("CANARY"), "{kept}");
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub struct Work {
     pub source: String,
     pub kind: String,
     pub call_id: Option<String>,
-    /// From 1 on.
-    pub attempt: i32,
+    /// How often the work on it was begun before.
+    pub attempts: i32,
     way: Way,
 }
 
@@ -68,7 +68,7 @@ impl Work {
     pub fn of(leased: LeasedEvent) -> Self {
         let LeasedEvent { org_id, id, source, kind, call_id, attempts } = leased;
         let way = Way { since: Instant::now(), base_us: 0, stages: Vec::new() };
-        Self { org: org_id, event: id, source, kind, call_id, attempt: attempts, way }
+        Self { org: org_id, event: id, source, kind, call_id, attempts, way }
     }
 
     /// Begins the transaction of the work and opens what the event brought; none where somebody else
@@ -99,16 +99,17 @@ impl Work {
     }
 
     /// Opens what the event brought, with no transaction open: for work that asks somebody before it
-    /// begins. None where the event is ended.
+    /// begins. None where the event is ended. From here on it is an attempt, whatever becomes of it.
     ///
     /// # Errors
     /// As [`Work::begin`].
     pub async fn open(&mut self, services: &Services) -> Result<Option<Value>, WorkError> {
         let mut tx = OrgTx::service(&services.pool, self.org).await?;
-        let waiting = inbound::find_waiting(&mut tx, self.event).await?;
+        let waiting = inbound::begin(&mut tx, self.event).await?;
         // A data key may have to be fetched by another connection, so none is held meanwhile.
         tx.commit().await?;
         let Some(waiting) = waiting else { return Ok(None) };
+        self.attempts = waiting.attempts;
         self.way.since = Instant::now();
         self.way.base_us = waiting.last_us.saturating_add(waiting.waited_us.max(0));
         self.way.stages.clear();
@@ -151,6 +152,15 @@ impl Work {
     pub async fn finish(mut self, mut tx: OrgTx) -> Result<(), WorkError> {
         self.stage("worked off");
         inbound::finish(&mut tx, self.event, None, &Value::Array(self.way.stages)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Puts the event off without a failure: something of it is still under way.
+    ///
+    /// # Errors
+    /// The database's; then nothing of the work has happened.
+    pub async fn wait(self, mut tx: OrgTx, why: &str, seconds: f64) -> Result<(), WorkError> {
+        inbound::put_off(&mut tx, self.event, why, Some(seconds)).await?;
         Ok(tx.commit().await?)
     }
 

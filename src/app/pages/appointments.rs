@@ -29,6 +29,8 @@ pub struct AppointmentsView {
     /// There are more than are shown.
     pub is_cut: bool,
     pub notes: Vec<NoteLine>,
+    /// Somebody has asked to see what the notes say.
+    pub are_notes_open: bool,
 }
 
 /// One appointment. Its patient is masked unless somebody has asked to see them.
@@ -94,8 +96,20 @@ const STATES: [(&str, &str); 3] = [("upcoming", "Upcoming"), ("past", "Past"), (
 
 /// The page.
 pub fn appointments_page(view: AppointmentsView) -> impl IntoView {
-    let AppointmentsView { org, now, can_configure, may_ask, state, time_zone, appointments, is_cut, notes } =
-        view;
+    let AppointmentsView {
+        org,
+        now,
+        can_configure,
+        may_ask,
+        state,
+        time_zone,
+        appointments,
+        is_cut,
+        notes,
+        are_notes_open,
+    } = view;
+    let open_notes = (can_configure && !are_notes_open && !notes.is_empty())
+        .then(|| format!("/dashboard/appointments?state={state}&open=notes#notes-title"));
     let tabs = STATES
         .map(|(word, label)| {
             let current = (word == state).then_some("page");
@@ -145,7 +159,7 @@ pub fn appointments_page(view: AppointmentsView) -> impl IntoView {
         </nav>
         <LiveRegion topics org=org.to_string()>
             <div data-live-body="">{list} {cut}</div>
-            {notes_section(notes, org, now, can_configure)}
+            {notes_section(notes, org, now, can_configure, open_notes)}
         </LiveRegion>
     }
 }

@@ -27,6 +27,8 @@ pub struct MessagesView {
     /// Newest first, as `received`.
     pub sent: Vec<SentRow>,
     pub received: Vec<ReceivedRow>,
+    /// Where what patients wrote is shown; none where it is, nobody here may see it, or there is nothing.
+    pub open_href: Option<&'static str>,
     /// How many numbers want no messages.
     pub opted_out: u32,
     /// What was typed into the form about a number, and what was wrong with it.
@@ -101,10 +103,19 @@ pub struct ReceivedRow {
     pub from: String,
     pub channel: &'static str,
     pub provider: String,
-    /// None where it is kept no longer.
-    pub text: Option<String>,
+    pub text: ReceivedText,
     /// What the text did: "No more messages".
     pub effect: Option<&'static str>,
+}
+
+/// What a patient wrote, as far as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceivedText {
+    /// Somebody who may has asked to see it.
+    Shown(String),
+    Closed,
+    /// Kept no longer, or not to be read right now.
+    Gone,
 }
 
 /// The page.
@@ -116,6 +127,7 @@ pub fn messages_page(view: MessagesView) -> impl IntoView {
         may_ask,
         sent,
         received,
+        open_href,
         opted_out,
         number,
         errors,
@@ -135,8 +147,9 @@ pub fn messages_page(view: MessagesView) -> impl IntoView {
                 <header>
                     <h2 id="received-title">"Received"</h2>
                     <p>"STOP ends messages to a number, START allows them again."</p>
+                    {open_href.map(|href| view! { <ButtonLink href label="Show what they wrote" /> })}
                 </header>
-                <div data-live-body="received">{received_table(received, now)}</div>
+                <div data-live-body="received">{received_table(received, now, can_configure)}</div>
                 {twilio_address.map(|address| {
                     view! {
                         <div class="form surface">
@@ -208,7 +221,7 @@ fn sent_table(sent: Vec<SentRow>, now: UnixMillis) -> AnyView {
         .into_any()
 }
 
-fn received_table(received: Vec<ReceivedRow>, now: UnixMillis) -> AnyView {
+fn received_table(received: Vec<ReceivedRow>, now: UnixMillis, can_configure: bool) -> AnyView {
     if received.is_empty() {
         return view! {
             <Empty icon=IconName::Inbox title="Nothing received" text="What patients write to the clinic's numbers is listed here." />
@@ -219,8 +232,14 @@ fn received_table(received: Vec<ReceivedRow>, now: UnixMillis) -> AnyView {
         .into_iter()
         .map(|row| {
             let text = match row.text {
-                Some(text) => view! { <span class="message-text">{text}</span> }.into_any(),
-                None => view! { <span class="soft">"No longer kept"</span> }.into_any(),
+                ReceivedText::Shown(text) => view! { <span class="message-text">{text}</span> }.into_any(),
+                ReceivedText::Closed if can_configure => {
+                    view! { <span class="soft">"Not shown yet"</span> }.into_any()
+                }
+                ReceivedText::Closed => {
+                    view! { <span class="soft">"Shown to owners and admins"</span> }.into_any()
+                }
+                ReceivedText::Gone => view! { <span class="soft">"No longer kept"</span> }.into_any(),
             };
             view! {
                 <Row>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::app::components::badge::Badge;
-use crate::app::components::button::{PostButton, Weight};
+use crate::app::components::button::{ButtonLink, PostButton, Weight};
 use crate::app::components::empty::Empty;
 use crate::app::components::table::{Cell, Row, RowHead, Table};
 use crate::app::components::time::Ago;
@@ -18,7 +18,7 @@ pub struct NoteLine {
     pub id: String,
     pub kind: NoteKind,
     pub caller_mask: Option<String>,
-    /// None where it may not be seen, or is not kept any more.
+    /// None where it may not be seen, nobody has asked to, or it is not kept any more.
     pub text: Option<NoteText>,
     pub at: UnixMillis,
     pub is_done: bool,
@@ -56,7 +56,9 @@ pub fn notes_section(
     org: OrgId,
     now: UnixMillis,
     can_configure: bool,
+    open_href: Option<String>,
 ) -> impl IntoView {
+    let is_closed = open_href.is_some();
     let list = if notes.is_empty() {
         view! {
             <Empty
@@ -69,7 +71,7 @@ pub fn notes_section(
     } else {
         view! {
             <Table caption="Notes for the team" columns=vec!["For", "Caller", "Note", "Taken", ""]>
-                {notes.into_iter().map(|note| row(note, org, now, can_configure)).collect_view()}
+                {notes.into_iter().map(|note| row(note, org, now, can_configure, is_closed)).collect_view()}
             </Table>
         }
         .into_any()
@@ -79,13 +81,14 @@ pub fn notes_section(
             <header>
                 <h2 id="notes-title">"Notes for the team"</h2>
                 <p>"Messages, promised calls, and what a call has left open."</p>
+                {open_href.map(|href| view! { <ButtonLink href label="Show what they say" weight=Weight::Quiet /> })}
             </header>
             <div data-live-body="notes">{list}</div>
         </section>
     }
 }
 
-fn row(note: NoteLine, org: OrgId, now: UnixMillis, can_configure: bool) -> impl IntoView {
+fn row(note: NoteLine, org: OrgId, now: UnixMillis, can_configure: bool, is_closed: bool) -> impl IntoView {
     let (word, meaning) = note.kind.words();
     let meaning = if note.is_done { Meaning::Unknown } else { meaning };
     let mask = note.caller_mask.unwrap_or_else(|| "unknown".to_owned());
@@ -98,11 +101,14 @@ fn row(note: NoteLine, org: OrgId, now: UnixMillis, can_configure: bool) -> impl
             };
             (caller.into_any(), view! { <span class="note-text">{text.message}</span> }.into_any())
         }
-        None => (
-            view! { <span>{mask}</span> }.into_any(),
-            view! { <span class="soft">"Shown to owners and admins, for as long as it is kept."</span> }
-                .into_any(),
-        ),
+        None => {
+            let why = match (can_configure, is_closed) {
+                (true, true) => "Not shown yet",
+                (true, false) => "No longer kept",
+                (false, _) => "Shown to owners and admins, for as long as it is kept.",
+            };
+            (view! { <span>{mask}</span> }.into_any(), view! { <span class="soft">{why}</span> }.into_any())
+        }
     };
     let action = if note.is_done {
         view! { <span class="soft">"Done"</span> }.into_any()

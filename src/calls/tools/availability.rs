@@ -43,8 +43,19 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     // Enough of them, so that what the day's part or other bookings take leaves some.
     let wish = facts.wish(service, now, asked, last, 600);
     let schedule = facts.schedule(practitioner);
-    let found =
-        booking::find_slots(context.services, context.org, &schedule, &wish, context.time_to_look()).await;
+    // Wider than what is looked at, whatever the time zone.
+    let (from, until) = (add_days(asked, -2), add_days(last, 3));
+    let midnight = |day: Date| day.to_zoned_datetime(facts.time_zone.clone()).map(|zoned| zoned.timestamp());
+    let span = (midnight(from).unwrap_or(now), midnight(until).unwrap_or(now));
+    let aside = match booking::of_others(context.services, context.org, span, practitioner).await {
+        Ok(aside) => aside,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, org = %context.org, "the appointments of others could not be read");
+            Vec::new()
+        }
+    };
+    let look = context.time_to_look();
+    let found = booking::find_slots(context.services, context.org, &schedule, &wish, &aside, look).await;
     let slots = match found {
         Ok(Found::Slots(slots)) => slots,
         Ok(Found::Full) => Vec::new(),
@@ -57,7 +68,8 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
             return Ended::failed(fallback::calendar_down(context).await);
         }
     };
-    let slots = match leave_out_claimed(context, slots, wish.buffer_before, wish.buffer_after).await {
+    let who = practitioner.map(|person| person.name.as_str());
+    let slots = match leave_out_claimed(context, slots, who, wish.buffer_before, wish.buffer_after).await {
         Ok(slots) => slots,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, org = %context.org, "the bookings under way could not be read");
@@ -86,6 +98,7 @@ fn add_days(day: Date, days: i64) -> Date {
 async fn leave_out_claimed(
     context: &Context<'_>,
     slots: Vec<Slot>,
+    practitioner: Option<&str>,
     before: SignedDuration,
     after: SignedDuration,
 ) -> Result<Vec<Slot>, DbError> {
@@ -93,7 +106,7 @@ async fn leave_out_claimed(
     let wide = |at: Timestamp, by: SignedDuration| moment(at.checked_add(by).unwrap_or(at));
     let (from, until) = (wide(first.start, -before), wide(last.end, after));
     let mut tx = OrgTx::service(&context.services.pool, context.org).await?;
-    let claimed = appointments::list_claimed(&mut tx, from, until, None).await?;
+    let claimed = appointments::list_claimed(&mut tx, from, until, None, practitioner).await?;
     tx.commit().await?;
     let is_free = |slot: &Slot| {
         let (from, until) = (wide(slot.start, -before), wide(slot.end, after));

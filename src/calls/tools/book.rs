@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::arguments::When;
 use super::{Context, EFFECT, Ended, RESERVE, fallback};
-use crate::calls::CallError;
-use crate::calls::appointments::{self, Outcome, Wanted};
+use crate::calls::NoteText;
+use crate::calls::appointments::{self, Concluded, Outcome, Wanted};
 use crate::calls::clinic::timestamp;
-use crate::calls::confirm::{self, Confirmation};
-use crate::calls::notes::{self, NoteKind};
+use crate::calls::confirm::{self, Confirmation, Telling};
+use crate::calls::owed::{self, Claim};
 use crate::calls::patients::Patient;
 use crate::calls::slots::Slot;
 use crate::providers::Deadline;
@@ -62,72 +63,94 @@ pub(super) fn start(context: &Context<'_>) -> Result<Timestamp, Ended> {
 }
 
 /// What is said about how a booking ended, and what else is to be done about it.
-pub(super) async fn conclude(
-    context: &Context<'_>,
-    wanted: &Wanted<'_>,
-    outcome: Result<Outcome, CallError>,
-) -> Ended {
+pub(super) async fn conclude(context: &Context<'_>, wanted: &Wanted<'_>, concluded: Concluded) -> Ended {
     let facts = context.facts;
-    let ended = match outcome {
-        Ok(Outcome::Booked(slot)) => return booked(context, wanted, &slot).await,
+    let Concluded { outcome, owed } = concluded;
+    let sentence = match outcome {
+        Ok(Outcome::Booked(slot)) => return booked(context, wanted, &slot, owed).await,
         Ok(Outcome::WasBooked(slot)) => {
             return Ended::done(format!("That is booked already: {}.", facts.spoken(slot.start)));
         }
         // It is found out about by itself, and the patient or the team hears of it then.
         Ok(Outcome::Unknown) => return Ended::parked(),
-        Ok(Outcome::Closed) => Ended::failed(format!(
+        Ok(Outcome::Closed) => format!(
             "{} is outside of what can be booked. Use check_availability for times that are free.",
             facts.spoken(wanted.start)
-        )),
-        Ok(Outcome::Taken) => Ended::failed(format!(
+        ),
+        Ok(Outcome::Taken) => format!(
             "{} is no longer free. Use check_availability for another time.",
             facts.spoken(wanted.start)
-        )),
+        ),
+        Ok(Outcome::Superseded) => format!(
+            "That appointment had been moved or cancelled before, so nothing was booked for {}. Ask which appointment is meant.",
+            facts.spoken(wanted.start)
+        ),
         Ok(Outcome::Unavailable(why)) => {
             tracing::warn!(org = %context.org, why = %why.why.sentence, "a calendar could not be asked during a call");
-            Ended::failed(fallback::calendar_down(context).await)
+            fallback::calendar_down(context).await
         }
         // Whatever it was, nothing was booked.
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, org = %context.org, "nothing could be booked during a call");
-            Ended::failed(fallback::calendar_down(context).await)
+            fallback::calendar_down(context).await
         }
     };
-    if context.is_late() {
-        // The caller was told that a message follows, and none will: a person has to call.
-        let mut patient = wanted.patient.clone();
-        let at = facts.spoken(wanted.start);
-        patient.text =
-            format!("{} on {at} was wanted and is not booked. {}", wanted.service.name, patient.text);
-        let noted =
-            notes::take(context.services, context.org, context.call_id, NoteKind::FollowUp, &patient).await;
-        if let Err(error) = noted {
-            tracing::error!(error = &error as &dyn std::error::Error, org = %context.org, "a booking that failed late was not noted");
-        }
-    }
-    ended
+    let (service, at) = (&wanted.service.name, facts.spoken(wanted.start));
+    let why = wanted.patient.text.clone();
+    Ended::failed(sentence).or_note(noting(wanted, NoteText::NotBooked(why).sentence(service, &at)), owed)
 }
 
-async fn booked(context: &Context<'_>, wanted: &Wanted<'_>, slot: &Slot) -> Ended {
+/// The patient, with what the team is to know.
+fn noting(wanted: &Wanted<'_>, text: String) -> Patient {
+    Patient { text, ..wanted.patient.clone() }
+}
+
+/// Confirms a booking. The confirmation is owed since the booking was written down, so whatever dies here, a
+/// worker sends it, once.
+async fn booked(context: &Context<'_>, wanted: &Wanted<'_>, slot: &Slot, owed: Option<Claim>) -> Ended {
     let is_moved = wanted.instead_of.is_some();
-    let (services, org) = (context.services.clone(), context.org);
     let text = confirm::text(context.facts, &wanted.service.name, slot, is_moved);
-    let (phone, call) = (wanted.patient.phone.clone(), context.call_id.to_owned());
-    let sending = tokio::spawn(async move {
-        confirm::send(&services, org, &call, &phone, &text, Deadline::after(EFFECT)).await
-    });
-    let left = context.about.until.saturating_duration_since(Instant::now()).saturating_sub(RESERVE);
-    let confirmation = match tokio::time::timeout(left.min(CONFIRM), sending).await {
-        Ok(Ok(confirmation)) => confirmation,
-        Ok(Err(_)) => Confirmation::NotSent,
-        Err(_) => Confirmation::Unknown,
+    let confirmation = match owed {
+        Some(claim) => send(context, wanted, claim, text).await,
+        None => Confirmation::Unknown,
     };
     let what = if is_moved { "The appointment has moved to" } else { "The appointment is booked for" };
     let at = context.facts.spoken(slot.start);
-    let more = match confirmation {
-        Confirmation::Sent => " A message with the details is on its way.",
-        Confirmation::Unknown => " I am sending a message with the details.",
-        Confirmation::NotSent => " Please note it down: I can not send a message with the details.",
-    };
-    Ended::done(format!("{what} {at}.{more}"))
+    let said = |more: &str| Ended::done(format!("{what} {at}.{more}"));
+    match confirmation {
+        Confirmation::Sent => said(" A message with the details is on its way."),
+        Confirmation::Unknown => said(" I am sending a message with the details."),
+        Confirmation::NotSent | Confirmation::NotYet => {
+            let note = noting(wanted, NoteText::NotTold.sentence(&wanted.service.name, &at));
+            said(" Please note it down: I can not send a message with the details.").or_note(note, owed)
+        }
+    }
+}
+
+/// Sends the confirmation, and waits for it as long as the answer can. What comes later than that is promised,
+/// so what surely did not go out then is left to a worker.
+async fn send(context: &Context<'_>, wanted: &Wanted<'_>, claim: Claim, text: String) -> Confirmation {
+    let (services, org) = (context.services.clone(), context.org);
+    let (phone, call) = (wanted.patient.phone.clone(), context.call_id.to_owned());
+    let (tell, mut told) = oneshot::channel();
+    tokio::spawn(async move {
+        let telling = Telling { claim, call_id: &call, phone: &phone, text: &text };
+        let confirmation = confirm::send(&services, org, &telling, Deadline::after(EFFECT)).await;
+        let is_paid = matches!(confirmation, Confirmation::Sent | Confirmation::Unknown);
+        if is_paid {
+            owed::settle(&services, org, claim).await;
+        }
+        if tell.send(confirmation).is_err() && !is_paid {
+            owed::give_back(&services, org, claim).await;
+        }
+    });
+    let left = context.about.until.saturating_duration_since(Instant::now()).saturating_sub(RESERVE);
+    match tokio::time::timeout(left.min(CONFIRM), &mut told).await {
+        Ok(Ok(confirmation)) => confirmation,
+        Ok(Err(_)) => Confirmation::Unknown,
+        Err(_) => {
+            told.close();
+            told.try_recv().unwrap_or(Confirmation::Unknown)
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod arguments;
 mod availability;
 mod book;
 mod cancel;
+mod ended;
 mod fallback;
 mod message;
 mod own;
@@ -21,13 +22,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use arguments::ToolCall;
+use ended::Ended;
 
-use super::CallError;
 use super::clinic::ClinicFacts;
+use super::notes::{self, NoteKind};
+use super::owed;
+use super::patients::Patient;
+use crate::db::schedules::CallRow;
+use crate::db::tool_calls::ToolCallRow;
 use crate::db::{DbError, OrgTx, schedules, tool_calls};
 use crate::domain::OrgId;
 use crate::domain::agent_tools::AgentTool;
@@ -62,27 +70,10 @@ const NOT_HERE: &str = "I can not do that here. I will take a note for the team.
 /// Said when nobody knows yet whether it worked.
 pub const LATER: &str = "I am still working on that. I will confirm by message.";
 
-/// How a tool ended, and what the assistant says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    /// `done`, `failed`, or `parked` where nobody knows.
-    status: &'static str,
-    sentence: String,
-}
-
-impl Ended {
-    fn done(sentence: impl Into<String>) -> Self {
-        Self { status: "done", sentence: sentence.into() }
-    }
-
-    fn failed(sentence: impl Into<String>) -> Self {
-        Self { status: "failed", sentence: sentence.into() }
-    }
-
-    fn parked() -> Self {
-        Self { status: "parked", sentence: LATER.to_owned() }
-    }
-}
+/// Said when the work did not begin, and does not begin later either. Of an earlier delivery of the same call, whose
+/// answer was lost, it says nothing.
+pub const NOT_BEGUN: &str = "I can not reach our system at the moment, so I have not done anything about that just now. \
+     Please try again in a moment, or call again later.";
 
 /// What every tool is given.
 struct Context<'a> {
@@ -132,11 +123,6 @@ impl Context<'_> {
         Deadline::after(left.saturating_sub(RESERVE))
     }
 
-    /// Whether the answer has gone out already, so that the caller believes that a message follows.
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.about.until
-    }
-
     async fn run(&self, tool: AgentTool) -> Ended {
         match tool {
             AgentTool::CheckAvailability => availability::run(self).await,
@@ -150,6 +136,13 @@ impl Context<'_> {
     }
 }
 
+/// What is answered to a message with tool calls, and what of it goes on.
+pub struct Answered {
+    pub results: Vec<ToolResult>,
+    /// Each says at its end whether how it ended is recorded: what is not is a worker's.
+    pub tasks: Vec<JoinHandle<bool>>,
+}
+
 /// Answers all tool calls of a verified message, within [`BUDGET`] of its arrival. Each call that has
 /// an id gets an entry.
 pub async fn answer(
@@ -158,28 +151,35 @@ pub async fn answer(
     call_id: &str,
     message: &Value,
     started: std::time::Instant,
-) -> Vec<ToolResult> {
+) -> Answered {
     let until = Instant::from_std(started + BUDGET);
     let about = CallFacts::of(message, until);
     let mut calls = ToolCall::list(message);
     let too_many = calls.split_off(calls.len().min(MAX_CALLS));
     let mut results = Vec::with_capacity(calls.len());
     let mut running = Vec::with_capacity(calls.len());
+    let mut tasks = Vec::with_capacity(calls.len());
     for call in calls {
-        let work = run(services.clone(), org, call_id.to_owned(), call.clone(), about.clone());
+        let (tell, told) = oneshot::channel();
+        let work = run(services.clone(), org, call_id.to_owned(), call.clone(), about.clone(), tell);
         // The effect is a task of its own: it goes on when the answer no longer waits for it.
-        running.push((call, tokio::spawn(work)));
+        tasks.push(tokio::spawn(work));
+        running.push((call, told));
     }
-    for (call, task) in running {
-        let result = match tokio::time::timeout_at(until, task).await {
+    for (call, mut told) in running {
+        let result = match tokio::time::timeout_at(until, &mut told).await {
             Ok(Ok(sentence)) => sentence,
-            Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, %org, "a tool call ended abnormally");
+            Ok(Err(_)) => {
+                tracing::error!(%org, tool = call.name, "a tool call ended abnormally");
                 LATER.to_owned()
             }
             Err(_) => {
-                tracing::warn!(%org, tool = call.name, "a tool call was answered with the fall-back");
-                LATER.to_owned()
+                // From here on nobody listens any more, which the task sees.
+                told.close();
+                told.try_recv().unwrap_or_else(|_| {
+                    tracing::warn!(%org, tool = call.name, "a tool call was answered with the fall-back");
+                    LATER.to_owned()
+                })
             }
         };
         results.push(ToolResult { name: call.name, tool_call_id: call.id, result: one_line(&result) });
@@ -189,33 +189,86 @@ pub async fn answer(
         tool_call_id: call.id,
         result: TOO_MANY.to_owned(),
     }));
-    results
+    Answered { results, tasks }
 }
 
-/// Claims, does and records one tool call. Returns what the assistant says.
+/// The answer where nothing was begun: an entry for each call of the message.
+pub fn answer_not_begun(message: &Value) -> Vec<ToolResult> {
+    let result =
+        |call: ToolCall| ToolResult { name: call.name, tool_call_id: call.id, result: NOT_BEGUN.to_owned() };
+    ToolCall::list(message).into_iter().map(result).collect()
+}
+
+/// Claims, does and records one tool call, and tells what the assistant says. Returns whether how it ended is
+/// recorded.
 async fn run(
     services: Arc<Services>,
     org: OrgId,
     call_id: String,
     call: ToolCall,
     about: CallFacts,
-) -> String {
-    match run_once(&services, org, &call_id, &call, &about).await {
-        Ok(sentence) => sentence,
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, %org, tool = call.name, "a tool call could not be recorded");
-            LATER.to_owned()
+    tell: oneshot::Sender<String>,
+) -> bool {
+    // A claim that is not to be had in time is given up: were it waited for, the work would begin after the
+    // caller was told that it did not. Where its commit goes through all the same, the row stays `running`, no
+    // work follows, and a worker parks it.
+    let begin = begin(&services, org, &call_id, &call, &about);
+    let (seen, row) = match tokio::time::timeout_at(about.until - RESERVE, begin).await {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, %org, tool = call.name, "a tool call was not begun");
+            let _ = tell.send(NOT_BEGUN.to_owned());
+            return false;
         }
+        Err(_) => {
+            tracing::warn!(%org, tool = call.name, "a tool call could not be begun in time");
+            let _ = tell.send(NOT_BEGUN.to_owned());
+            return false;
+        }
+    };
+    if let Some(seen) = seen {
+        let sentence = match (seen.status.as_str(), seen.result) {
+            ("done" | "failed", Some(result)) => result,
+            ("running", _) => wait_for(&services, org, &call_id, &call.id).await.unwrap_or_else(|error| {
+                tracing::warn!(error = &error as &dyn std::error::Error, %org, tool = call.name, "the result of a tool call could not be read");
+                LATER.to_owned()
+            }),
+            _ => LATER.to_owned(),
+        };
+        let _ = tell.send(sentence);
+        // How it ended is recorded by whoever has claimed it.
+        return true;
     }
+    let facts = row.map(ClinicFacts::of);
+    let ended = match &facts {
+        Some(facts) => {
+            let context =
+                Context { services: &services, org, call_id: &call_id, call: &call, facts, about: &about };
+            match AgentTool::parse(&call.name).filter(|tool| facts.tools.contains(tool)) {
+                Some(tool) => context.run(tool).await,
+                None => Ended::failed(NOT_HERE),
+            }
+        }
+        None => Ended::failed(NOT_HERE),
+    };
+    let recorded = record(&services, org, &call_id, &call, &ended).await;
+    if let Err(error) = &recorded {
+        // What happened has happened; the row stays `running`, its event open, and a worker parks both.
+        tracing::error!(error = error as &dyn std::error::Error, %org, tool = call.name, "the result of a tool call was not recorded");
+    }
+    let is_heard = tell.send(ended.sentence.clone()).is_ok();
+    conclude(&services, org, &call_id, &call, &about, ended, is_heard).await;
+    recorded.is_ok()
 }
 
-async fn run_once(
-    services: &Arc<Services>,
+/// Claims a tool call: what is known of it where it was seen before, else what its work needs to know.
+async fn begin(
+    services: &Services,
     org: OrgId,
     call_id: &str,
     call: &ToolCall,
     about: &CallFacts,
-) -> Result<String, CallError> {
+) -> Result<(Option<ToolCallRow>, Option<CallRow>), DbError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
     let seen = tool_calls::claim(&mut tx, call_id, &call.id, &call.name).await?;
     let row = match seen {
@@ -223,29 +276,46 @@ async fn run_once(
         Some(_) => None,
     };
     tx.commit().await?;
-    let ended = match (seen, row) {
-        (Some(seen), _) => {
-            return match (seen.status.as_str(), seen.result) {
-                ("done" | "failed", Some(result)) => Ok(result),
-                ("running", _) => wait_for(services, org, call_id, &call.id).await,
-                _ => Ok(LATER.to_owned()),
-            };
+    Ok((seen, row))
+}
+
+/// What is left to do when the answer is out: where the caller has not heard how it ended, and something
+/// failed, the team is told, since the caller was promised a message.
+async fn conclude(
+    services: &Services,
+    org: OrgId,
+    call_id: &str,
+    call: &ToolCall,
+    about: &CallFacts,
+    ended: Ended,
+    is_heard: bool,
+) {
+    let Ended { status, sentence, unheard, owed } = ended;
+    if is_heard {
+        if let Some(claim) = owed {
+            owed::settle(services, org, claim).await;
         }
-        (None, Some(row)) => {
-            let facts = ClinicFacts::of(row);
-            let context = Context { services, org, call_id, call, facts: &facts, about };
-            match AgentTool::parse(&call.name).filter(|tool| facts.tools.contains(tool)) {
-                Some(tool) => context.run(tool).await,
-                None => Ended::failed(NOT_HERE),
-            }
-        }
-        (None, None) => Ended::failed(NOT_HERE),
-    };
-    if let Err(error) = record(services, org, call_id, call, &ended).await {
-        // What happened has happened; the row stays `running` and a worker parks it.
-        tracing::error!(error = &error as &dyn std::error::Error, %org, tool = call.name, "the result of a tool call was not recorded");
+        return;
     }
-    Ok(ended.sentence)
+    let patient = unheard.or_else(|| {
+        (status == "failed").then(|| {
+            let phone = call.text(&["phone", "phoneNumber", "number"]).or(about.caller.as_deref());
+            let text =
+                format!("The agent said that a message follows, and none will: {}. {sentence}", call.name);
+            Patient::of(call.text(&["name", "patientName"]), phone, Some(&text))
+        })
+    });
+    let noted = match (patient, owed) {
+        (Some(patient), Some(claim)) => owed::note_instead(services, org, claim, call_id, &patient).await,
+        (Some(patient), None) => {
+            notes::take(services, org, call_id, NoteKind::FollowUp, &patient).await.map(|_| ())
+        }
+        // A worker does what is owed.
+        (None, _) => Ok(()),
+    };
+    if let Err(error) = noted {
+        tracing::error!(error = &error as &dyn std::error::Error, %org, tool = call.name, "what failed late was not noted");
+    }
 }
 
 async fn record(
@@ -266,7 +336,7 @@ async fn wait_for(
     org: OrgId,
     call_id: &str,
     tool_call: &str,
-) -> Result<String, CallError> {
+) -> Result<String, DbError> {
     let until = Instant::now() + BUDGET;
     while Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -5,6 +5,7 @@ use super::{Context, EFFECT, Ended};
 use crate::calls::CallError;
 use crate::calls::mail::{self, NewMail};
 use crate::calls::messages::{self, NewText, Purpose};
+use crate::calls::patients::Patient;
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 
@@ -25,6 +26,9 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     };
     match sent {
         Ok(()) => Ended::done("The text message is on its way."),
+        Err(CallError::Limited { .. }) => {
+            Ended::failed("I can not send more text messages now. I can take a message for the team.")
+        }
         Err(CallError::Invalid { field: "to", .. }) => {
             Ended::failed("I need a phone number with its country code to send a text message.")
         }
@@ -33,7 +37,12 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
             tracing::warn!(error = &error as &dyn std::error::Error, %org, "a text message of a call was not sent");
             match error {
                 CallError::Undetermined(_) => Ended::parked(),
-                _ => Ended::failed(mail_instead(context, to.unwrap_or_default(), text).await),
+                _ => {
+                    let to = to.unwrap_or_default();
+                    let about = format!("A text message could not be sent during a call: {text}");
+                    let patient = Patient::of(context.call.text(&["name"]), Some(to), Some(&about));
+                    Ended::failed(mail_instead(context, to, text).await).or_note(patient, None)
+                }
             }
         }
     }

@@ -24,9 +24,7 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     );
     match told.await {
         Ok(()) => Ended::done("I am putting you through."),
-        Err(ControlError::Unknown) => {
-            Ended { status: "parked", sentence: "I am trying to put you through.".to_owned() }
-        }
+        Err(ControlError::Unknown) => Ended::of("parked", "I am trying to put you through."),
         Err(ControlError::Refused) => not_put_through(context).await,
     }
 }

@@ -91,7 +91,7 @@ pub const GATE_FUNCTIONS: [&str; 40] = [
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 38] = [
+const GATE_POLICIES: [(&str, &str); 39] = [
     ("agent_configs", "gate_select"),
     ("alerts", "gate_select"),
     ("alerts", "gate_update"),
@@ -129,6 +129,7 @@ const GATE_POLICIES: [(&str, &str); 38] = [
     ("outbound_events", "gate_select"),
     ("support_grants", "gate_select"),
     ("outbound_calls", "gate_select"),
+    ("tool_calls", "gate_select"),
     ("webhook_secrets", "gate_select"),
 ];
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::Admitted;
 use super::integrations::rfc3339;
-use crate::calls::appointments::{self, OpenedAppointment, SHOWN};
+use crate::calls::appointment_list::{self, OpenedAppointment, SHOWN};
+use crate::calls::appointments;
 use crate::db::appointments::Which;
 use crate::http::error::{FieldError, HttpError, Problem};
 
@@ -93,7 +94,7 @@ pub async fn list(
         let fields = vec![FieldError { field: "state".to_owned(), message: message.clone() }];
         HttpError::invalid("invalid_fields", message, fields)
     })?;
-    let found = appointments::list(&admitted.state.services, &admitted.caller, which, SHOWN).await?;
+    let found = appointment_list::list(&admitted.state.services, &admitted.caller, which, SHOWN).await?;
     Ok(Json(AppointmentsOut { appointments: found.into_iter().map(out).collect() }))
 }
 
@@ -104,6 +105,6 @@ pub async fn cancel(admitted: Admitted, Path(id): Path<String>) -> Result<Json<A
     let id: Uuid = id.parse().map_err(|_| HttpError::not_found())?;
     let services = &admitted.state.services;
     let row = appointments::cancel(services, &admitted.caller, id).await?;
-    let opened = appointments::open(services, admitted.caller.org(), vec![row], true).await;
+    let opened = appointment_list::open(services, admitted.caller.org(), vec![row], true).await;
     opened.into_iter().next().map(|one| Json(out(one))).ok_or_else(HttpError::not_found)
 }

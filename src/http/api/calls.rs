@@ -22,7 +22,7 @@ const SHOWN: i64 = 100;
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub struct CallsQuery {
-    /// A day (`2026-03-01`, in UTC) or a moment.
+    /// A day (`2026-03-01`, by the clinic's clock) or a moment.
     from: Option<String>,
     /// The last day, or the moment at which it ends.
     until: Option<String>,

@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 
 use super::integrations::rfc3339;
 use super::{Admitted, JsonBody};
+use crate::audit::Ended;
 use crate::calls::opt_outs;
 use crate::db::{inbound_messages, messages, opt_outs as rows};
 use crate::http::error::{HttpError, Problem};
-use crate::http::pages::messages::{SHOWN, text_of};
+use crate::http::pages::messages::{OPENED, SHOWN, text_of};
+use crate::integrations::IntegrationError;
 
 /// A message that the clinic sent, or tried to send.
 #[derive(Serialize, ToSchema)]
@@ -40,7 +42,7 @@ pub struct ReceivedOut {
     pub from: String,
     pub channel: String,
     pub provider: String,
-    /// Absent where the clinic's retention has emptied it.
+    /// For owners and admins, as long as the clinic keeps it; each time is recorded.
     pub text: Option<String>,
     /// `stop`, `start` or `help`, where the text is nothing but such a word.
     pub keyword: Option<String>,
@@ -80,9 +82,15 @@ pub async fn list(admitted: Admitted) -> Result<Json<MessagesOut>, HttpError> {
             created_at: rfc3339(row.created_at),
         })
         .collect();
+    let may_see = admitted.caller.scope.role.may_configure();
+    let mut opened = 0;
     let mut received = Vec::with_capacity(rows_in.len());
     for row in rows_in {
-        let text = text_of(services, admitted.caller.org(), &row).await;
+        let text = match may_see {
+            true => text_of(services, admitted.caller.org(), &row).await,
+            false => None,
+        };
+        opened += usize::from(text.is_some());
         received.push(ReceivedOut {
             id: row.id.to_string(),
             from: row.sender_mask,
@@ -92,6 +100,13 @@ pub async fn list(admitted: Admitted) -> Result<Json<MessagesOut>, HttpError> {
             keyword: row.keyword,
             received_at: rfc3339(row.received_at),
         });
+    }
+    if opened > 0 {
+        // Without the row in the trail nothing is shown.
+        let mut tx = admitted.caller.begin(services).await?;
+        let details = format!("{opened} messages");
+        admitted.caller.record(&mut tx, services, OPENED, "messages", Ended::Success, &details).await?;
+        tx.commit().await.map_err(IntegrationError::from)?;
     }
     Ok(Json(MessagesOut { sent, received, opted_out }))
 }

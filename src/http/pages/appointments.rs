@@ -12,26 +12,30 @@ use crate::app::pages::appointments::{
 };
 use crate::app::pages::notes::{NoteKind, NoteLine, NoteText};
 use crate::audit::{self, Ended, Entry};
-use crate::calls::appointments::{self, OpenedAppointment, SHOWN, slot_of};
+use crate::calls::appointment_list::{self, OpenedAppointment, SHOWN};
+use crate::calls::appointments::slot_of;
 use crate::calls::clinic::zone;
 use crate::calls::notes::{self, OpenedNote};
 use crate::db::appointments::{self as rows, AppointmentRow, Which};
 use crate::db::{notes as note_rows, schedules};
+use crate::domain::csv;
 use crate::http::api::appointments::which;
-use crate::http::csv;
+use crate::http::csv::download;
 use crate::http::error::HttpError;
 use crate::http::extract::Visitor;
 use crate::integrations::IntegrationError;
 use crate::state::AppState;
 
-/// Appointments in one file.
+/// Appointments in one part of the file.
 const EXPORTED: i64 = 10_000;
 
 #[derive(Deserialize)]
 pub struct PageQuery {
     state: Option<String>,
-    /// The appointment whose patient is shown.
+    /// The appointment whose patient is shown; `notes` shows what the notes say.
     open: Option<String>,
+    /// In the file: the last appointment of the part before.
+    before: Option<String>,
 }
 
 const fn word(which: Which) -> &'static str {
@@ -49,20 +53,34 @@ pub async fn show(mut page: Page, Query(query): Query<PageQuery>) -> Result<Html
     let (org, can_configure) = (page.scope.org, page.can_configure());
     // A state that nobody knows is the usual one: a page has no fields to be wrong.
     let state = which(query.state.as_deref()).unwrap_or(Which::Upcoming);
-    let list = rows::list(&mut page.tx, state, services.clock.now(), SHOWN).await?;
+    let list = rows::list(&mut page.tx, state, services.clock.now(), SHOWN, None).await?;
     let zone_name = schedules::find(&mut page.tx).await?.time_zone;
     let time_zone = zone(&zone_name);
     let taken = note_rows::list(&mut page.tx, notes::SHOWN).await?;
     let asked: Option<Uuid> = query.open.as_deref().and_then(|id| id.parse().ok()).filter(|_| can_configure);
     let wanted: Vec<AppointmentRow> = list.iter().filter(|row| Some(row.id) == asked).cloned().collect();
-    let opened = appointments::open(&services, org, wanted, can_configure).await.into_iter().next();
+    let opened = appointment_list::open(&services, org, wanted, can_configure).await.into_iter().next();
     if let Some(opened) = &opened {
         let entry = Entry {
-            actor: page.scope.user_email.clone(),
+            actor: page.scope.actor(),
             action: "appointment.opened",
             target: opened.row.id.to_string(),
             ended: Ended::Success,
             details: String::new(),
+        };
+        let origin = page.origin.clone();
+        audit::append(&mut page.tx, &services.vault, &services.clock, &origin, entry).await?;
+    }
+    let opens_notes = can_configure && query.open.as_deref() == Some("notes");
+    let notes = notes::open(&services, org, taken, opens_notes).await;
+    let opened_notes = notes.iter().filter(|note| note.patient.is_some()).count();
+    if opened_notes > 0 {
+        let entry = Entry {
+            actor: page.scope.actor(),
+            action: notes::OPENED,
+            target: "notes".to_owned(),
+            ended: Ended::Success,
+            details: format!("{opened_notes} notes"),
         };
         let origin = page.origin.clone();
         audit::append(&mut page.tx, &services.vault, &services.clock, &origin, entry).await?;
@@ -88,7 +106,8 @@ pub async fn show(mut page: Page, Query(query): Query<PageQuery>) -> Result<Html
                 line(row, &time_zone, opened)
             })
             .collect(),
-        notes: notes::open(&services, org, taken, can_configure).await.into_iter().map(note).collect(),
+        are_notes_open: opens_notes,
+        notes: notes.into_iter().map(note).collect(),
     };
     page.draw("Appointments", NavItem::Appointments, || appointments_page(view)).await
 }
@@ -140,7 +159,15 @@ pub async fn export(
     let services = &state.services;
     let caller = visitor.caller(&state, None).await?;
     let which = which(query.state.as_deref()).unwrap_or(Which::Upcoming);
-    let list = appointments::list(services, &caller, which, EXPORTED).await?;
+    let behind = query.before.as_deref().and_then(|id| id.parse().ok());
+    // One more tells whether there is another part.
+    let mut list = appointment_list::list_behind(services, &caller, which, EXPORTED + 1, behind).await?;
+    let has_more = list.len() as i64 > EXPORTED;
+    list.truncate(EXPORTED as usize);
+    let next = list
+        .last()
+        .filter(|_| has_more)
+        .map(|last| format!("/dashboard/appointments/export?state={}&before={}", word(which), last.row.id));
     let mut tx = caller.begin(services).await?;
     let zone = zone(&schedules::find(&mut tx).await?.time_zone);
     let details = format!("{} {}", list.len(), word(which));
@@ -181,5 +208,5 @@ pub async fn export(
             row.call_id.unwrap_or_default(),
         ]
     });
-    Ok(csv::download("appointments.csv", csv::document(&heads, rows)))
+    Ok(download("appointments.csv", csv::document(&heads, rows), next))
 }

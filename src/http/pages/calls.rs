@@ -1,8 +1,7 @@
 //! `/dashboard/calls`: the list with its filters, one call, and the table to take along.
 
 use axum::extract::{Path, Query};
-use axum::http::{HeaderValue, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, Response};
 use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -24,6 +23,7 @@ use crate::db::deliveries::{self, DeliveryRow};
 use crate::db::{DbError, leads, schedules};
 use crate::domain::card::Meaning;
 use crate::http::api::Admitted;
+use crate::http::csv;
 use crate::http::error::HttpError;
 
 /// Calls on one page.
@@ -32,7 +32,8 @@ const SHOWN: i64 = 50;
 /// The list.
 pub async fn show(mut page: Page, Query(asked): Query<Asked>) -> Result<Html<String>, HttpError> {
     // What can not be read is told beside the filters, and everything is shown.
-    let (asked_for, error) = match asked.filter() {
+    let zone = zone(&schedules::find(&mut page.tx).await?.time_zone);
+    let (asked_for, error) = match asked.filter(&zone) {
         Ok(_) => (asked.clone(), None),
         Err(error) => (Asked::default(), Some(error.sentence())),
     };
@@ -72,13 +73,12 @@ fn query(asked: &Asked) -> String {
 
 /// The table to take along.
 pub async fn export(admitted: Admitted, Query(asked): Query<Asked>) -> Result<Response, HttpError> {
-    let table = history::export(&admitted.state.services, &admitted.caller, &asked).await?;
-    let mut response = table.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let name = HeaderValue::from_static("attachment; filename=\"calls.csv\"");
-    headers.insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    let history::Exported { table, next } =
+        history::export(&admitted.state.services, &admitted.caller, &asked).await?;
+    let kept = query(&asked);
+    let joint = if kept.is_empty() { "" } else { "&" };
+    let next = next.map(|id| format!("/dashboard/calls.csv?{kept}{joint}before={id}"));
+    Ok(csv::download("calls.csv", table, next))
 }
 
 /// Whether what was said is to be opened.
@@ -155,11 +155,7 @@ async fn open(page: &mut Page, origin: &Origin, row: &CallRow) -> Result<Said, H
     let may = page.can_configure();
     let details = if may { history::read_details(&services, &mut page.tx, row.id).await? } else { None };
     let entry = Entry {
-        actor: if page.scope.user_email.is_empty() {
-            page.scope.user_name.clone()
-        } else {
-            page.scope.user_email.clone()
-        },
+        actor: page.scope.actor(),
         action: history::OPENED,
         target: row.id.to_string(),
         ended: if may { Ended::Success } else { Ended::Denied },

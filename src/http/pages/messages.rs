@@ -1,11 +1,16 @@
 //! `/dashboard/messages`: what was sent, what came in, who wants no messages.
 
+use axum::extract::Query;
 use axum::response::Html;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Page, millis};
 use crate::app::NavItem;
-use crate::app::pages::messages::{MessageStatus, MessagesView, ReceivedRow, SentRow, messages_page};
+use crate::app::pages::messages::{
+    MessageStatus, MessagesView, ReceivedRow, ReceivedText, SentRow, messages_page,
+};
+use crate::audit::{self, Ended, Entry};
 use crate::calls::{incoming, senders};
 use crate::db::inbound_messages::{self, InboundRow};
 use crate::db::messages::{self, MessageRow};
@@ -18,8 +23,18 @@ use crate::vault::Sealed;
 /// Messages of each direction on the page.
 pub const SHOWN: i64 = 100;
 
+/// What stands in the trail when somebody has what patients wrote opened.
+pub const OPENED: &str = "messages.opened";
+const OPEN_HREF: &str = "/dashboard/messages?open=texts";
+
+#[derive(Deserialize)]
+pub struct PageQuery {
+    /// `texts` shows what patients wrote, to owners and admins.
+    open: Option<String>,
+}
+
 /// The page.
-pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
+pub async fn show(mut page: Page, Query(query): Query<PageQuery>) -> Result<Html<String>, HttpError> {
     let may_ask = page.may_ask().await?;
     let services = page.state.services.clone();
     let org = page.scope.org;
@@ -32,11 +47,31 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     } else {
         None
     };
+    let is_open = page.can_configure() && query.open.as_deref() == Some("texts");
     let mut rows = Vec::with_capacity(received.len());
     for row in received {
-        let text = text_of(&services, org, &row).await;
+        let text = match (is_open, row.sealed_content.is_some()) {
+            (_, false) => ReceivedText::Gone,
+            (false, true) => ReceivedText::Closed,
+            (true, true) => {
+                text_of(&services, org, &row).await.map_or(ReceivedText::Gone, ReceivedText::Shown)
+            }
+        };
         rows.push(received_row(row, text));
     }
+    let opened = rows.iter().filter(|row| matches!(row.text, ReceivedText::Shown(_))).count();
+    if opened > 0 {
+        let entry = Entry {
+            actor: page.scope.actor(),
+            action: OPENED,
+            target: "messages".to_owned(),
+            ended: Ended::Success,
+            details: format!("{opened} messages"),
+        };
+        let origin = page.origin.clone();
+        audit::append(&mut page.tx, &services.vault, &services.clock, &origin, entry).await?;
+    }
+    let has_closed = rows.iter().any(|row| row.text == ReceivedText::Closed);
     let is_ours = page.said.form == "opt-outs";
     let view = MessagesView {
         org,
@@ -45,6 +80,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         may_ask,
         sent: sent.into_iter().map(sent_row).collect(),
         received: rows,
+        open_href: (page.can_configure() && has_closed).then_some(OPEN_HREF),
         opted_out: u32::try_from(opted_out).unwrap_or(0),
         number: page.said.values.get("number").filter(|_| is_ours).cloned().unwrap_or_default(),
         errors: if is_ours { page.said.errors.clone() } else { Vec::new() },
@@ -98,7 +134,7 @@ fn sent_row(row: MessageRow) -> SentRow {
     }
 }
 
-fn received_row(row: InboundRow, text: Option<String>) -> ReceivedRow {
+fn received_row(row: InboundRow, text: ReceivedText) -> ReceivedRow {
     ReceivedRow {
         at: millis(row.received_at),
         from: row.sender_mask,

@@ -24,6 +24,7 @@ fn plan(organization: &str, role: &str, credential: Uuid) -> AssistantPlan {
             description: "Sends a text message.".into(),
             parameters: serde_json::json!({ "type": "object", "properties": {} }),
         }],
+        extracted: serde_json::json!({ "type": "object", "properties": { "patientName": { "type": "string" } } }),
         server: ServerPlan {
             url: "https://clinic.example.com/api/webhooks/vapi".into(),
             auth: ServerAuth::Credential(credential),

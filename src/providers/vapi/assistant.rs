@@ -35,6 +35,8 @@ pub struct AssistantPlan {
     /// Kept within 10 s and 12 h.
     pub max_duration_seconds: u32,
     pub tools: Vec<ToolPlan>,
+    /// What Vapi extracts from each call into `analysis.structuredData`: a JSON schema of type object.
+    pub extracted: Value,
     pub server: ServerPlan,
     pub ownership: Ownership,
 }
@@ -108,6 +110,10 @@ pub fn body(plan: &AssistantPlan) -> Value {
         "transcriber": transcriber(&plan.language),
         "server": server(&plan.server),
         "serverMessages": ["status-update", "end-of-call-report", "tool-calls", "hang"],
+        "analysisPlan": {
+            "summaryPlan": { "enabled": true },
+            "structuredDataPlan": { "enabled": true, "schema": plan.extracted },
+        },
         "maxDurationSeconds": plan.max_duration_seconds.clamp(*DURATION.start(), *DURATION.end()),
         "metadata": {
             "voxanneInstallation": plan.ownership.installation,

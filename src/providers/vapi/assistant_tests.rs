@@ -1,4 +1,5 @@
-//! The body holds only members that Vapi knows, within Vapi's limits.
+//! The body holds only members that Vapi knows, within Vapi's limits. The members of the plans of the analysis are
+//! those of Vapi's own client libraries.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     (
         "CreateAssistantDTO",
         &[
+            "analysisPlan",
             "backgroundSound",
             "clientMessages",
             "credentialIds",
@@ -110,6 +112,18 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("BackoffPlan", &["baseDelaySeconds", "excludedStatusCodes", "maxRetries", "type"]),
+    (
+        "AnalysisPlan",
+        &[
+            "minMessagesThreshold",
+            "structuredDataMultiPlan",
+            "structuredDataPlan",
+            "successEvaluationPlan",
+            "summaryPlan",
+        ],
+    ),
+    ("SummaryPlan", &["enabled", "messages", "timeoutSeconds"]),
+    ("StructuredDataPlan", &["enabled", "messages", "schema", "timeoutSeconds"]),
 ];
 
 /// The names of server messages, from the same description.
@@ -149,6 +163,7 @@ fn plan(auth: ServerAuth) -> AssistantPlan {
             description: "Sends a text message to the caller.".into(),
             parameters: json!({ "type": "object", "properties": { "message": { "type": "string" } } }),
         }],
+        extracted: json!({ "type": "object", "properties": { "patientName": { "type": "string" } } }),
         server: ServerPlan { url: "https://clinic.example.com/api/webhooks/vapi".into(), auth },
         ownership: Ownership { installation: "i".into(), organization: "o".into(), role: "inbound".into() },
     }
@@ -177,6 +192,9 @@ fn the_body_holds_only_members_that_vapi_knows() {
         assert_known("DeepgramTranscriber", &body["transcriber"]);
         assert_known("Server", &body["server"]);
         assert_known("BackoffPlan", &body["server"]["backoffPlan"]);
+        assert_known("AnalysisPlan", &body["analysisPlan"]);
+        assert_known("SummaryPlan", &body["analysisPlan"]["summaryPlan"]);
+        assert_known("StructuredDataPlan", &body["analysisPlan"]["structuredDataPlan"]);
         for message in body["serverMessages"].as_array().expect("a list") {
             assert!(SERVER_MESSAGES.contains(&message.as_str().expect("a name")), "{message}");
         }

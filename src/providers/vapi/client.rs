@@ -16,6 +16,7 @@ use super::super::{answer, below};
 use super::assistant::Ownership;
 use super::errors::VapiError;
 use super::records::{AssistantRecord, Deletion, HmacPlan, Made, PhoneNumberRecord};
+use super::whole::WholeAssistant;
 
 /// Objects per page of a list, and the most that is read of one.
 const PAGE: usize = 100;
@@ -90,6 +91,16 @@ impl VapiClient<'_> {
         let url = below(self.base, &["assistant", &id.to_string()]);
         match self.read(url, "/assistant/{id}", PAGE_LIMIT).await {
             Ok(assistant) => Ok(Some(assistant)),
+            Err(VapiError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same with all that it holds.
+    pub async fn find_whole_assistant(&self, id: Uuid) -> Result<Option<WholeAssistant>, VapiError> {
+        let url = below(self.base, &["assistant", &id.to_string()]);
+        match self.read(url, "/assistant/{id}", PAGE_LIMIT).await {
+            Ok(value) => Ok(Some(WholeAssistant::of(value))),
             Err(VapiError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }

@@ -22,6 +22,7 @@ mod records;
 pub mod talk;
 mod test;
 mod voice_key;
+mod whole;
 
 pub use calls::NewCall;
 pub use client::VapiClient;
@@ -29,6 +30,7 @@ pub use credentials::VapiCredentials;
 pub use errors::VapiError;
 pub use records::{AssistantRecord, Deletion, HmacPlan, PhoneNumberRecord};
 pub use talk::StartedTalk;
+pub use whole::WholeAssistant;
 
 /// The provider's name in sentences.
 const NAME: &str = "Vapi";

@@ -1,10 +1,11 @@
 //! Calendars: the list, free and busy times, events under identifiers of the client's own.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -134,6 +135,32 @@ fn change(
 
 fn place(calendar: &StandInCalendar, event: &str) -> Result<usize, Response> {
     calendar.events.iter().position(|known| known["id"] == event).ok_or_else(not_found)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventsQuery {
+    time_min: Option<Timestamp>,
+    time_max: Option<Timestamp>,
+}
+
+pub(super) async fn list_events(
+    State(shared): SharedState,
+    headers: HeaderMap,
+    Path(calendar): Path<String>,
+    Query(query): Query<EventsQuery>,
+) -> Answer {
+    change(&shared, &headers, &calendar, |calendar| {
+        let lies_within = |event: &&Value| {
+            let times = (time_of(&event["start"]["dateTime"]), time_of(&event["end"]["dateTime"]));
+            let (Some(start), Some(end)) = times else { return true };
+            event["status"] != "cancelled"
+                && query.time_max.is_none_or(|until| start < until)
+                && query.time_min.is_none_or(|from| end > from)
+        };
+        let items: Vec<&Value> = calendar.events.iter().filter(lies_within).collect();
+        Ok(Json(json!({ "kind": "calendar#events", "items": items })).into_response())
+    })
 }
 
 pub(super) async fn insert(

@@ -58,7 +58,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/oauth2/v2/userinfo", get(tokens::userinfo))
         .route("/api/calendar/v3/users/me/calendarList", get(calendar::list))
         .route("/api/calendar/v3/freeBusy", post(calendar::free_busy))
-        .route(events, post(calendar::insert))
+        .route(events, get(calendar::list_events).post(calendar::insert))
         .route(
             &format!("{events}/{{event}}"),
             get(calendar::show).patch(calendar::patch).delete(calendar::delete),

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 const ASSISTANT: &[&str] = &[
+    "analysisPlan",
     "backgroundSound",
     "clientMessages",
     "credentialIds",
@@ -100,6 +101,16 @@ const TOOL: &[&str] = &[
     "variableExtractionPlan",
 ];
 const FUNCTION: &[&str] = &["description", "name", "parameters", "strict"];
+const ANALYSIS: &[&str] = &[
+    "minMessagesThreshold",
+    "structuredDataMultiPlan",
+    "structuredDataPlan",
+    "successEvaluationPlan",
+    "summaryPlan",
+];
+const SUMMARY_PLAN: &[&str] = &["enabled", "messages", "timeoutSeconds"];
+const STRUCTURED_PLAN: &[&str] = &["enabled", "messages", "schema", "timeoutSeconds"];
+const SCHEMA_TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
 const MESSAGE: &[&str] = &["content", "role"];
 const NUMBER: &[&str] = &[
     "assistantId",
@@ -235,6 +246,9 @@ pub(super) fn problems(body: &Value) -> Vec<String> {
     if let Some(server) = body.get("server") {
         server_problems(&mut check, "server", server);
     }
+    if let Some(plan) = body.get("analysisPlan") {
+        analysis_problems(&mut check, plan);
+    }
     for message in list(&body["serverMessages"]) {
         if !message.as_str().is_some_and(|name| SERVER_MESSAGES.contains(&name)) {
             check.0.push("each value in serverMessages must be one of the known values".to_owned());
@@ -244,6 +258,25 @@ pub(super) fn problems(body: &Value) -> Vec<String> {
         check.0.push("metadata must be an object".to_owned());
     }
     check.0
+}
+
+fn analysis_problems(check: &mut Check, plan: &Value) {
+    check.known("analysisPlan", plan, ANALYSIS);
+    if let Some(summary) = plan.get("summaryPlan") {
+        check.known("analysisPlan.summaryPlan", summary, SUMMARY_PLAN);
+    }
+    let Some(data) = plan.get("structuredDataPlan") else { return };
+    check.known("analysisPlan.structuredDataPlan", data, STRUCTURED_PLAN);
+    let schema = &data["schema"];
+    let members = schema["properties"].as_object().into_iter().flatten().map(|(_, member)| member);
+    for part in std::iter::once(schema).chain(members) {
+        if !SCHEMA_TYPES.iter().any(|kind| part["type"] == *kind) {
+            check.0.push(format!(
+                "analysisPlan.structuredDataPlan.schema.type must be one of: {}",
+                SCHEMA_TYPES.join(", ")
+            ));
+        }
+    }
 }
 
 fn list(value: &Value) -> &[Value] {

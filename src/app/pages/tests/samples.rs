@@ -360,6 +360,7 @@ pub(super) fn appointments(text: &str, can_configure: bool) -> AppointmentsView 
             line(53, AppointmentStatus::Cancelled, false),
         ],
         is_cut: true,
+        are_notes_open: true,
         notes: vec![
             note(61, NoteKind::Message, false),
             note(62, NoteKind::CallBack, false),

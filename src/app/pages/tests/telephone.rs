@@ -1,7 +1,7 @@
 //! Samples of the pages about messages and the telephone.
 
 use super::samples::{NOW, org};
-use crate::app::pages::messages::{MessageStatus, MessagesView, ReceivedRow, SentRow};
+use crate::app::pages::messages::{MessageStatus, MessagesView, ReceivedRow, ReceivedText, SentRow};
 use crate::app::pages::phone::{AnsweredBy, NumberRow, PhoneView, PlacedRow, PlacedStatus};
 use crate::app::pages::phone_forms::{CallForm, ImportForm};
 use crate::app::wire::FieldError;
@@ -18,12 +18,13 @@ pub(super) fn messages(text: &str) -> MessagesView {
         reason: reason.map(str::to_owned),
     };
     let words = ["sending", "queued", "sent", "delivered", "read", "parked"];
-    let received = |text: Option<&str>, effect| ReceivedRow {
+    let shown = |text: &str| ReceivedText::Shown(text.to_owned());
+    let received = |text, effect| ReceivedRow {
         at: NOW,
         from: "+15***99".to_owned(),
         channel: "WhatsApp",
         provider: "WhatsApp".to_owned(),
-        text: text.map(str::to_owned),
+        text,
         effect,
     };
     MessagesView {
@@ -33,10 +34,12 @@ pub(super) fn messages(text: &str) -> MessagesView {
         may_ask: None,
         sent: words.iter().map(|word| sent(word, None)).chain([sent("failed", Some(text))]).collect(),
         received: vec![
-            received(Some(text), None),
-            received(Some("STOP"), Some("No more messages")),
-            received(None, None),
+            received(shown(text), None),
+            received(shown("STOP"), Some("No more messages")),
+            received(ReceivedText::Closed, None),
+            received(ReceivedText::Gone, None),
         ],
+        open_href: Some("/dashboard/messages?open=texts"),
         opted_out: 2,
         number: text.to_owned(),
         errors: vec![FieldError { field: "number".to_owned(), message: text.to_owned() }],

@@ -15,6 +15,7 @@ use super::super::super::{answer::Unexpected, below};
 use super::super::explain::CALENDAR;
 use super::super::{GoogleClient, GoogleError};
 use super::CalendarChoice;
+use super::aside::{EventList, ListedEvent, set_aside};
 use super::records::{CalendarEntry, CalendarList, EventRecord, FreeBusy};
 
 /// A list longer than this many pages is cut: nobody has five thousand calendars.
@@ -106,6 +107,30 @@ impl GoogleCalendar<'_> {
         url
     }
 
+    /// The events between two moments, each repetition for itself.
+    async fn list_events(&self, from: Timestamp, until: Timestamp) -> Result<Vec<ListedEvent>, GoogleError> {
+        let (mut all, mut page_token) = (Vec::new(), None::<String>);
+        for _ in 0..MOST_PAGES {
+            let mut url = self.event_url(None);
+            url.query_pairs_mut()
+                .append_pair("timeMin", &from.to_string())
+                .append_pair("timeMax", &until.to_string())
+                .append_pair("singleEvents", "true")
+                .append_pair("maxResults", "250");
+            if let Some(token) = &page_token {
+                url.query_pairs_mut().append_pair("pageToken", token);
+            }
+            let page: EventList = self.client.read(url, "/calendars/{id}/events").await?;
+            all.extend(page.items);
+            page_token = page.next_page_token;
+            if page_token.is_none() {
+                return Ok(all);
+            }
+        }
+        // Half of a list would make what the other half takes look free.
+        Err(GoogleError::Unexpected(Unexpected::OtherShape))
+    }
+
     /// What is there under an identifier that is taken: our own event from an earlier try, or one
     /// that was cancelled since.
     async fn find_status(&self, id: &str) -> Result<String, GoogleError> {
@@ -127,20 +152,40 @@ pub(super) fn calendar_error(error: &GoogleError) -> CalendarError {
 
 #[async_trait]
 impl CalendarProvider for GoogleCalendar<'_> {
-    async fn list_busy(&self, from: Timestamp, until: Timestamp) -> Result<Vec<Busy>, CalendarError> {
+    async fn list_busy(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        aside: &[String],
+    ) -> Result<Vec<Busy>, CalendarError> {
         let calendars = self.choice.all();
-        let mut busy = Vec::new();
+        let (mut busy, mut own) = (Vec::new(), Vec::new());
         let mut start = from;
         while start < until {
             let end = start
                 .checked_add(jiff::SignedDuration::from_hours(24 * MOST_DAYS))
                 .map_or(until, |end| end.min(until));
             let answer = free_busy(&self.client, &calendars, start, end).await;
-            for times in answer.map_err(|error| calendar_error(&error))?.into_values() {
-                busy.extend(times.map_err(|error| calendar_error(&error))?);
+            for (calendar, times) in answer.map_err(|error| calendar_error(&error))? {
+                let times = times.map_err(|error| calendar_error(&error))?;
+                // Bookings stand in this one alone.
+                if calendar == self.choice.calendar { own.extend(times) } else { busy.extend(times) }
             }
             start = end;
         }
+        if !aside.is_empty() && !own.is_empty() {
+            match self.list_events(from, until).await {
+                Ok(events) => own = set_aside(&own, &events, aside),
+                // Fewer times are offered, and none is promised twice.
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "own events could not be told apart"
+                    )
+                }
+            }
+        }
+        busy.extend(own);
         busy.sort_unstable();
         Ok(busy)
     }

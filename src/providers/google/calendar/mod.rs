@@ -11,6 +11,7 @@ use super::super::check::{self, filled};
 use super::super::{Choice, FieldProblem, Provider, TestContext, TestReport};
 use super::{CLIENT_FIELDS, CLIENT_ID, CLIENT_SECRET, ISSUER, PERMISSIONS_URL, explain};
 
+mod aside;
 pub mod client;
 mod events;
 mod records;
