@@ -147,13 +147,16 @@ pub(super) async fn pass(
         }
         Fault::Hang => return std::future::pending().await,
         Fault::Html => page(),
+        Fault::HtmlForbidden => (StatusCode::FORBIDDEN, page()).into_response(),
         Fault::InvalidJson => json_text("{\"id\":\"0000"),
         fault @ (Fault::Unauthorized
         | Fault::Forbidden
         | Fault::Throttled
         | Fault::ServerError
         | Fault::ErrorInside
-        | Fault::Suspended) => with_retry_after(fault, (gate.error)(fault)),
+        | Fault::Suspended
+        | Fault::Expired
+        | Fault::Revoked) => with_retry_after(fault, (gate.error)(fault)),
     };
     gate.shared.seen.answered(ticket, response.status().as_u16());
     response
