@@ -23,7 +23,8 @@ pub async fn pin_identity(
     Ok(())
 }
 
-/// Notes which account a later test found, where nothing was known of it when the credential was saved.
+/// Notes which account a later test found: nothing was known of it when the credential was saved, or what
+/// was known is of the credential before, as where a new one was saved while nobody could tell.
 pub async fn note_account(
     tx: &mut OrgTx,
     id: IntegrationId,
@@ -32,9 +33,9 @@ pub async fn note_account(
 ) -> Result<(), DbError> {
     sqlx::query(
         "update org_integrations
-            set account_fingerprint = case when account_fingerprint is null or (identity is null and $2 is not null)
+            set account_fingerprint = case when account_fingerprint is null or identity is distinct from coalesce($2, identity)
                                            then $3 else account_fingerprint end,
-                identity = coalesce(identity, $2)
+                identity = coalesce($2, identity)
           where id = $1 and active_credential_id is not null",
     )
     .bind(id.0)

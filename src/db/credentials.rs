@@ -117,14 +117,21 @@ pub async fn find_active(
     .await?)
 }
 
-/// Removes a draft that was used or corrected. False where the named draft was not there any more:
-/// somebody else has used it. Those that nobody came back for are the sweep's.
-pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, DbError> {
+/// Removes a draft that was used or corrected, and those that nobody came back for. False where the
+/// named draft was not there any more: somebody else has used it. Expired drafts of the providers in
+/// `with_consents` hold what has to be given back first: those are the sweep's.
+pub async fn delete_drafts(
+    tx: &mut OrgTx,
+    used: Option<CredentialId>,
+    with_consents: &[&str],
+) -> Result<bool, DbError> {
     let deleted: Vec<Uuid> = sqlx::query_scalar(
         "delete from org_credentials
-          where draft_expires_at is not null and id = $1 returning id",
+          where draft_expires_at is not null
+            and (id = $1 or (draft_expires_at < now() and provider <> all ($2::text[]))) returning id",
     )
     .bind(used.map(|id| id.0))
+    .bind(with_consents)
     .fetch_all(tx.conn())
     .await?;
     Ok(used.is_none_or(|used| deleted.contains(&used.0)))

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::fields::hints;
 use super::grant::{self, SealedGrant};
+use super::tokens::providers_of_issuer;
 use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
@@ -121,7 +122,7 @@ pub(super) async fn save_active(
         return Err(IntegrationError::OtherAccount { provider: spec.id });
     }
     // Behind the card's lock: of two requests with the same draft, one finds it gone.
-    if !credentials::delete_drafts(&mut tx, used_draft).await? {
+    if !delete_drafts(&mut tx, used_draft).await? {
         return Err(IntegrationError::DraftGone);
     }
     if let Some(old) = card.active_credential_id {
@@ -246,6 +247,11 @@ pub fn is_other_account(pinned: Option<&str>, report: &TestReport) -> bool {
     matches!((pinned, report.identity.as_deref()), (Some(old), Some(new)) if old != new)
 }
 
+async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, IntegrationError> {
+    let with_consents: Vec<&str> = providers_of_issuer().into_iter().map(ProviderId::as_str).collect();
+    Ok(credentials::delete_drafts(tx, used, &with_consents).await?)
+}
+
 /// Keeps what somebody typed, sealed, for 15 minutes and one use. The test's report goes with it.
 pub async fn save_draft(
     services: &Services,
@@ -259,7 +265,7 @@ pub async fn save_draft(
     let form = SealedForm::seal(services, caller, spec, fields).await?;
     let mut tx = caller.begin(services).await?;
     let card = lock_card(&mut tx, caller, account).await?;
-    credentials::delete_drafts(&mut tx, replaces).await?;
+    delete_drafts(&mut tx, replaces).await?;
     form.insert(&mut tx, caller, card.id, &json!(report), true).await?;
     let outcome = report.map_or("invalid", |report| report.outcome.as_str());
     caller

@@ -60,10 +60,6 @@ async fn the_sentence_follows_a_call_and_names_what_is_missing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_free_times_no_booking_works() {
-    let app = TestApp::start().await;
-    let clinic = app.clinic("Sunrise Dental").await;
-    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
-    app.sandbox.google().add_account("desk@sunrise.example");
     for (unticked, told) in [
         (
             &["calendar.freebusy"][..],
@@ -75,6 +71,11 @@ async fn without_free_times_no_booking_works() {
         ),
         (&[][..], "; bookings work;"),
     ] {
+        // Google adds a consent to those before, so each begins with nothing.
+        let app = TestApp::start().await;
+        let clinic = app.clinic("Sunrise Dental").await;
+        let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+        app.sandbox.google().add_account("desk@sunrise.example");
         consent(&owner, &clinic, "desk@sunrise.example", unticked).await;
         let found = sentence(&owner).await;
         assert!(found.contains(told), "{unticked:?}: {found}");
@@ -87,8 +88,10 @@ async fn an_assistant_that_was_changed_at_vapi_is_one_that_may_not_answer() {
     let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
     for (found, words) in [("changed", "was changed at Vapi"), ("gone", "was deleted at Vapi")] {
         let seen = match found {
-            "changed" => "update agents set vapi_found = 'changed' where org_id = $1 and role = 'inbound'",
-            _ => "update agents set vapi_found = 'gone' where org_id = $1 and role = 'inbound'",
+            "changed" => {
+                "update agent_configs set vapi_found = 'changed' where org_id = $1 and role = 'inbound'"
+            }
+            _ => "update agent_configs set vapi_found = 'gone' where org_id = $1 and role = 'inbound'",
         };
         assert_eq!(app.meddle(seen, clinic.org).await, 1);
         let told = sentence(&owner).await;

@@ -130,6 +130,31 @@ async fn nothing_of_the_account_before_stays_on_a_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_account_that_was_saved_untested_is_called_by_its_own_name_once_it_is_tested() {
+    let app = TestApp::start().await;
+    let (_, owner) = app.connected_clinic("Sunrise Dental").await;
+    let other = app.clinic("Harbor Clinic").await;
+    let there = app.sign_in(&other.email(Role::Owner)).await;
+    let second = app.sandbox.twilio().add_account("Group account", "+15557654321");
+    assert_eq!(connect(&there, "twilio", body(&second)).await.status, 200);
+    app.sandbox.faults().set(ProviderId::Twilio, Fault::ServerError);
+    let asked = connect(&owner, "twilio", body(&second)).await;
+    let anyway = json!({ "draft": asked.json()["draft"], "saveAnyway": true });
+    assert_eq!(connect(&owner, "twilio", anyway).await.status, 200);
+    assert_eq!(card(&owner, "twilio").await["accountShared"], false, "nobody could tell");
+    app.sandbox.faults().set(ProviderId::Twilio, Fault::None);
+    assert_eq!(owner.send("POST", "/api/integrations/twilio/verify", None).await.json()["verified"], true);
+    let shown = card(&owner, "twilio").await;
+    assert_eq!(
+        (&shown["identity"], &shown["accountShared"]),
+        (&json!("Group account"), &json!(true)),
+        "{shown}"
+    );
+    // The card is pinned to it from now on: the same key is no other account.
+    assert_eq!(connect(&owner, "twilio", body(&second)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_account_in_two_clinics_is_told_where_no_test_shows_which_it_is() {
     let app = TestApp::start().await;
     let one = app.clinic("Sunrise Dental").await;

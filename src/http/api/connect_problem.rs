@@ -18,6 +18,9 @@ use crate::providers::TestReport;
 #[derive(Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectProblem {
+    /// The same for a browser, which gets a page.
+    #[serde(skip)]
+    error: HttpError,
     #[serde(flatten)]
     pub problem: Problem,
     /// Always false: nothing was saved. Absent where the request itself was not right.
@@ -40,9 +43,10 @@ pub struct ConnectProblem {
 }
 
 impl ConnectProblem {
-    fn new(error: &HttpError, draft: Option<CredentialId>) -> Self {
+    fn new(error: HttpError, draft: Option<CredentialId>) -> Self {
         Self {
             problem: error.problem(),
+            error,
             success: false,
             outcome: None,
             fix: None,
@@ -72,7 +76,7 @@ impl ConnectProblem {
             fix: (!fix.is_empty()).then_some(fix),
             capabilities: report.capabilities.iter().map(capability_out).collect(),
             retry_after_seconds: report.retry_after_seconds,
-            ..Self::new(&error, draft)
+            ..Self::new(error, draft)
         }
     }
 
@@ -80,7 +84,7 @@ impl ConnectProblem {
     pub(super) fn of_fields(problems: Vec<integrations::Problem>, draft: Option<CredentialId>) -> Self {
         let fields =
             problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
-        Self::new(&HttpError::invalid("invalid_fields", "Some fields need your attention.", fields), draft)
+        Self::new(HttpError::invalid("invalid_fields", "Some fields need your attention.", fields), draft)
     }
 
     /// The same of a test that found another account than the connected one.
@@ -89,20 +93,24 @@ impl ConnectProblem {
             "This is another {name} account than the connected one. Send switchAccount with the draft to confirm the switch."
         );
         let error = HttpError::new(StatusCode::CONFLICT, "other_account", sentence);
-        Self { problem: error.problem(), ..self }
+        Self { problem: error.problem(), error, ..self }
     }
 }
 
 impl IntoResponse for ConnectProblem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let wait = self.retry_after_seconds;
-        let mut response = (status, Json(self)).into_response();
+        let error = HttpError {
+            retry_after: wait.and_then(|seconds| u32::try_from(seconds).ok()),
+            ..self.error.clone()
+        };
+        let mut response = (error.status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = wait {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(error);
         response
     }
 }
