@@ -40,6 +40,11 @@ pub struct ReportView {
     pub reference: Option<String>,
     #[serde(default)]
     pub lines: Vec<CapabilityResult>,
+    /// How long the provider asks to wait, in words: "Try again in 7 s."
+    #[serde(default)]
+    pub again: Option<String>,
+    #[serde(default)]
+    pub retry_after_seconds: Option<u64>,
 }
 
 /// What a save made.

@@ -31,13 +31,19 @@ pub struct NewApiKey<'a> {
     pub scopes: Option<&'a [String]>,
     pub expires_at: Option<OffsetDateTime>,
     pub created_by: Option<UserId>,
+    /// The key that makes this one, where a key does.
+    pub made_with: Option<&'a [u8; 32]>,
 }
 
-pub async fn insert(tx: &mut OrgTx, new: &NewApiKey<'_>) -> Result<(), DbError> {
+/// Stores a key; it ends when the key that made it does, or before. Gives when that is.
+pub async fn insert(tx: &mut OrgTx, new: &NewApiKey<'_>) -> Result<Option<OffsetDateTime>, DbError> {
     let org = tx.org();
-    sqlx::query(
+    // `least` passes over what is null.
+    Ok(sqlx::query_scalar(
         "insert into api_keys (org_id, id, name, prefix, key_hash, role, scopes, expires_at, created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         values ($1, $2, $3, $4, $5, $6, $7,
+                 least($8::timestamptz, (select k.expires_at from api_keys k where k.key_hash = $10)), $9)
+         returning expires_at",
     )
     .bind(org.0)
     .bind(new.id)
@@ -48,9 +54,9 @@ pub async fn insert(tx: &mut OrgTx, new: &NewApiKey<'_>) -> Result<(), DbError> 
     .bind(new.scopes)
     .bind(new.expires_at)
     .bind(new.created_by.map(|user| user.0))
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    .bind(new.made_with.map(<[u8; 32]>::as_slice))
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 pub async fn list(tx: &mut OrgTx) -> Result<Vec<ApiKeyRow>, DbError> {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, OrgTx};
-use crate::domain::{CredentialId, IntegrationId, UserId};
+use crate::domain::{CredentialId, IntegrationId, ProviderId, UserId};
 
 /// How long a draft may wait, in minutes.
 pub const DRAFT_MINUTES: i32 = 15;
@@ -118,16 +118,50 @@ pub async fn find_active(
 }
 
 /// Removes a draft that was used or corrected, and those that nobody came back for. False where the
-/// named draft was not there any more: somebody else has used it.
-pub async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, DbError> {
+/// named draft was not there any more: somebody else has used it. Expired drafts of the providers in
+/// `with_consents` hold what has to be given back first: those are the sweep's.
+pub async fn delete_drafts(
+    tx: &mut OrgTx,
+    used: Option<CredentialId>,
+    with_consents: &[&str],
+) -> Result<bool, DbError> {
     let deleted: Vec<Uuid> = sqlx::query_scalar(
         "delete from org_credentials
-          where draft_expires_at is not null and (id = $1 or draft_expires_at < now()) returning id",
+          where draft_expires_at is not null
+            and (id = $1 or (draft_expires_at < now() and provider <> all ($2::text[]))) returning id",
     )
     .bind(used.map(|id| id.0))
+    .bind(with_consents)
     .fetch_all(tx.conn())
     .await?;
     Ok(used.is_none_or(|used| deleted.contains(&used.0)))
+}
+
+/// An expired draft.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ExpiredDraft {
+    #[sqlx(try_from = "Uuid")]
+    pub id: CredentialId,
+    pub sealed: Vec<u8>,
+}
+
+/// Takes the drafts of a provider out that nobody came back for, with what they hold.
+pub async fn take_expired_drafts(
+    tx: &mut OrgTx,
+    provider: ProviderId,
+    limit: i64,
+) -> Result<Vec<ExpiredDraft>, DbError> {
+    Ok(sqlx::query_as(
+        "delete from org_credentials where id in (
+           select id from org_credentials
+            where provider = $1 and draft_expires_at is not null and draft_expires_at < now()
+            limit $2 for update skip locked)
+         returning id, sealed",
+    )
+    .bind(provider.as_str())
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Removes drafts that nobody came back for. Returns how many it were.

@@ -213,19 +213,24 @@ pub struct Findings<'a> {
     pub fix: Option<(&'a str, &'a str)>,
 }
 
-/// Makes a credential the active one and records what its test found.
+/// Makes a credential the active one and records what its test found. What proved nothing leaves the
+/// time of the last proof alone. Where it may be another account's, `forget_account`, nothing of the
+/// account before stays on the card.
 pub async fn activate(
     tx: &mut OrgTx,
     id: IntegrationId,
     credential: CredentialId,
     findings: &Findings<'_>,
+    forget_account: bool,
     by: Option<UserId>,
 ) -> Result<(), DbError> {
     sqlx::query(
         "update org_integrations
             set active_credential_id = $2, is_paused = false, verification_status = $3, capabilities = $4,
-                identity = coalesce($5, identity), identity_name = coalesce($6, identity_name),
-                last_verified_at = now(), verification_error = $7, fix_hint = $8, fix_url = $9,
+                identity = case when $11 then $5 else coalesce($5, identity) end,
+                identity_name = case when $11 then $6 else coalesce($6, identity_name) end,
+                last_verified_at = case when $3 = 'undetermined' then last_verified_at else now() end,
+                verification_error = $7, fix_hint = $8, fix_url = $9,
                 last_refusal_at = case when $3 = 'failed' then now() else last_refusal_at end,
                 updated_by = $10, updated_at = now()
           where id = $1",
@@ -240,6 +245,7 @@ pub async fn activate(
     .bind(findings.fix.map(|fix| fix.0))
     .bind(findings.fix.map(|fix| fix.1))
     .bind(by.map(|user| user.0))
+    .bind(forget_account)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -274,18 +280,6 @@ pub async fn record_findings(
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes which account the active credential belongs to, where only its use could tell.
-pub async fn pin_identity(tx: &mut OrgTx, id: IntegrationId, identity: &str) -> Result<(), DbError> {
-    sqlx::query(
-        "update org_integrations set identity = $2 where id = $1 and active_credential_id is not null",
-    )
-    .bind(id.0)
-    .bind(identity)
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Notes that the assistants were just found, or made, as they should be.
 pub async fn mark_ensured(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
     sqlx::query("update org_integrations set ensured_at = now() where id = $1")
@@ -307,11 +301,12 @@ pub async fn set_notice(tx: &mut OrgTx, id: IntegrationId, notice: Option<&str>)
     Ok(())
 }
 
-/// Takes the active credential off the card. False where there was none.
+/// Takes the active credential off the card, and with it which account it was. False where there was none.
 pub async fn deactivate(tx: &mut OrgTx, id: IntegrationId, by: Option<UserId>) -> Result<bool, DbError> {
     let done = sqlx::query(
         "update org_integrations
             set active_credential_id = null, verification_status = 'pending', capabilities = '[]',
+                identity = null, identity_name = null, account_fingerprint = null,
                 verification_error = null, fix_hint = null, fix_url = null, notice = null, updated_by = $2, updated_at = now()
           where id = $1 and active_credential_id is not null",
     )
@@ -346,20 +341,6 @@ pub async fn delete(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Notes which account is in use, as a keyed hash; see `is_account_shared`.
-pub async fn set_fingerprint(
-    tx: &mut OrgTx,
-    id: IntegrationId,
-    fingerprint: Option<&[u8; 32]>,
-) -> Result<(), DbError> {
-    sqlx::query("update org_integrations set account_fingerprint = $2 where id = $1")
-        .bind(id.0)
-        .bind(fingerprint.map(<[u8; 32]>::as_slice))
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
 /// Notes real uses that succeeded, gathered in memory: (organization, integration) pairs.
 pub async fn touch(pool: &super::PgPool, uses: &[(OrgId, IntegrationId)]) -> Result<(), DbError> {
     let (orgs, ids): (Vec<Uuid>, Vec<Uuid>) = uses.iter().map(|(org, id)| (org.0, id.0)).unzip();
@@ -367,14 +348,13 @@ pub async fn touch(pool: &super::PgPool, uses: &[(OrgId, IntegrationId)]) -> Res
     Ok(())
 }
 
-/// Whether a provider is connected.
+/// Whether a provider is connected: by its primary account, which is the one that is used.
 pub async fn is_connected(tx: &mut OrgTx, provider: &str) -> Result<bool, DbError> {
     Ok(sqlx::query_scalar(
         "select exists (select 1 from org_integrations
-                         where provider = $1 and label = $2 and active_credential_id is not null)",
+                         where provider = $1 and is_primary and active_credential_id is not null)",
     )
     .bind(provider)
-    .bind(PRIMARY)
     .fetch_one(tx.conn())
     .await?)
 }

@@ -3,6 +3,7 @@
 //! Tenant tables are reached through [`OrgTx`] alone, which cannot exist without an organization
 //! that the database has confirmed. Nothing here can decrypt: sealed columns travel as opaque bytes.
 
+pub mod account_marks;
 pub mod agents;
 pub mod alerts;
 pub mod analytics;

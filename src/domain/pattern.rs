@@ -104,6 +104,11 @@ pub fn clean_paste(value: &str) -> String {
     unquoted.trim().to_owned()
 }
 
+/// A JSON Web Token, which newer versions of n8n give as their API keys.
+fn is_token(value: &str) -> bool {
+    value.starts_with("eyJ") && value.len() > 20 && value.bytes().filter(|b| *b == b'.').count() == 2
+}
+
 /// Recognizes values of another kind or provider, to say "this looks like ..." instead of "wrong".
 pub fn looks_like(value: &str) -> Option<&'static str> {
     let hex = |prefix: &'static str| Pattern::PrefixedHex { prefix, digits: 32 }.matches(value);
@@ -128,8 +133,18 @@ pub fn looks_like(value: &str) -> Option<&'static str> {
         Some("a HubSpot access token")
     } else if value.starts_with("key_") && value.len() > 20 {
         Some("a Retell AI API key")
-    } else if value.starts_with("n8n_api_") {
+    } else if value.starts_with("n8n_api_") || is_token(value) {
         Some("an n8n API key")
+    } else if value.starts_with("GOCSPX-") {
+        Some("a Google client secret")
+    } else if value.ends_with(".apps.googleusercontent.com") {
+        Some("a Google client ID")
+    } else if value.starts_with("ya29.") {
+        Some("a Google access token")
+    } else if value.starts_with("1//") && value.len() > 20 {
+        Some("a Google refresh token")
+    } else if is_uuid(value) {
+        Some("a Vapi key")
     } else if value.starts_with("sk-") {
         Some("an OpenAI API key")
     } else if value.starts_with("sk_") {
@@ -212,6 +227,13 @@ mod tests {
         );
         assert_eq!(looks_like("key_0123456789abcdef0123"), Some("a Retell AI API key"));
         assert_eq!(looks_like("n8n_api_0123"), Some("an n8n API key"));
+        assert_eq!(looks_like("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"), Some("an n8n API key"));
+        assert_eq!(looks_like("c0ffee00-0000-4000-8000-000000000001"), Some("a Vapi key"));
+        assert_eq!(looks_like("GOCSPX-0000"), Some("a Google client secret"));
+        assert_eq!(looks_like("1-a.apps.googleusercontent.com"), Some("a Google client ID"));
+        assert_eq!(looks_like("ya29.a0"), Some("a Google access token"));
+        assert_eq!(looks_like("1//0gAAAAAAAAAAAAAAAAAAAAAA"), Some("a Google refresh token"));
         assert_eq!(looks_like("0123"), None);
+        assert_eq!(looks_like("Front desk"), None);
     }
 }

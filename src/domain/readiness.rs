@@ -15,12 +15,40 @@ pub struct ReadinessFacts<'a> {
     pub assistant_error: Option<&'a str>,
     /// What does not work although both assistants do: a number that another clinic has.
     pub notice: Option<&'a str>,
-    /// Phone numbers at Vapi that reach this clinic; none where nobody counted them.
-    pub phone_numbers: Option<usize>,
+    /// What was seen at Vapi when the assistants were last looked at, where it is not what was sent: then
+    /// nobody knows whether calls still come here, and in whose name.
+    pub out_of_step: Option<OutOfStep>,
+    /// Phone numbers of the clinic at Vapi.
+    pub numbers: Numbers,
     /// The calendar, where the product knows one: its name, its card, and whether it takes bookings.
     pub calendar: Option<Service<'a>>,
     /// What sends text messages, the first choice first.
     pub senders: &'a [Service<'a>],
+}
+
+/// How an assistant at Vapi is not what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfStep {
+    Changed,
+    Gone,
+}
+
+impl OutOfStep {
+    const fn reason(self) -> &'static str {
+        match self {
+            OutOfStep::Changed => {
+                "An assistant was changed at Vapi, so its messages may go somewhere else. Send it to Vapi again."
+            }
+            OutOfStep::Gone => "An assistant was deleted at Vapi. Send it to Vapi again.",
+        }
+    }
+}
+
+/// How many phone numbers there are, and how many of them one of our assistants answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    pub all: usize,
+    pub answered: usize,
 }
 
 /// A provider on the way of a call.
@@ -30,8 +58,8 @@ pub struct Service<'a> {
     /// Its word in addresses.
     pub word: &'a str,
     pub state: CardState,
-    /// Its test found that it can do what the call needs.
-    pub is_able: bool,
+    /// What its test found that it can not do, of what the call needs: "book appointments".
+    pub lacks: Option<&'static str>,
 }
 
 /// One part of a call.
@@ -60,11 +88,7 @@ impl Readiness {
     pub fn of(facts: &ReadinessFacts<'_>) -> Self {
         let mut parts = vec![calls(facts)];
         parts.extend(facts.calendar.map(|calendar| {
-            part(
-                calendar,
-                ["Bookings work", "Bookings may not work", "Bookings do not work"],
-                "book appointments",
-            )
+            part(calendar, ["Bookings work", "Bookings may not work", "Bookings do not work"])
         }));
         parts.push(messages(facts.senders));
         Self { sentence: sentence(&parts), meaning: worst(&parts), parts }
@@ -80,60 +104,65 @@ impl Readiness {
 }
 
 fn calls(facts: &ReadinessFacts<'_>) -> Part {
-    let vapi = Service { name: "Vapi", word: "vapi", state: facts.vapi, is_able: true };
+    let vapi = Service { name: "Vapi", word: "vapi", state: facts.vapi, lacks: None };
     let words = ["Calls are answered", "Calls may not be answered", "Calls are not answered"];
-    let answered = part(vapi, words, "answer calls");
+    let answered = part(vapi, words);
     if answered.meaning != Meaning::Works {
         return answered;
     }
+    let not_ready = |reason: &str, href: &str| Part {
+        meaning: Meaning::Attention,
+        text: "Calls are not ready yet",
+        reason: Some(reason.to_owned()),
+        href: href.to_owned(),
+    };
     if !facts.assistants_ready {
-        let reason = facts.assistant_error.unwrap_or("An assistant is missing at Vapi.").to_owned();
-        let href = "/dashboard/agents".to_owned();
-        return Part {
-            meaning: Meaning::Attention,
-            text: "Calls are not ready yet",
-            reason: Some(reason),
-            href,
-        };
+        let reason = facts.assistant_error.unwrap_or("An assistant is missing at Vapi.");
+        return not_ready(reason, "/dashboard/agents");
+    }
+    if let Some(seen) = facts.out_of_step {
+        return Part { text: words[1], ..not_ready(seen.reason(), "/dashboard/agents") };
     }
     if let Some(notice) = facts.notice {
         let text = "Calls are not answered on every number";
         return Part { meaning: Meaning::Attention, text, reason: Some(notice.to_owned()), ..answered };
     }
-    if facts.phone_numbers == Some(0) {
-        let reason = "No phone number at Vapi reaches your assistant yet.".to_owned();
-        return Part {
-            meaning: Meaning::Attention,
-            text: "Calls are not ready yet",
-            reason: Some(reason),
-            ..answered
-        };
+    match facts.numbers {
+        Numbers { all: 0, .. } => {
+            not_ready("There is no phone number at Vapi yet, so nobody can call.", "/dashboard/phone")
+        }
+        Numbers { answered: 0, .. } => {
+            let reason = "No phone number at Vapi is answered by your assistant yet. Choose it for one.";
+            not_ready(reason, "/dashboard/phone")
+        }
+        _ => answered,
     }
-    answered
 }
 
 /// The first sender that works, else the first that somebody has set up, else the first there is.
 fn messages(senders: &[Service<'_>]) -> Part {
     let words = ["Text messages are sent", "Text messages may not be sent", "Text messages are not sent"];
     let works = |sender: &&Service<'_>| {
-        sender.is_able && matches!(sender.state, CardState::Connected | CardState::ConnectedLimited)
+        sender.lacks.is_none() && matches!(sender.state, CardState::Connected | CardState::ConnectedLimited)
     };
     let is_set_up = |sender: &&Service<'_>| sender.state != CardState::NotConfigured;
     let sender = senders.iter().find(works).or(senders.iter().find(is_set_up)).or(senders.first());
     sender.map_or_else(
         || Part { meaning: Meaning::Unknown, text: words[2], reason: None, href: String::new() },
-        |sender| part(*sender, words, "send text messages"),
+        |sender| part(*sender, words),
     )
 }
 
 /// A part that hangs on one provider. The words: works, may not, does not.
-fn part(service: Service<'_>, words: [&'static str; 3], able_to: &str) -> Part {
-    let Service { name, word, state, is_able } = service;
+fn part(service: Service<'_>, words: [&'static str; 3]) -> Part {
+    let Service { name, word, state, lacks } = service;
     let (meaning, text, reason) = match state {
-        CardState::Connected | CardState::ConnectedLimited if is_able => (Meaning::Works, words[0], None),
-        CardState::Connected | CardState::ConnectedLimited => {
-            (Meaning::Broken, words[2], Some(format!("{name} does not let this account {able_to}.")))
-        }
+        CardState::Connected | CardState::ConnectedLimited => match lacks {
+            None => (Meaning::Works, words[0], None),
+            Some(what) => {
+                (Meaning::Broken, words[2], Some(format!("{name} does not let this account {what}.")))
+            }
+        },
         CardState::NotConfigured => (Meaning::Unknown, words[2], Some(format!("{name} is not connected."))),
         CardState::Paused => (Meaning::Unknown, words[2], Some(format!("{name} is paused."))),
         CardState::Error => {
@@ -194,7 +223,7 @@ mod tests {
     use super::*;
 
     fn service(name: &'static str, state: CardState) -> Service<'static> {
-        Service { name, word: "word", state, is_able: true }
+        Service { name, word: "word", state, lacks: None }
     }
 
     fn all_well(senders: &'static [Service<'static>]) -> ReadinessFacts<'static> {
@@ -203,18 +232,19 @@ mod tests {
             assistants_ready: true,
             assistant_error: None,
             notice: None,
-            phone_numbers: Some(1),
+            out_of_step: None,
+            numbers: Numbers { all: 1, answered: 1 },
             calendar: Some(service("Google Calendar", CardState::Connected)),
             senders,
         }
     }
 
     const TWILIO: Service<'static> =
-        Service { name: "Twilio", word: "twilio", state: CardState::Connected, is_able: true };
+        Service { name: "Twilio", word: "twilio", state: CardState::Connected, lacks: None };
     const PAUSED: Service<'static> =
-        Service { name: "Twilio", word: "twilio", state: CardState::Paused, is_able: true };
+        Service { name: "Twilio", word: "twilio", state: CardState::Paused, lacks: None };
     const VONAGE: Service<'static> =
-        Service { name: "Vonage", word: "vonage", state: CardState::Connected, is_able: true };
+        Service { name: "Vonage", word: "vonage", state: CardState::Connected, lacks: None };
 
     #[test]
     fn a_call_that_works_is_one_short_sentence() {
@@ -240,17 +270,33 @@ mod tests {
     #[test]
     fn the_first_thing_missing_on_the_way_of_a_call_is_the_reason() {
         let no_assistant =
-            ReadinessFacts { assistants_ready: false, phone_numbers: Some(0), ..all_well(&[TWILIO]) };
+            ReadinessFacts { assistants_ready: false, numbers: Numbers::default(), ..all_well(&[TWILIO]) };
         assert!(Readiness::of(&no_assistant).sentence.contains("An assistant is missing at Vapi"));
-        let no_number = ReadinessFacts { phone_numbers: Some(0), ..all_well(&[TWILIO]) };
+        let no_number = ReadinessFacts { numbers: Numbers::default(), ..all_well(&[TWILIO]) };
         let readiness = Readiness::of(&no_number);
-        assert!(readiness.sentence.starts_with("Calls are not ready yet: No phone number"));
+        assert!(readiness.sentence.starts_with("Calls are not ready yet: There is no phone number"));
         assert_eq!(readiness.meaning, Meaning::Attention);
+        let unbound = ReadinessFacts { numbers: Numbers { all: 2, answered: 0 }, ..all_well(&[TWILIO]) };
+        let readiness = Readiness::of(&unbound);
+        assert!(
+            readiness.sentence.starts_with("Calls are not ready yet: No phone number at Vapi is answered")
+        );
+        assert_eq!(readiness.first_to_mend().unwrap().href, "/dashboard/phone");
+        for (seen, words) in [(OutOfStep::Changed, "changed at Vapi"), (OutOfStep::Gone, "deleted at Vapi")] {
+            let seen = ReadinessFacts { out_of_step: Some(seen), ..all_well(&[TWILIO]) };
+            let readiness = Readiness::of(&seen);
+            assert!(readiness.sentence.starts_with("Calls may not be answered: "), "{}", readiness.sentence);
+            assert!(readiness.sentence.contains(words), "{}", readiness.sentence);
+            assert_eq!(readiness.meaning, Meaning::Attention);
+        }
         let taken = ReadinessFacts { notice: Some("Another has +15550100100."), ..all_well(&[TWILIO]) };
         assert!(
             Readiness::of(&taken).sentence.starts_with("Calls are not answered on every number: Another")
         );
-        let read_only = Service { is_able: false, ..service("Google Calendar", CardState::ConnectedLimited) };
+        let read_only = Service {
+            lacks: Some("book appointments"),
+            ..service("Google Calendar", CardState::ConnectedLimited)
+        };
         let readiness = Readiness::of(&ReadinessFacts { calendar: Some(read_only), ..all_well(&[TWILIO]) });
         assert!(
             readiness

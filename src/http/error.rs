@@ -253,7 +253,7 @@ impl From<IntegrationError> for HttpError {
                 HttpError::new(StatusCode::CONFLICT, "not_connected", sentence)
             }
             IntegrationError::DraftGone => HttpError::new(StatusCode::CONFLICT, "draft_expired", sentence),
-            IntegrationError::OtherAccount { .. } => {
+            IntegrationError::OtherAccount { .. } | IntegrationError::RestoresOtherAccount { .. } => {
                 HttpError::new(StatusCode::CONFLICT, "other_account", sentence)
             }
             IntegrationError::TooManyAccounts(_) => {

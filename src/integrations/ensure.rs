@@ -14,12 +14,12 @@ use super::assistant_tools;
 use super::connect::bulkhead;
 use super::in_step::config_hash;
 use super::signing::{self, LiveSecret};
-use super::{Caller, IntegrationError};
+use super::{Caller, IntegrationError, save};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
 use crate::db::phone_numbers::{self, NewPhoneNumber};
 use crate::db::schedules::{self, ScheduleRow};
-use crate::db::{OrgTx, changes, integrations, jobs, routes};
+use crate::db::{OrgTx, account_marks, changes, integrations, jobs, routes};
 use crate::domain::clinic_plan::ClinicPlan;
 use crate::domain::{OrgId, ProviderId};
 use crate::providers::egress::Deadline;
@@ -108,10 +108,14 @@ async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, Integrati
     }
     let account = ensured?;
     let notice = claim_numbers(services, org, &client).await?;
+    let account = match account {
+        Some(id) => Some((save::fingerprint_of(services, ProviderId::Vapi, &id).await?, id)),
+        None => None,
+    };
     let mut tx = OrgTx::service(&services.pool, org).await?;
     // A new account is empty, so its test cannot tell which one it is; its first assistant does.
-    if let Some(account) = account {
-        integrations::pin_identity(&mut tx, opened.integration_id, &account).await?;
+    if let Some((fingerprint, account)) = account {
+        account_marks::pin_identity(&mut tx, opened.integration_id, &account, &fingerprint).await?;
     }
     if let Some(notice) = notice {
         integrations::set_notice(&mut tx, opened.integration_id, notice.as_deref()).await?;

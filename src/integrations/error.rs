@@ -30,6 +30,8 @@ pub enum IntegrationError {
     DraftGone,
     #[error("the credential belongs to another account than the connected one")]
     OtherAccount { provider: ProviderId },
+    #[error("the earlier credential belongs to another account than the connected one")]
+    RestoresOtherAccount { provider: ProviderId },
     #[error("{} has as many accounts as a clinic may have", .0.as_str())]
     TooManyAccounts(ProviderId),
     #[error("{} takes one account", .0.as_str())]
@@ -102,6 +104,12 @@ impl IntegrationError {
                 "This belongs to another {} account than the one that is connected. Confirm the switch if that is what you want.",
                 provider_name(*provider)
             ),
+            IntegrationError::RestoresOtherAccount { provider } => {
+                let name = provider_name(*provider);
+                format!(
+                    "The earlier credential belongs to another {name} account than the one in use, so it was not brought back. Disconnect {name} first if that is what you want, then restore."
+                )
+            }
             IntegrationError::TooManyAccounts(provider) => format!(
                 "A clinic can have {MOST_ACCOUNTS} accounts of {}. Remove one for good before you add another.",
                 provider_name(*provider)

@@ -6,6 +6,7 @@ use crate::domain::mask;
 use crate::domain::pattern::{Pattern, clean_paste};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::provider::{FieldSpec, ProviderSpec};
+use crate::providers::check::misplaced_key;
 use crate::vault::{SecretFields, SecretText};
 
 /// What somebody submitted for one field.
@@ -52,7 +53,10 @@ pub fn hints(spec: &ProviderSpec, fields: &SecretFields) -> Value {
     let mut hints = Map::new();
     for field in spec.fields {
         if let Some(value) = fields.find(field.key) {
-            let is_open = !field.secret && field.pattern.matches(value.expose());
+            let value_shown = value.expose();
+            let is_open = !field.secret
+                && field.pattern.matches(value_shown)
+                && misplaced_key(spec, field, value_shown).is_none();
             let shown = if is_open { value.expose().to_owned() } else { mask::hint(value.expose()) };
             hints.insert(field.key.to_owned(), Value::String(shown));
         }
@@ -80,8 +84,8 @@ pub fn is_same(spec: &ProviderSpec, one: &SecretFields, other: &SecretFields) ->
 pub fn is_misplaced_secret(spec: &ProviderSpec, key: &str, value: &str) -> bool {
     let value = clean_paste(value);
     spec.field(key).is_some_and(|own| {
-        !own.pattern.matches(&value)
-            && spec.fields.iter().any(|field| field.secret && field.pattern.matches(&value))
+        let fits_a_secret = || spec.fields.iter().any(|field| field.secret && field.pattern.matches(&value));
+        misplaced_key(spec, own, &value).is_some() || !own.pattern.matches(&value) && fits_a_secret()
     })
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::connect::{Connected, bulkhead, test_with};
 use super::consent::{self, Answered, Callback};
 use super::consent_refusal::ConsentRefusal;
+use super::give_up::Unused;
 use super::save::{self, Saving, save_active, save_draft};
 use super::tokens::{
     Pair, find_pair, find_row, give_back, own_client, part, place, providers_of_issuer, service, with_tokens,
@@ -14,7 +15,7 @@ use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::integrations;
 use crate::db::oauth::NewTokens;
-use crate::db::{OrgTx, credentials, oauth};
+use crate::db::{OrgTx, account_marks, credentials, oauth};
 use crate::domain::{CredentialId, Outcome, ProviderId};
 use crate::providers::google::{self, CLIENT_FIELDS, GoogleError, ISSUER, OAuthClient, TokenService, Tokens};
 use crate::providers::{Provider, catalogue};
@@ -96,10 +97,24 @@ async fn redeem(
         Err(GoogleError::GrantGone) => return Err(ConsentRefusal::CodeRefused.into()),
         Err(error) => return Err(provider_error(answered.provider, &error)),
     };
-    let grant = grant_of(services, &client, &answered, tokens)?;
+    let unused = Unused::of(&client, &tokens);
     let provider = catalogue::find(answered.provider);
-    let connected = judge(services, caller, provider, &answered.fields, grant).await?;
-    Ok(Finished { provider: answered.provider, connected })
+    let judged = match grant_of(services, &client, &answered, tokens) {
+        Ok(grant) => judge(services, caller, provider, &answered.fields, grant).await,
+        Err(error) => Err(error),
+    };
+    match judged {
+        Ok(connected) => {
+            if let Connected::ConsentRefused { .. } = connected {
+                unused.give_up(services, org).await;
+            }
+            Ok(Finished { provider: answered.provider, connected })
+        }
+        Err(error) => {
+            unused.give_up(services, org).await;
+            Err(error)
+        }
+    }
 }
 
 fn provider_error(provider: ProviderId, error: &GoogleError) -> IntegrationError {
@@ -167,11 +182,6 @@ async fn judge(
             .record(&mut tx, services, "integration.tested", spec.id.as_str(), Ended::Failure, "refused")
             .await?;
         tx.commit().await?;
-        // Given back, unless that would end what the clinic has: Google takes a consent back whole.
-        let is_known = stored.as_ref().is_some_and(|pair| pair.row.subject == grant.subject);
-        if !is_known && let Some(client) = own_client(&grant.parts).or_else(|| services.google.clone()) {
-            let _ = service(services, caller.org(), &client).revoke(&token).await;
-        }
         return Ok(Connected::ConsentRefused { report });
     }
     if is_other_account(services, caller, spec.id, stored.as_ref(), &grant.subject).await? {
@@ -203,11 +213,12 @@ async fn settle_others(
     subject: &str,
 ) -> Result<(), IntegrationError> {
     for other in providers_of_issuer().into_iter().filter(|other| *other != saved) {
+        let fingerprint = save::fingerprint_of(services, other, subject).await?;
         let mut tx = caller.begin(services).await?;
         let card = integrations::lock(&mut tx, &other.into()).await?;
         let card = card.filter(|card| card.active_credential_id.is_some());
         if let Some(card) = &card {
-            integrations::pin_identity(&mut tx, card.id, subject).await?;
+            account_marks::pin_identity(&mut tx, card.id, subject, &fingerprint).await?;
         }
         tx.commit().await?;
         if card.is_some()
@@ -248,6 +259,14 @@ fn keep(fields: &SecretFields, grant: &Grant) -> SecretFields {
     all.insert(kept::SCOPES, text(&grant.scopes.join(" ")));
     all.insert(kept::EXPIRES, text(&grant.expires_at.unix_timestamp().to_string()));
     all
+}
+
+/// What a draft keeps of a consent that nobody has confirmed.
+pub(super) fn unconfirmed(services: &Services, draft: &SecretFields) -> Option<Unused> {
+    let grant = unkeep(draft)?;
+    let client = own_client(&grant.parts).or_else(|| services.google.clone())?;
+    let token = grant.parts.find(part::REFRESH).or_else(|| grant.parts.find(part::ACCESS))?.clone();
+    Some(Unused { client, token, subject: Some(grant.subject) })
 }
 
 fn unkeep(draft: &SecretFields) -> Option<Grant> {

@@ -18,6 +18,7 @@ pub mod endpoints;
 pub mod ensure;
 mod error;
 pub mod fields;
+pub mod give_up;
 pub mod grant;
 pub mod in_step;
 pub mod incidents;

@@ -4,18 +4,19 @@ use serde_json::{Value, json};
 
 use super::fields::hints;
 use super::grant::{self, SealedGrant};
+use super::tokens::providers_of_issuer;
 use super::{Caller, IntegrationError, voice_key};
 use crate::audit::Ended;
 use crate::db::credentials::{self, NewCredential};
 use crate::db::integrations::{self, Findings, LockedIntegration};
-use crate::db::{OrgTx, changes, fresh_id, jobs, webhook_secrets};
+use crate::db::{OrgTx, account_marks, changes, fresh_id, jobs, webhook_secrets};
 use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::card::Verification;
 use crate::domain::provider::ProviderSpec;
 use crate::domain::{Account, CredentialId, IntegrationId, OrgId, Outcome, ProviderId};
 use crate::providers::{TestReport, catalogue};
 use crate::state::Services;
-use crate::vault::{Place, Sealed, SecretFields};
+use crate::vault::{Place, Sealed, SecretFields, VaultError};
 
 /// The job that makes the assistants at Vapi.
 pub const ENSURE_ASSISTANTS: &str = "ensure_assistants";
@@ -111,10 +112,7 @@ pub(super) async fn save_active(
     let Saving { account, fields, report, used_draft, allow_other_account, grant } = saving;
     let spec = catalogue::find(account.provider).spec();
     let form = SealedForm::seal(services, caller, spec, fields).await?;
-    let fingerprint = match &report.identity {
-        Some(identity) => Some(services.vault.fingerprint(spec.id.as_str(), identity.as_bytes()).await?),
-        None => None,
-    };
+    let fingerprint = fingerprint(services, spec, fields, report).await?;
     let mut tx = caller.begin(services).await?;
     let card = lock_card(&mut tx, caller, account).await?;
     if !allow_other_account
@@ -124,30 +122,18 @@ pub(super) async fn save_active(
         return Err(IntegrationError::OtherAccount { provider: spec.id });
     }
     // Behind the card's lock: of two requests with the same draft, one finds it gone.
-    if !credentials::delete_drafts(&mut tx, used_draft).await? {
+    if !delete_drafts(&mut tx, used_draft).await? {
         return Err(IntegrationError::DraftGone);
     }
     if let Some(old) = card.active_credential_id {
         credentials::mark_superseded(&mut tx, old).await?;
     }
     form.insert(&mut tx, caller, card.id, &json!(report), false).await?;
-    integrations::activate(&mut tx, card.id, form.id, &findings(report), caller.user()).await?;
-    integrations::set_fingerprint(&mut tx, card.id, fingerprint.as_ref()).await?;
     if let Some(grant) = grant {
         grant::insert(&mut tx, grant).await?;
     }
-    note(&mut tx, card.id, spec.id, report).await?;
-    // Calls use the primary account, so nothing at Vapi follows another one.
-    if spec.id == ProviderId::Vapi && card.is_primary {
-        // A webhook credential belongs to one Vapi organization and is of no use in another.
-        if card.identity.is_none() || card.identity != report.identity {
-            webhook_secrets::end_all(&mut tx, spec.id.as_str()).await?;
-        }
-        jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
-    }
-    if card.is_primary {
-        voice_key::request_if_needed(&mut tx, spec.id).await?;
-    }
+    let used = PutInUse { card: &card, provider: spec.id, credential: form.id, report, fingerprint };
+    used.put(&mut tx, caller, allow_other_account || card.active_credential_id.is_none()).await?;
     changes::announce(&mut tx).await?;
     let action =
         if card.active_credential_id.is_some() { "integration.replaced" } else { "integration.connected" };
@@ -157,6 +143,76 @@ pub(super) async fn save_active(
     tx.commit().await?;
     services.evict(caller.org());
     Ok(form.id)
+}
+
+/// A stored version on its way to being the one that is used.
+pub(super) struct PutInUse<'a> {
+    pub card: &'a LockedIntegration,
+    pub provider: ProviderId,
+    pub credential: CredentialId,
+    pub report: &'a TestReport,
+    pub fingerprint: Option<[u8; 32]>,
+}
+
+impl PutInUse<'_> {
+    /// Makes it the active version of its locked card, with what follows from that for calls. What was
+    /// active before has been marked already.
+    pub(super) async fn put(
+        self,
+        tx: &mut OrgTx,
+        caller: &Caller,
+        may_be_another_account: bool,
+    ) -> Result<(), IntegrationError> {
+        let Self { card, provider, credential, report, fingerprint } = self;
+        let found = findings(report);
+        integrations::activate(tx, card.id, credential, &found, may_be_another_account, caller.user())
+            .await?;
+        // Where the test could not tell, what is known of the account stays known.
+        if may_be_another_account || report.identity.is_some() || card.identity.is_none() {
+            account_marks::set_fingerprint(tx, card.id, fingerprint.as_ref()).await?;
+        }
+        note(tx, card.id, provider, report).await?;
+        // Calls use the primary account, so nothing at Vapi follows another one.
+        if provider == ProviderId::Vapi && card.is_primary {
+            // A webhook credential belongs to one Vapi organization and is of no use in another.
+            if card.identity.is_none() || card.identity != report.identity {
+                webhook_secrets::end_all(tx, provider.as_str()).await?;
+            }
+            jobs::request(tx, ENSURE_ASSISTANTS).await?;
+        }
+        if card.is_primary {
+            voice_key::request_if_needed(tx, provider).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What tells an account from others without telling which it is: a keyed hash of the provider's own
+/// identifier, or of the key where a test shows none.
+pub(super) async fn fingerprint(
+    services: &Services,
+    spec: &ProviderSpec,
+    fields: &SecretFields,
+    report: &TestReport,
+) -> Result<Option<[u8; 32]>, VaultError> {
+    if let Some(identity) = &report.identity {
+        return fingerprint_of(services, spec.id, identity).await.map(Some);
+    }
+    let Some(key) = spec.fields.iter().filter(|field| field.secret).find_map(|field| fields.find(field.key))
+    else {
+        return Ok(None);
+    };
+    let purpose = format!("key of {}", spec.id.as_str());
+    services.vault.fingerprint(&purpose, key.expose().as_bytes()).await.map(Some)
+}
+
+/// The same of an identifier that is known.
+pub(super) async fn fingerprint_of(
+    services: &Services,
+    provider: ProviderId,
+    identity: &str,
+) -> Result<[u8; 32], VaultError> {
+    services.vault.fingerprint(provider.as_str(), identity.as_bytes()).await
 }
 
 /// The card of an account, locked; made where it is missing and there is room for one more.
@@ -191,6 +247,11 @@ pub fn is_other_account(pinned: Option<&str>, report: &TestReport) -> bool {
     matches!((pinned, report.identity.as_deref()), (Some(old), Some(new)) if old != new)
 }
 
+async fn delete_drafts(tx: &mut OrgTx, used: Option<CredentialId>) -> Result<bool, IntegrationError> {
+    let with_consents: Vec<&str> = providers_of_issuer().into_iter().map(ProviderId::as_str).collect();
+    Ok(credentials::delete_drafts(tx, used, &with_consents).await?)
+}
+
 /// Keeps what somebody typed, sealed, for 15 minutes and one use. The test's report goes with it.
 pub async fn save_draft(
     services: &Services,
@@ -204,7 +265,7 @@ pub async fn save_draft(
     let form = SealedForm::seal(services, caller, spec, fields).await?;
     let mut tx = caller.begin(services).await?;
     let card = lock_card(&mut tx, caller, account).await?;
-    credentials::delete_drafts(&mut tx, replaces).await?;
+    delete_drafts(&mut tx, replaces).await?;
     form.insert(&mut tx, caller, card.id, &json!(report), true).await?;
     let outcome = report.map_or("invalid", |report| report.outcome.as_str());
     caller

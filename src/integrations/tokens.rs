@@ -27,10 +27,14 @@ use crate::vault::{Place, Sealed, SecretFields, SecretText};
 
 /// An access token is renewed when it has less than this left, in seconds.
 const EARLY: i64 = 60;
-/// Longer than a refresh may take, so that a lease never ends under somebody who is at work.
-const LEASE_SECONDS: f64 = 15.0;
+/// Longer than a refresh may take, so that a lease never ends under somebody who is at work; and short
+/// enough that what a dead process began is done anew within a quarter of a minute.
+const LEASE_SECONDS: f64 = 12.0;
 const LEASE: &str = "google_refresh";
 const REFRESH: Duration = Duration::from_secs(10);
+/// How long what Google has answered is held on to while the database is away. A refresh token that was
+/// rotated exists nowhere else.
+const STORE: Duration = Duration::from_secs(30);
 /// How long somebody waits for another process, or for what a dead one left behind.
 const WAIT: Duration = Duration::from_secs(20);
 /// Who stood in line behind a refresh that failed gets the same answer, instead of asking again.
@@ -77,9 +81,12 @@ impl Pair {
     }
 
     fn signed_out(&self, now: OffsetDateTime) -> Option<TokenError> {
-        let at = self.row.refused_at?;
-        let days = (at.min(now) - self.row.consented_at).as_seconds_f64() / 86_400.0;
-        Some(TokenError::SignedOut { may_be_testing: (days - TESTING_DAYS).abs() < 1.0 })
+        self.row.refused_at.map(|at| self.signed_out_at(at.min(now)))
+    }
+
+    fn signed_out_at(&self, at: OffsetDateTime) -> TokenError {
+        let days = (at - self.row.consented_at).as_seconds_f64() / 86_400.0;
+        TokenError::SignedOut { may_be_testing: (days - TESTING_DAYS).abs() < 1.0 }
     }
 }
 
@@ -211,7 +218,8 @@ async fn refresh(services: &Services, org: OrgId, pair: &Pair) -> Result<Access,
     }
 }
 
-/// Stores what a refresh gave. Where a new consent came in between, that one counts.
+/// Stores what a refresh gave, as long as the database can be waited for. Where a new consent came in
+/// between, that one counts.
 async fn store(services: &Services, org: OrgId, pair: &Pair, tokens: Tokens) -> Result<Access, TokenError> {
     let mut parts = pair.parts.clone();
     parts.insert(part::ACCESS, tokens.access);
@@ -219,48 +227,69 @@ async fn store(services: &Services, org: OrgId, pair: &Pair, tokens: Tokens) -> 
         parts.insert(part::REFRESH, refresh);
     }
     let scopes = if tokens.scopes.is_empty() { pair.row.scopes.clone() } else { tokens.scopes };
-    let sealed = services.vault.seal(&place(org, pair.row.id), parts.encode().expose()).await?;
-    let refreshed = Refreshed {
-        id: pair.row.id,
-        revision: pair.row.revision,
-        sealed: sealed.as_bytes(),
-        key_version: sealed.key_version(),
-        scopes: &scopes,
-        expires_at: services.clock.now() + time::Duration::seconds(tokens.expires_in),
+    let expires_at = services.clock.now() + time::Duration::seconds(tokens.expires_in);
+    let until = Instant::now() + STORE;
+    let is_stored = loop {
+        match store_once(services, org, pair, &parts, &scopes, expires_at).await {
+            Ok(is_stored) => break is_stored,
+            Err(error) if Instant::now() < until => {
+                tracing::warn!(error = &error as &dyn std::error::Error, %org, "refreshed tokens could not be stored and are tried again");
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            Err(error) => return Err(error),
+        }
     };
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    oauth::store_refreshed(&mut tx, &refreshed).await?;
-    tx.commit().await?;
+    if !is_stored {
+        // Either a try before was committed although no answer came, or a new consent was faster.
+        tracing::info!(%org, "a token pair was changed while it was refreshed");
+    }
     match look(services, org).await? {
         (_, Some(access)) => Ok(access),
         (_, None) => Err(TokenError::Busy),
     }
 }
 
+async fn store_once(
+    services: &Services,
+    org: OrgId,
+    pair: &Pair,
+    parts: &SecretFields,
+    scopes: &[String],
+    expires_at: OffsetDateTime,
+) -> Result<bool, TokenError> {
+    let sealed = services.vault.seal(&place(org, pair.row.id), parts.encode().expose()).await?;
+    let refreshed = Refreshed {
+        id: pair.row.id,
+        revision: pair.row.revision,
+        sealed: sealed.as_bytes(),
+        key_version: sealed.key_version(),
+        scopes,
+        expires_at,
+    };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let is_stored = oauth::store_refreshed(&mut tx, &refreshed).await?;
+    tx.commit().await?;
+    Ok(is_stored)
+}
+
 /// Google refused the refresh token. It is looked at once more: only if the pair is still the same
-/// has the consent ended.
+/// has the consent ended. The pair, the cards and the trail say so together, or not at all.
 async fn gone(services: &Services, org: OrgId, pair: &Pair) -> Result<Access, TokenError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let is_over = oauth::mark_refused(&mut tx, ISSUER, pair.row.revision).await?;
-    tx.commit().await?;
-    if !is_over {
+    if !oauth::mark_refused(&mut tx, ISSUER, pair.row.revision).await? {
+        tx.commit().await?;
         return match look(services, org).await? {
             (_, Some(access)) => Ok(access),
             (_, None) => Err(TokenError::Busy),
         };
     }
-    let found = find_pair(services, org).await?;
-    let error = found
-        .and_then(|pair| pair.signed_out(services.clock.now()))
-        .unwrap_or(TokenError::SignedOut { may_be_testing: false });
-    let caller = Caller::service(org);
-    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let error = pair.signed_out_at(services.clock.now());
     for provider in providers_of_issuer() {
         let Explanation { sentence, fix, url } = error.explain(provider);
         oauth::mark_signed_out(&mut tx, &[provider.as_str()], &sentence, &fix, &url).await?;
     }
     changes::announce(&mut tx).await?;
-    caller
+    Caller::service(org)
         .record(&mut tx, services, "integration.signed_out", ISSUER, Ended::Failure, "invalid_grant")
         .await?;
     tx.commit().await?;

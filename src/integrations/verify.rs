@@ -1,13 +1,12 @@
 //! Testing again what is stored, and bringing an earlier version back.
 
 use super::connect::run_test;
-use super::save::{self, ENSURE_ASSISTANTS, findings};
-use super::{Caller, IntegrationError, voice_key};
+use super::save::{self, PutInUse, findings};
+use super::{Caller, IntegrationError};
 use crate::audit::Ended;
 use crate::db::credentials::CredentialRow;
-use crate::db::integrations;
-use crate::db::{changes, credentials, jobs};
-use crate::domain::{Account, CredentialId, Outcome, ProviderId};
+use crate::db::{OrgTx, account_marks, changes, credentials, integrations};
+use crate::domain::{Account, CredentialId, Outcome};
 use crate::providers::{TestReport, catalogue};
 use crate::state::Services;
 use crate::vault::SecretFields;
@@ -32,11 +31,20 @@ pub async fn verify(
     let fields = open_or_record(services, caller, "integration.verified", &account, &row).await?;
     let report = run_test(services, caller, catalogue::find(provider), &fields, None).await;
 
+    let spec = catalogue::find(provider).spec();
+    let account_found = match report.outcome {
+        Outcome::Accepted => save::fingerprint(services, spec, &fields, &report).await?,
+        _ => None,
+    };
     // Recorded as the service: members see state but own no right to write it.
     let recorder = Caller { access: crate::db::Access::Service(caller.org()), ..caller.clone() };
     let mut tx = recorder.begin(services).await?;
     if integrations::record_findings(&mut tx, card, row.id, &findings(&report)).await? {
         save::note(&mut tx, card, provider, &report).await?;
+        if account_found.is_some() {
+            account_marks::note_account(&mut tx, card, report.identity.as_deref(), account_found.as_ref())
+                .await?;
+        }
     }
     changes::announce(&mut tx).await?;
     let ended = if report.outcome == Outcome::Accepted { Ended::Success } else { Ended::Failure };
@@ -68,17 +76,30 @@ async fn open_or_record(
     opened
 }
 
-/// Brings an earlier version back. It is tested first: a key that no longer works stays where it is.
+/// How a restore ended.
+#[derive(Debug)]
+pub enum Restored {
+    InUse(TestReport),
+    /// Nothing was changed: the provider refused, or nobody could tell while another credential is in use.
+    NotRestored(TestReport),
+}
+
+/// Brings an earlier version back. It is tested first: a key that no longer works stays where it is,
+/// and one that nobody could test takes the place of nothing that is in use.
+///
+/// # Errors
+/// [`IntegrationError::RestoresOtherAccount`] where it belongs to another account than the one in use.
 pub async fn restore(
     services: &Services,
     caller: &Caller,
     account: impl Into<Account>,
     credential: Option<CredentialId>,
-) -> Result<TestReport, IntegrationError> {
+) -> Result<Restored, IntegrationError> {
     let account = account.into();
     let provider = account.provider;
-    caller.require_configure(services, "integration.restored", &account.target()).await?;
-    if catalogue::find(provider).spec().oauth().is_some() {
+    caller.require_configure(services, ACTION, &account.target()).await?;
+    let spec = catalogue::find(provider).spec();
+    if spec.oauth().is_some() {
         return Err(IntegrationError::MustReconnect(provider));
     }
     let mut tx = caller.begin(services).await?;
@@ -94,43 +115,55 @@ pub async fn restore(
     tx.commit().await?;
     let row = row.ok_or(IntegrationError::NothingToRestore)?;
 
-    let fields = open_or_record(services, caller, "integration.restored", &account, &row).await?;
+    let fields = open_or_record(services, caller, ACTION, &account, &row).await?;
     let report = run_test(services, caller, catalogue::find(provider), &fields, None).await;
-    if report.outcome == Outcome::Refused {
-        let mut tx = caller.begin(services).await?;
-        caller
-            .record(&mut tx, services, "integration.restored", &account.target(), Ended::Failure, "refused")
-            .await?;
-        tx.commit().await?;
-        return Ok(report);
-    }
+    let fingerprint = save::fingerprint(services, spec, &fields, &report).await?;
 
     let mut tx = caller.begin(services).await?;
     let card = integrations::lock(&mut tx, &account).await?.ok_or(IntegrationError::NothingToRestore)?;
+    let is_in_use = card.active_credential_id.is_some();
+    if report.outcome == Outcome::Refused || (is_in_use && report.outcome == Outcome::Undetermined) {
+        record(&mut tx, services, caller, &account, Ended::Failure, report.outcome.as_str()).await?;
+        tx.commit().await?;
+        return Ok(Restored::NotRestored(kept(report)));
+    }
+    if is_in_use && save::is_other_account(card.identity.as_deref(), &report) {
+        record(&mut tx, services, caller, &account, Ended::Failure, "another account").await?;
+        tx.commit().await?;
+        return Err(IntegrationError::RestoresOtherAccount { provider });
+    }
     if let Some(active) = card.active_credential_id {
         credentials::mark_superseded(&mut tx, active).await?;
     }
     credentials::mark_current(&mut tx, row.id).await?;
-    integrations::activate(&mut tx, card.id, row.id, &findings(&report), caller.user()).await?;
-    save::note(&mut tx, card.id, provider, &report).await?;
-    if provider == ProviderId::Vapi && card.is_primary {
-        jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
-    }
-    if card.is_primary {
-        voice_key::request_if_needed(&mut tx, provider).await?;
-    }
+    let used = PutInUse { card: &card, provider, credential: row.id, report: &report, fingerprint };
+    used.put(&mut tx, caller, !is_in_use).await?;
     changes::announce(&mut tx).await?;
-    caller
-        .record(
-            &mut tx,
-            services,
-            "integration.restored",
-            &account.target(),
-            Ended::Success,
-            report.outcome.as_str(),
-        )
-        .await?;
+    record(&mut tx, services, caller, &account, Ended::Success, report.outcome.as_str()).await?;
     tx.commit().await?;
     services.evict(caller.org());
-    Ok(report)
+    Ok(Restored::InUse(report))
+}
+
+const ACTION: &str = "integration.restored";
+
+async fn record(
+    tx: &mut OrgTx,
+    services: &Services,
+    caller: &Caller,
+    account: &Account,
+    ended: Ended,
+    details: &str,
+) -> Result<(), IntegrationError> {
+    caller.record(tx, services, ACTION, &account.target(), ended, details).await
+}
+
+/// Where nobody could tell, what that means for the credential in use.
+fn kept(report: TestReport) -> TestReport {
+    if report.outcome != Outcome::Undetermined {
+        return report;
+    }
+    let headline =
+        format!("{} Nothing was brought back: the credential in use stays as it is.", report.headline);
+    TestReport { headline, ..report }
 }

@@ -20,7 +20,7 @@ use crate::db::{
 };
 use crate::domain::OrgId;
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
-use crate::integrations::{IntegrationError, signing};
+use crate::integrations::{IntegrationError, give_up, signing};
 use crate::state::Services;
 
 /// Rows in one transaction.
@@ -83,6 +83,10 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
             tracing::warn!(error = &error as &dyn std::error::Error, %org, "open bookings are looked at again later");
         }
         return Ok(());
+    }
+    if let Overdue::Credentials { .. } = what {
+        // Google is asked, so no transaction is open meanwhile.
+        give_up::give_up_unconfirmed(services, org).await?;
     }
     loop {
         let mut tx = OrgTx::service(&services.pool, org).await?;

@@ -36,14 +36,25 @@ impl Unexpected {
 
 /// Reads the body of a successful answer.
 pub fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Unexpected> {
-    let value: Value = serde_json::from_slice(&reply.body).map_err(|_| {
-        let is_page = reply.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-        if is_page { Unexpected::Html } else { Unexpected::NotJson }
-    })?;
+    let value: Value = serde_json::from_slice(&reply.body)
+        .map_err(|_| if is_page(reply) { Unexpected::Html } else { Unexpected::NotJson })?;
     if has_error(&value) {
         return Err(Unexpected::ErrorInside);
     }
     serde_json::from_value(value).map_err(|_| Unexpected::OtherShape)
+}
+
+/// Whether an answer is a web page, whatever its status says. A refusal on such a page is none of the
+/// provider's: a firewall, a proxy or a captive portal in between has answered, and it knows nothing
+/// of the credential. An empty body, or plain words, is what some providers really answer.
+pub fn is_page(reply: &Reply) -> bool {
+    let first = reply.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    first == Some(&b'<') || (reply.is_html && first.is_some_and(|byte| !matches!(byte, b'{' | b'[')))
+}
+
+/// Whether a refusal came on a web page. Not so with 429: a door-keeper that asks to wait is obeyed too.
+pub fn is_refused_by_a_page(reply: &Reply) -> bool {
+    (400..500).contains(&reply.status) && reply.status != 429 && is_page(reply)
 }
 
 /// Whether an answer is one of the forms in which providers write errors, whatever its status says.
@@ -71,7 +82,7 @@ mod tests {
     use super::*;
 
     fn reply(body: &'static str) -> Reply {
-        Reply { status: 200, retry_after: None, body: body.into() }
+        Reply { status: 200, retry_after: None, is_html: false, body: body.into() }
     }
 
     #[test]
@@ -88,6 +99,29 @@ mod tests {
             assert_eq!(read::<Value>(&reply(inside)).err(), Some(Unexpected::ErrorInside), "{inside}");
         }
         assert_eq!(read::<Value>(&reply("{\"status\":\"active\"}")).map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn a_web_page_is_told_from_the_plain_and_empty_answers_that_providers_give() {
+        let of = |status, is_html, body: &'static str| Reply {
+            status,
+            is_html,
+            retry_after: None,
+            body: body.into(),
+        };
+        for page in [of(403, false, " \n<!doctype html>"), of(401, true, "Please sign in to this network.")] {
+            assert!(is_refused_by_a_page(&page), "{page:?}");
+        }
+        for own in [
+            of(401, false, ""),
+            of(401, true, ""),
+            of(403, false, "Authorization data is wrong!"),
+            of(401, true, "{\"message\":\"unauthorized\"}"),
+            of(429, true, "<html>"),
+            of(502, true, "<html>"),
+        ] {
+            assert!(!is_refused_by_a_page(&own), "{own:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::answer::{Unexpected, quote};
+use super::answer::{self, Unexpected, quote};
 use super::egress::{EgressError, Reply};
 use super::report::{Explanation, TestReport};
 
@@ -89,6 +89,9 @@ pub enum ErrorKind {
     Throttled { code: Option<String>, retry_after: Option<Duration> },
     #[error("failed with status {status}")]
     Unavailable { status: u16, code: Option<String> },
+    /// A refusal on a web page, so by somebody in between.
+    #[error("a web page with status {status} came back")]
+    Page { status: u16 },
     #[error("answered with {0}")]
     Unexpected(Unexpected),
     #[error("was not reached: {0}")]
@@ -102,6 +105,9 @@ impl ApiError {
 
     /// Reads an answer whose status is not 2xx.
     pub(super) fn from_reply(dialect: &'static Dialect, reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return Self { dialect, kind: ErrorKind::Page { status: reply.status } };
+        }
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let Told { code, message } = (dialect.read)(reply.status, &body);
         let code = code.map(|code| quote(&code));
@@ -133,13 +139,14 @@ impl ApiError {
         }
     }
 
-    /// The row of the code, else of the status.
+    /// The row of the code, else of the status. What is on a web page is in no table.
     fn row(&self) -> Option<&'static Row> {
         let by_code = self.code().and_then(|code| self.dialect.row(code));
         by_code.or_else(|| self.dialect.row(&self.status()?.to_string()))
     }
 
-    /// What it says about the credential. Without a row only 401 and 403 say something.
+    /// What it says about the credential. Without a row only 401 and 403 say something, and only where
+    /// they are the provider's own.
     pub fn verdict(&self) -> Verdict {
         match (&self.kind, self.row()) {
             (ErrorKind::Refused { .. }, Some(row)) => row.verdict,
@@ -189,6 +196,7 @@ impl ApiError {
                 fix: format!("Look at the status page of {name} and try again later.").into(),
                 url: (*status_url).into(),
             },
+            ErrorKind::Page { .. } => again(Unexpected::Html.sentence(name)),
             ErrorKind::Unexpected(what) => again(what.sentence(name)),
             ErrorKind::Transport(error) => Explanation {
                 sentence: error.sentence(name).into(),
@@ -219,48 +227,5 @@ pub(super) fn text_at(body: &Value, pointers: &[&str]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::providers::catalogue;
-
-    #[test]
-    fn every_code_says_who_what_to_do_and_where() {
-        for dialect in catalogue::dialects() {
-            let codes: HashSet<&str> = dialect.rows.iter().map(|row| row.code).collect();
-            assert_eq!(codes.len(), dialect.rows.len(), "{}: a code twice", dialect.name);
-            for status in ["401", "403", "429"] {
-                assert!(codes.contains(status), "{}: {status}", dialect.name);
-            }
-            assert!(dialect.status_url.starts_with("https://"));
-            for row in dialect.rows {
-                assert!(row.sentence.contains(dialect.name), "{}: {}", dialect.name, row.sentence);
-                assert!(
-                    row.sentence.ends_with('.') && row.fix.ends_with('.'),
-                    "{}: {}",
-                    dialect.name,
-                    row.code
-                );
-                assert!(row.url.starts_with("https://"), "{}: {}", dialect.name, row.code);
-            }
-        }
-    }
-
-    #[test]
-    fn what_no_row_knows_is_told_in_the_providers_words_and_refuses_only_as_401_and_403() {
-        for dialect in catalogue::dialects() {
-            let of = |status: u16| {
-                ApiError::from_reply(dialect, &Reply { status, retry_after: None, body: "<html>".into() })
-            };
-            assert_ne!(of(401).verdict(), Verdict::Silent, "{}", dialect.name);
-            assert_ne!(of(403).verdict(), Verdict::Silent, "{}", dialect.name);
-            for status in [409, 418, 429, 500, 503] {
-                let error = of(status);
-                assert_eq!(error.verdict(), Verdict::Silent, "{} {status}", dialect.name);
-                assert!(error.explain().sentence.contains(dialect.name), "{error}");
-                assert_eq!(error.reference(), Some(status.to_string()));
-            }
-        }
-    }
-}
+#[path = "api_error_tests.rs"]
+mod tests;

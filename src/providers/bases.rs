@@ -17,6 +17,15 @@ macro_rules! bases {
             pub $field: Url,)+
         }
 
+        #[cfg(feature = "sandbox")]
+        impl ProviderBases {
+            /// Changes every address.
+            pub(crate) fn with_each(mut self, change: impl Fn(&mut Url)) -> Self {
+                $(change(&mut self.$field);)+
+                self
+            }
+        }
+
         impl Default for ProviderBases {
             fn default() -> Self {
                 Self { $($field: fixed($default),)+ }

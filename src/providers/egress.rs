@@ -180,6 +180,8 @@ pub struct Call<'a> {
 pub struct Reply {
     pub status: u16,
     pub retry_after: Option<Duration>,
+    /// The answer calls itself a web page.
+    pub is_html: bool,
     pub body: Bytes,
 }
 
@@ -341,6 +343,8 @@ async fn exchange(client: &Client, request: reqwest::Request, limit: usize) -> R
         .headers()
         .get(reqwest::header::RETRY_AFTER)
         .and_then(|value| parse_retry_after(value, LONGEST_RETRY_AFTER));
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_html = kind.starts_with("text/html") || kind.starts_with("application/xhtml");
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(EgressError::TooLarge);
     }
@@ -351,7 +355,7 @@ async fn exchange(client: &Client, request: reqwest::Request, limit: usize) -> R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, retry_after, body: body.into() })
+    Ok(Reply { status, retry_after, is_html, body: body.into() })
 }
 
 fn settle(permit: Permit, result: &Result<Reply, EgressError>, budget: Duration) {

@@ -105,6 +105,14 @@ impl TestReport {
         }
     }
 
+    /// How long to wait, where somebody said so: "Try again in 7 s."
+    pub fn again(&self) -> Option<String> {
+        self.retry_after_seconds.map(|seconds| match seconds {
+            0..=120 => format!("Try again in {seconds} s."),
+            more => format!("Try again in {} minutes.", more.div_ceil(60)),
+        })
+    }
+
     /// No whole answer came.
     pub fn unreachable(who: &str, error: &EgressError) -> Self {
         let retry_after = match error {

@@ -36,8 +36,8 @@ pub struct DemoElevenLabs {
 const ALL_PERMISSIONS: &[&str] = &["user_read", "voices_read", "text_to_speech"];
 
 /// The demo keys: one for each clinic, one that only speaks, one whose characters are used up, one
-/// of the older form.
-pub const DEMO_ELEVENLABS: [DemoElevenLabs; 5] = [
+/// of the older form, one that always meets a busy system.
+pub const DEMO_ELEVENLABS: [DemoElevenLabs; 6] = [
     DemoElevenLabs {
         name: "Sunrise Dental",
         key: "sk_aaaa0000aaaa0000aaaa0000aaaa0000aaaa0000aaaa0000",
@@ -88,7 +88,20 @@ pub const DEMO_ELEVENLABS: [DemoElevenLabs; 5] = [
         used: 0,
         limit: 500_000,
     },
+    DemoElevenLabs {
+        name: "System busy",
+        key: "sk_eeee0000eeee0000eeee0000eeee0000eeee0000eeee0000",
+        user_id: "demo-busy",
+        permissions: &[BUSY],
+        tier: "starter",
+        status: "active",
+        used: 0,
+        limit: 30_000,
+    },
 ];
+
+/// In place of permissions: whatever the key asks for, the system is busy.
+const BUSY: &str = "system_busy";
 
 /// The demo keys, for the page.
 pub(super) fn accounts() -> Vec<DemoAccount> {
@@ -168,6 +181,10 @@ fn sign_in(headers: &HeaderMap, permission: &str) -> Result<&'static DemoElevenL
     let demo = caller(headers).ok_or_else(invalid_key)?;
     if demo.permissions.contains(&permission) {
         return Ok(demo);
+    }
+    if demo.permissions.contains(&BUSY) {
+        let message = "The system is experiencing heavy traffic. Please try again.";
+        return Err(error(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", BUSY, BUSY, message));
     }
     let message =
         format!("The API key you used is missing the permission {permission} to execute this operation.");

@@ -38,12 +38,18 @@ pub enum Fault {
     ErrorInside,
     /// The right answer after three seconds.
     Slow,
-    /// The account is suspended, in the provider's own words: Twilio says it as 401 with code 20003.
+    /// The account is suspended, in the provider's own words.
     Suspended,
+    /// 403 with a web page, whatever the credential: a firewall or a proxy in between.
+    HtmlForbidden,
+    /// The credential has expired, in the provider's own words; where it cannot tell, as a wrong one.
+    Expired,
+    /// Somebody took the credential back, in the provider's own words; where it cannot tell, as a wrong one.
+    Revoked,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 14] = [
+    pub const ALL: [Fault; 17] = [
         Fault::None,
         Fault::Unauthorized,
         Fault::Forbidden,
@@ -58,6 +64,9 @@ impl Fault {
         Fault::ErrorInside,
         Fault::Slow,
         Fault::Suspended,
+        Fault::HtmlForbidden,
+        Fault::Expired,
+        Fault::Revoked,
     ];
 
     /// The word in the page's form.
@@ -77,6 +86,9 @@ impl Fault {
             Fault::ErrorInside => "error_inside",
             Fault::Slow => "slow",
             Fault::Suspended => "suspended",
+            Fault::HtmlForbidden => "html_forbidden",
+            Fault::Expired => "expired",
+            Fault::Revoked => "revoked",
         }
     }
 
@@ -97,6 +109,9 @@ impl Fault {
             Fault::ErrorInside => "200 with an error inside",
             Fault::Slow => "Slow (3 s)",
             Fault::Suspended => "Account suspended",
+            Fault::HtmlForbidden => "403: a web page in between",
+            Fault::Expired => "Credential expired",
+            Fault::Revoked => "Credential revoked",
         }
     }
 

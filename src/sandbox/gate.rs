@@ -10,6 +10,8 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -96,6 +98,23 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
+/// The headers by which a request is written down: its own, with key and secret of a form (Vonage's) in
+/// the place where others have them.
+fn sign_in_of(headers: &HeaderMap, body: &[u8]) -> HeaderMap {
+    let mut headers = headers.clone();
+    let find = |wanted: &str| {
+        let mut pairs = url::form_urlencoded::parse(body);
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
+    if !headers.contains_key(AUTHORIZATION)
+        && let (Some(key), Some(secret)) = (find("api_key"), find("api_secret"))
+        && let Ok(value) = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}"))).parse()
+    {
+        headers.insert(AUTHORIZATION, value);
+    }
+    headers
+}
+
 /// Writes the request down, lets it meet the fault, writes the answer's status down.
 pub(super) async fn pass(
     State(gate): State<Gate>,
@@ -103,13 +122,14 @@ pub(super) async fn pass(
     request: Request,
     next: Next,
 ) -> Response {
-    let sent = CREDENTIAL_HEADERS.iter().find_map(|name| request.headers().get(*name));
-    let fingerprint =
-        sent.map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned()).unwrap_or_default();
     let (parts, body) = request.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, MOST_OF_A_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    let signed_in = sign_in_of(&parts.headers, &bytes);
+    let sent = CREDENTIAL_HEADERS.iter().find_map(|name| signed_in.get(*name));
+    let fingerprint =
+        sent.map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned()).unwrap_or_default();
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent_body = SentBody::read(kind, &bytes);
     let request = Request::from_parts(parts, Body::from(bytes));
@@ -119,7 +139,7 @@ pub(super) async fn pass(
         method: request.method().to_string(),
         path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
         body: sent_body,
-        account: (gate.account_name)(&gate.shared, request.headers()),
+        account: (gate.account_name)(&gate.shared, &signed_in),
         credential_fingerprint: fingerprint,
         status: 0,
     });
@@ -147,13 +167,16 @@ pub(super) async fn pass(
         }
         Fault::Hang => return std::future::pending().await,
         Fault::Html => page(),
+        Fault::HtmlForbidden => (StatusCode::FORBIDDEN, page()).into_response(),
         Fault::InvalidJson => json_text("{\"id\":\"0000"),
         fault @ (Fault::Unauthorized
         | Fault::Forbidden
         | Fault::Throttled
         | Fault::ServerError
         | Fault::ErrorInside
-        | Fault::Suspended) => with_retry_after(fault, (gate.error)(fault)),
+        | Fault::Suspended
+        | Fault::Expired
+        | Fault::Revoked) => with_retry_after(fault, (gate.error)(fault)),
     };
     gate.shared.seen.answered(ticket, response.status().as_u16());
     response

@@ -98,6 +98,9 @@ fn invalid_token() -> Response {
 fn fault(fault: Fault) -> Response {
     match fault {
         Fault::Forbidden => error(StatusCode::FORBIDDEN, "FORBIDDEN", "You may not do this."),
+        Fault::Expired => {
+            error(StatusCode::UNAUTHORIZED, "EXPIRED_AUTHENTICATION", "The access token is expired.")
+        }
         // No document names HubSpot's word for this.
         Fault::Suspended => error(StatusCode::FORBIDDEN, "BANNED", "This account is suspended."),
         Fault::Throttled => {

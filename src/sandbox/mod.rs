@@ -57,7 +57,7 @@ pub use faults::{Fault, Faults};
 pub use gate::SeenRequest;
 pub use google::{GoogleAccount, GoogleHandle, GoogleOAuthClient, StandInCalendar, StandInSpreadsheet};
 pub use hubspot::{DEMO_HUBSPOT, DemoHubSpot};
-pub use issuer::demo_issuer_key;
+pub use issuer::{demo_issuer_key, demo_issuer_p256_key, demo_issuer_rsa_key};
 pub use n8n::{DEMO_N8N, DemoN8n};
 pub use receiver::{HookBehaviour, ReceivedHook, SignatureVerdict};
 pub use resend::{DEMO_RESEND, DemoResend, MailLogEntry};
@@ -152,6 +152,12 @@ impl Sandbox {
     /// Where the product finds these stand-ins.
     pub fn bases(&self) -> ProviderBases {
         stand_ins::bases(self)
+    }
+
+    /// The same with `https`, which nobody speaks there: no connection is a safe one.
+    pub fn bases_without_tls(&self) -> ProviderBases {
+        // Both are schemes that a URL with a host may have.
+        self.bases().with_each(|url| url.set_scheme("https").unwrap_or_default())
     }
 
     /// The only private addresses that the egress guard has to let through.

@@ -151,6 +151,7 @@ fn fault(fault: Fault) -> Response {
         Fault::Suspended => {
             error(403, "OptInRequired", "The AWS Access Key Id needs a subscription for the service")
         }
+        Fault::Expired => error(403, "ExpiredToken", "The security token included in the request is expired"),
         Fault::Throttled => error(429, "Throttled", "Rate exceeded"),
         Fault::ServerError => error(500, "InternalFailure", "We encountered an internal error"),
         Fault::ErrorInside => error(200, "InternalFailure", "We encountered an internal error"),

@@ -105,6 +105,9 @@ fn fault(fault: Fault) -> Response {
         Fault::Suspended => {
             error(StatusCode::FORBIDDEN, Some("account_invalid"), "The account is closed or suspended.")
         }
+        Fault::Expired => {
+            error(StatusCode::UNAUTHORIZED, Some("api_key_expired"), "Expired API Key provided.")
+        }
         Fault::Throttled => {
             error(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit"), "Request rate limit exceeded.")
         }

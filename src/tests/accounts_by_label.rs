@@ -72,6 +72,10 @@ async fn another_account_stands_beside_the_primary_and_nothing_uses_it() {
     let page = owner.get("/dashboard/integrations").await.body;
     assert!(page.contains("More accounts (1)") && page.contains("Branch office"), "{page}");
     assert!(page.contains("Make primary"), "{page}");
+    // The table of every credential has both, and its buttons name the one that they are about.
+    let settings = owner.get("/dashboard/settings").await.body;
+    assert!(settings.contains("Branch office") && settings.contains("value=\"Branch office\""), "{settings}");
+    assert!(settings.contains("account=Branch+office&amp;confirm=disconnect"), "{settings}");
     assert_eq!(app.recorded(clinic.org, "integration.connected", "success").await, 2);
     assert!(app.trail(clinic.org).await.iter().any(|row| row.1 == "twilio (Branch office)"));
 }
@@ -237,4 +241,18 @@ async fn a_browser_without_scripts_adds_an_account_and_makes_it_the_primary() {
     assert!(post("verify", &primary).await.contains("Twilio (Primary) works"));
     assert!(post("disconnect", &primary).await.contains("Twilio (Primary) is disconnected"));
     assert_eq!(used(&app, &clinic).await, branch.sid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_ask_for_the_primary_account_whatever_it_is_called() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    let lacks = async || owner.get("/dashboard/phone").await.body.contains("panel=vapi");
+    assert!(lacks().await);
+    let saved = owner.send("POST", "/api/integrations/vapi?label=Branch", Some(clinic.vapi_body())).await;
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    assert!(!lacks().await, "the first account is the primary, under its own name");
+    assert_eq!(owner.send("DELETE", "/api/integrations/vapi?label=Branch", None).await.status, 204);
+    assert!(lacks().await);
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use voxanne::domain::{ProviderId, Role};
 use voxanne::sandbox::{AccountStatus, Fault};
 
+use super::catalogue::{body, with_forms};
 use super::support::app::{Browser, Clinic, OWN_ACCOUNTS, TestApp};
 use super::support::state::{card, connect, state};
 
@@ -180,7 +181,7 @@ async fn an_outage_is_never_a_refusal_and_changes_no_good_credential() {
             let told = answer.json();
             assert_eq!((&told["outcome"], &told["success"]), (&json!("undetermined"), &json!(false)));
             assert!(told["draft"].is_string(), "{told}");
-            assert!(!told["message"].as_str().unwrap().is_empty());
+            assert!(!told["detail"].as_str().unwrap().is_empty());
             assert_eq!(app.active(clinic.org, provider.as_str()).await, before, "{fault:?}");
             assert_eq!(state(&owner, provider.as_str()).await, "connected", "{fault:?}");
             // Closes the breaker again, which counts failures in a row.
@@ -195,20 +196,21 @@ async fn a_provider_that_never_answers_leaves_the_test_undecided_in_time() {
     let app = TestApp::start().await;
     let clinic = app.clinic("Sunrise Dental").await;
     let owner = owner_of(&app, &clinic).await;
-    for provider in OWN_ACCOUNTS {
-        app.sandbox.faults().set(provider, Fault::Hang);
+    let all = with_forms(&app);
+    for (provider, _) in &all {
+        app.sandbox.faults().set(*provider, Fault::Hang);
     }
     let started = std::time::Instant::now();
-    let (vapi, twilio) = tokio::join!(
-        connect(&owner, "vapi", clinic.vapi_body()),
-        connect(&owner, "twilio", clinic.twilio_body())
-    );
+    let asked = all.iter().map(|(provider, fields)| connect(&owner, provider.as_str(), body(fields)));
+    let answers = futures_util::future::join_all(asked).await;
     assert!(started.elapsed().as_secs() < 25, "{:?}", started.elapsed());
-    for answer in [vapi, twilio] {
-        assert_eq!(answer.status, 503, "{}", answer.body);
-        assert!(answer.json()["draft"].is_string());
+    for ((provider, _), answer) in all.iter().zip(answers) {
+        assert_eq!(answer.status, 503, "{provider:?}: {}", answer.body);
+        let told = answer.json();
+        assert!(told["draft"].is_string(), "{provider:?}: {told}");
+        assert!(told["detail"].as_str().unwrap().contains("did not answer in time"), "{provider:?}: {told}");
+        assert_eq!(state(&owner, provider.as_str()).await, "not_configured");
     }
-    assert_eq!(state(&owner, "twilio").await, "not_configured");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +245,7 @@ async fn suspended_and_closed_accounts_are_refused_and_a_trial_is_accepted_with_
         app.sandbox.twilio().change(&clinic.twilio.sid, |account| account.status = status);
         let answer = connect(&owner, "twilio", clinic.twilio_body()).await;
         assert_eq!(answer.status, 422, "{}", answer.body);
-        assert!(answer.json()["message"].as_str().unwrap().contains(words), "{}", answer.body);
+        assert!(answer.json()["detail"].as_str().unwrap().contains(words), "{}", answer.body);
     }
     app.sandbox.twilio().change(&clinic.twilio.sid, |account| {
         account.status = AccountStatus::Active;

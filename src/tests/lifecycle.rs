@@ -1,8 +1,19 @@
 //! Pausing, purging, and one account in two clinics.
 
-use serde_json::json;
-use voxanne::domain::{ProviderId, Role};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use voxanne::domain::{ProviderId, Role};
+use voxanne::providers::google::calendar::CalendarChoice;
+use voxanne::providers::n8n::N8nCredentials;
+use voxanne::providers::resend::ResendCredentials;
+use voxanne::providers::whatsapp::WhatsAppCredentials;
+use voxanne::vault::VaultError;
+
+use super::catalogue;
 use super::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,4 +116,96 @@ async fn one_account_in_two_clinics_is_told_to_both_without_a_name() {
     let own = app.services.vault.fingerprint("twilio", one.twilio.sid.as_bytes()).await.unwrap();
     let other = app.services.vault.fingerprint("vapi", one.twilio.sid.as_bytes()).await.unwrap();
     assert!(stored == own && stored != other);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_disconnect_leaves_is_removed_by_the_owner_in_the_browser() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let admin = app.sign_in(&clinic.email(Role::Admin)).await;
+    let org = clinic.org.to_string();
+    let link = "Remove what is stored for Twilio for good";
+    assert!(!owner.get("/dashboard/integrations").await.body.contains(link), "it is connected");
+    owner.post("/dashboard/integrations/twilio/disconnect", &[("org", &org)]).await;
+    assert!(owner.get("/dashboard/integrations").await.body.contains(link));
+    assert!(!admin.get("/dashboard/integrations").await.body.contains(link), "an owner's affair");
+    let panel = owner.get("/dashboard/integrations?panel=twilio&confirm=disconnect").await.body;
+    assert!(panel.contains("Remove what is stored for Twilio?") && panel.contains("Delete Twilio for good"));
+    assert!(!panel.contains("Disconnect Twilio?") && !panel.contains("Pause Twilio"), "{panel}");
+    let purged = owner.post("/dashboard/integrations/twilio/purge", &[("org", &org), ("sure", "yes")]).await;
+    assert!(owner.get(purged.location()).await.body.contains("Everything stored for Twilio is deleted"));
+    let left = "select count(*) from org_credentials where org_id = $1 and provider = 'twilio'";
+    assert_eq!(app.count(left, clinic.org).await, 0);
+    assert!(!owner.get("/dashboard/integrations").await.body.contains(link), "nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_other_provider_that_is_paused_is_refused_at_use_as_well() {
+    let app = TestApp::start().await;
+    let (clinic, owner, _) = app.google_clinic("Sunrise Dental").await;
+    let fields = |provider| catalogue::body(&app.sandbox.demo_fields(provider));
+    let keyed = [ProviderId::ElevenLabs, ProviderId::Resend, ProviderId::N8n, ProviderId::WhatsApp];
+    assert_eq!(owner.send("POST", "/api/integrations/vapi", Some(clinic.vapi_body())).await.status, 200);
+    for provider in keyed {
+        let path = format!("/api/integrations/{}", provider.as_str());
+        let answer = owner.send("POST", &path, Some(fields(provider))).await;
+        assert_eq!(answer.status, 200, "{provider:?}: {}", answer.body);
+    }
+    for word in ["vapi", "google_calendar", "elevenlabs", "resend", "n8n", "whatsapp"] {
+        let paused = owner.send("POST", &format!("/api/integrations/{word}/pause"), None).await;
+        assert_eq!(paused.status, 204, "{word}: {}", paused.body);
+    }
+    app.sandbox.forget_requests();
+    for (method, path) in [("POST", "/api/phone-numbers/refresh"), ("GET", "/api/voices")] {
+        let answer = owner.send(method, path, (method == "POST").then(|| json!({}))).await;
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (409, Some("paused")),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    let vault = &app.services.vault;
+    let is_paused = |error: Option<VaultError>| matches!(error, Some(VaultError::Paused { .. }));
+    assert!(is_paused(vault.open::<CalendarChoice>(clinic.org).await.err()), "Google Calendar");
+    assert!(is_paused(vault.open::<ResendCredentials>(clinic.org).await.err()), "Resend");
+    assert!(is_paused(vault.open::<N8nCredentials>(clinic.org).await.err()), "n8n");
+    assert!(is_paused(vault.open::<WhatsAppCredentials>(clinic.org).await.err()), "WhatsApp");
+    for provider in ProviderId::ALL {
+        assert!(app.sandbox.requests(provider).is_empty(), "{provider:?} was asked");
+    }
+}
+
+/// Counts the statements that name the table of integrations.
+struct Statements(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Words<'a>(&'a AtomicUsize);
+        impl Visit for Words<'_> {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                // A short statement is in its summary, a long one whole beside it.
+                if field.name() != "summary" && format!("{value:?}").contains("from org_integrations") {
+                    self.0.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        if event.metadata().target() == "sqlx::query" {
+            event.record(&mut Words(&self.0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_everything_is_one_statement() {
+    let app = TestApp::start().await;
+    let (_, owner) = app.connected_clinic("Sunrise Dental").await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let watched = tracing_subscriber::registry().with(Statements(count.clone()));
+    // Server and test share this thread, so what is set for it sees both.
+    let guard = tracing::subscriber::set_default(watched);
+    let status = owner.send("GET", "/api/integrations/status", None).await;
+    drop(guard);
+    assert_eq!(status.json()["integrations"].as_array().unwrap().len(), ProviderId::ALL.len());
+    assert_eq!(count.load(Ordering::Relaxed), 1);
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use voxanne::domain::Role;
+use voxanne::domain::{ProviderId, Role};
+use voxanne::sandbox::Fault;
 
 use super::support::app::{Answer, Browser, TestApp};
 use super::support::repository::{files, read};
@@ -275,4 +276,84 @@ async fn a_program_reads_events_and_the_trail_of_its_own_clinic() {
     assert!(newest["requestId"].as_str().is_some_and(|id| id.len() == 32), "{newest}");
     assert_eq!((&newest["outcome"], &newest["target"]), (&json!("success"), &json!("twilio")));
     assert_eq!(owner.send("GET", "/api/events", None).await.json(), json!({ "events": [] }));
+}
+
+/// Holds a value against a schema of the document: every member is known, and those that must be there are.
+fn agrees(document: &Value, schema: &Value, value: &Value) {
+    let (mut known, mut required) = (Vec::new(), Vec::new());
+    let mut parts = vec![schema.clone()];
+    while let Some(part) = parts.pop() {
+        if let Some(name) = part["$ref"].as_str() {
+            let at = name.strip_prefix('#').unwrap();
+            parts.push(document.pointer(at).unwrap_or_else(|| panic!("no {name}")).clone());
+        }
+        parts.extend(part["allOf"].as_array().into_iter().flatten().cloned());
+        known.extend(part["properties"].as_object().into_iter().flat_map(|all| all.keys().cloned()));
+        required.extend(part["required"].as_array().into_iter().flatten().cloned());
+    }
+    for member in value.as_object().unwrap().keys() {
+        assert!(known.contains(member), "no {member} in {known:?}");
+    }
+    for member in required {
+        assert!(value.get(member.as_str().unwrap()).is_some(), "{member} is missing in {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_nothing_was_connected_is_one_problem_document_as_it_is_described() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
+    let document = owner.send("GET", "/api/openapi.json", None).await.json();
+    let second = app.sandbox.twilio().add_account("Second", "+15557654321");
+    let other = json!({
+        "accountSid": second.sid, "authToken": second.auth_token, "phoneNumber": second.numbers[0].number,
+    });
+    let own = clinic.twilio_body();
+    let table = [
+        (Fault::Unauthorized, own.clone(), 422, "provider_refused", json!("refused"), true),
+        (Fault::Throttled, own.clone(), 503, "provider_unavailable", json!("undetermined"), true),
+        (Fault::None, other, 409, "other_account", json!("accepted"), true),
+        (Fault::None, json!({ "phoneNumber": "nonsense" }), 422, "invalid_fields", Value::Null, false),
+        (Fault::None, json!({ "phone": "nonsense" }), 422, "invalid_fields", Value::Null, false),
+    ];
+    for path in ["/api/integrations/{provider}", "/api/organization/credentials/{target}"] {
+        for (fault, body, status, code, outcome, has_draft) in table.clone() {
+            app.sandbox.faults().set(ProviderId::Twilio, fault);
+            let answer = owner.send("POST", &fill(path, |_| "twilio".to_owned()), Some(body)).await;
+            assert_problem(&answer, status, code);
+            let told = answer.json();
+            let described = &document["paths"][path]["post"]["responses"][status.to_string()]["content"];
+            let kinds: Vec<&String> = described.as_object().unwrap().keys().collect();
+            assert_eq!(kinds, ["application/problem+json"], "{path} {status}");
+            agrees(&document, &described["application/problem+json"]["schema"], &told);
+            assert_eq!(told.get("outcome").unwrap_or(&Value::Null), &outcome, "{told}");
+            assert_eq!(told["draft"].is_string(), has_draft, "{told}");
+            assert!(told.get("success").is_none_or(|success| success == false), "{told}");
+            let wait = (fault == Fault::Throttled).then_some("7");
+            assert_eq!(answer.headers.get("retry-after").map(|value| value.to_str().unwrap()), wait);
+            assert_eq!(told["retryAfterSeconds"].as_u64(), wait.map(|wait| wait.parse().unwrap()));
+            assert_eq!(
+                told["fix"].as_str().is_some_and(|fix| fix.contains("Try again in 7 s.")),
+                wait.is_some()
+            );
+        }
+    }
+    // A check of what is stored says it as well, to programs and to people.
+    app.sandbox.faults().set(ProviderId::Twilio, Fault::Throttled);
+    let checked = owner.send("POST", "/api/integrations/twilio/verify", None).await;
+    assert_eq!((checked.status, checked.json()["retryAfterSeconds"].as_u64()), (200, Some(7)));
+    let org = clinic.org.to_string();
+    let form = owner.post("/dashboard/integrations/twilio/verify", &[("org", &org)]).await;
+    assert!(owner.get(form.location()).await.body.contains("Try again in 7 s."));
+    // Every problem of every route is described as what it is sent as.
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+                let is_error = status.starts_with(['4', '5']);
+                let content = response["content"].as_object();
+                let is_problem = content.is_some_and(|all| all.contains_key("application/problem+json"));
+                assert!(content.is_none() || is_error == is_problem, "{path} {status}: {response}");
+            }
+        }
+    }
 }

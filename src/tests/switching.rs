@@ -5,6 +5,7 @@ use voxanne::domain::Role;
 use voxanne::integrations::onboard;
 
 use super::support::app::{Browser, Clinic, TestApp};
+use super::support::consent::{begin, open};
 
 /// Two clinics and a person who owns both, signed in to the first.
 async fn both() -> (TestApp, Clinic, Clinic, Browser) {
@@ -159,4 +160,20 @@ async fn who_is_removed_from_the_current_clinic_is_taken_in_by_another_of_theirs
     let page = browser.get("/dashboard").await;
     assert_eq!(page.status, 403);
     assert!(page.body.contains("You do not belong to any clinic yet"), "{}", page.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_was_begun_in_one_clinic_does_nothing_in_another_of_the_same_session() {
+    let (app, sunrise, harbor, tab) = both().await;
+    app.sandbox.google().add_account("desk@group.example");
+    let back = open(&begin(&tab, &sunrise).await).await.allow("desk@group.example", &[]).await;
+    switch(&tab, &harbor).await;
+    let answer = tab.get(&back).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(answer.body.contains("You are now in Beta Clinic"), "{}", answer.body);
+    assert_eq!((app.pairs(&sunrise).await, app.pairs(&harbor).await, app.token_requests()), (0, 0, 0));
+    // Back where it was begun, the same answer is as good as it was.
+    switch(&tab, &sunrise).await;
+    assert_eq!(tab.get(&back).await.status, 303);
+    assert_eq!((app.pairs(&sunrise).await, app.pairs(&harbor).await), (1, 0));
 }

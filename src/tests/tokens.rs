@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use voxanne::domain::access_scope::NOUNS;
 use voxanne::domain::{OrgId, Role};
 use voxanne::integrations::bearer::{IssuerToAdd, KeyToAdd, add};
-use voxanne::sandbox::demo_issuer_key;
+use voxanne::sandbox::{demo_issuer_key, demo_issuer_p256_key, demo_issuer_rsa_key};
 use voxanne::vault::SecretText;
 
 use super::rest::{fill, operations};
@@ -219,5 +219,81 @@ async fn a_key_ends_when_it_was_told_to() {
     for days in [0, 4000] {
         let body = json!({ "name": "Odd", "role": "member", "expiresInDays": days });
         assert_eq!(owner.send("POST", "/api/api-keys", Some(body)).await.status, 422);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_let_in_for_a_while_makes_no_key_that_outlives_it() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let owner = app.sign_in(&clinic.email(Role::Owner)).await;
+    issuer(&app, "https://own.example", Some(clinic.org), Role::Admin).await;
+    let token = sign(&claims(&app, "https://own.example", clinic.org));
+    let lasting = json!({ "name": "Lasting", "role": "admin" });
+    let refused = ask(&app, "POST", "/api/api-keys", Some(lasting.clone()), &token).await;
+    assert_eq!(code(&refused), (403, "forbidden".into()), "{}", refused.body);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("token of an issuer"), "{}", refused.body);
+    assert_eq!(app.recorded(clinic.org, "api_key.created", "denied").await, 1);
+
+    let make = async |by: Option<&str>, body: Value| {
+        let made = match by {
+            Some(key) => ask(&app, "POST", "/api/api-keys", Some(body), key).await,
+            None => owner.send("POST", "/api/api-keys", Some(body)).await,
+        };
+        assert_eq!(made.status, 201, "{}", made.body);
+        let told = made.json();
+        (told["key"].as_str().unwrap().to_owned(), told["expiresAt"].as_str().map(str::to_owned))
+    };
+    let (short, ends) = make(None, json!({ "name": "Short", "role": "admin", "expiresInDays": 2 })).await;
+    assert!(ends.is_some());
+    for body in [lasting.clone(), json!({ "name": "Longer", "role": "admin", "expiresInDays": 30 })] {
+        assert_eq!(make(Some(&short), body).await.1, ends, "a key's key ends with it");
+    }
+    let (_, sooner) =
+        make(Some(&short), json!({ "name": "Sooner", "role": "member", "expiresInDays": 1 })).await;
+    assert!(sooner.is_some() && sooner != ends);
+    let (long, open) = make(None, lasting.clone()).await;
+    assert_eq!(open, None);
+    assert_eq!(make(Some(&long), lasting).await.1, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_keys_of_every_family_sign_in_their_own_way_and_in_no_other() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    let name = "https://published.example";
+    let new = IssuerToAdd {
+        issuer: name,
+        audience: "voxanne",
+        only_organization: Some(clinic.org),
+        max_role: Role::Admin,
+        key: KeyToAdd::Published(app.sandbox.shared_url.join("jwks").unwrap()),
+    };
+    add(&app.services, &new).await.unwrap();
+    let signed = |algorithm: Algorithm, key_id: &str, key: &EncodingKey| {
+        let mut header = Header::new(algorithm);
+        header.kid = Some(key_id.to_owned());
+        encode(&header, &claims(&app, name, clinic.org), key).unwrap()
+    };
+    let (p256, p256_key) = demo_issuer_p256_key();
+    let (rsa, rsa_key) = demo_issuer_rsa_key();
+    let (ed, _) = demo_issuer_key();
+    let ec = EncodingKey::from_ec_der(&p256_key);
+    let rs = EncodingKey::from_rsa_der(&rsa_key);
+    for token in [signed(Algorithm::ES256, p256, &ec), signed(Algorithm::RS256, rsa, &rs)] {
+        let answer = ask(&app, "GET", STATUS, None, &token).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    // Another algorithm of the same key, another key's id, and the public half as a shared secret.
+    let public = EncodingKey::from_secret(b"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU");
+    for token in [
+        signed(Algorithm::RS512, rsa, &rs),
+        signed(Algorithm::PS256, rsa, &rs),
+        signed(Algorithm::RS256, p256, &rs),
+        signed(Algorithm::ES256, ed, &ec),
+        signed(Algorithm::HS256, p256, &public),
+        signed(Algorithm::HS256, rsa, &public),
+    ] {
+        assert_eq!(code(&ask(&app, "GET", STATUS, None, &token).await), (401, "token_signature".into()));
     }
 }

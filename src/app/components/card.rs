@@ -75,6 +75,8 @@ pub struct CardView {
     pub can_send_test: bool,
     /// The address that has to be entered at the provider by hand.
     pub callback: Option<Callback>,
+    /// Nothing is connected, versions are stored, and the person may remove them for good.
+    pub can_purge: bool,
     /// The accounts beside the primary one, which is what the card is about.
     pub accounts: AccountsView,
 }
@@ -280,5 +282,15 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
             />
         }
     });
-    view! { {resume} {configure} {verify} {test} {restore} {disconnect} }
+    let purge = card.can_purge.then(|| {
+        view! {
+            <ButtonLink
+                href=format!("/dashboard/integrations?panel={word}&confirm=disconnect")
+                label="Remove for good"
+                weight=Weight::Quiet
+                full_label=format!("Remove what is stored for {} for good", card.name)
+            />
+        }
+    });
+    view! { {resume} {configure} {verify} {test} {restore} {disconnect} {purge} }
 }

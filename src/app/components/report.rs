@@ -63,6 +63,7 @@ pub fn Report(report: ReportView) -> impl IntoView {
                 <span>{report.headline}</span>
             </p>
             {report.fix.map(|fix| view! { <p>{fix}</p> })}
+            {report.again.map(|again| view! { <p>{again}</p> })}
             {link}
             <ul class="capabilities">
                 {report.lines.into_iter().map(|line| view! { <CapabilityLine line /> }).collect_view()}

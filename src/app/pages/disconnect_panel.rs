@@ -26,6 +26,8 @@ pub struct DisconnectPanelView {
     pub undo: &'static str,
     /// Who uses it now: "2 assistants", "1 phone number".
     pub uses: Vec<String>,
+    /// False where only versions for Restore are left: then all there is to do is to remove them.
+    pub has_credential: bool,
     pub is_paused: bool,
     /// The person is an owner, who alone may remove everything for good.
     pub can_purge: bool,
@@ -47,7 +49,7 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
             </li>
         }
     });
-    let pause = (!view.is_paused).then(|| {
+    let pause = (view.has_credential && !view.is_paused).then(|| {
         view! {
             <form class="form aside-form" method="post" action=format!("{INTEGRATIONS}/{word}/pause")>
                 <OrgField org=view.org />
@@ -61,7 +63,7 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
     });
     let purge = view.can_purge.then(|| {
         view! {
-            <details class="fold">
+            <details class="fold" open=!view.has_credential>
                 <summary>"Remove it for good"</summary>
                 <form class="form fold-body" method="post" action=format!("{INTEGRATIONS}/{word}/purge")>
                     <OrgField org=view.org />
@@ -80,13 +82,13 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
             </details>
         }
     });
-    view! {
-        <Panel
-            id="disconnect"
-            title=format!("Disconnect {what}?")
-            close_href=close.clone()
-            mark=mark_href(view.provider)
-        >
+    let title = if view.has_credential {
+        format!("Disconnect {what}?")
+    } else {
+        format!("Remove what is stored for {what}?")
+    };
+    let question = if view.has_credential {
+        view! {
             <ul class="consequences">
                 <li>
                     <strong>"Stops working: "</strong>
@@ -111,9 +113,19 @@ pub fn disconnect_panel(view: DisconnectPanelView) -> impl IntoView {
                 {account_field(view.account.as_deref())}
                 <div class="form-actions">
                     <Submit label=format!("Disconnect {what}") weight=Weight::Danger />
-                    <ButtonLink href=close label="Keep it connected" weight=Weight::Plain />
+                    <ButtonLink href=close.clone() label="Keep it connected" weight=Weight::Plain />
                 </div>
             </form>
+        }
+        .into_any()
+    } else {
+        let owner = if view.can_purge { "" } else { " An owner of the clinic can remove them for good." };
+        view! { <p>{format!("{what} is not connected. Its earlier versions are kept sealed for 30 days.{owner}")}</p> }
+            .into_any()
+    };
+    view! {
+        <Panel id="disconnect" title close_href=close.clone() mark=mark_href(view.provider)>
+            {question}
             {pause}
             {purge}
         </Panel>

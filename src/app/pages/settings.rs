@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::alerts::{AlertsForm, alerts_section};
 use super::retention::{RetentionForm, retention_section};
 use super::senders::{SendersForm, senders_section};
+use crate::app::components::accounts::encoded;
 use crate::app::components::badge::StateBadge;
 use crate::app::components::button::{AskSomeone, ButtonLink, OrgField, PostButton, Submit, Weight};
 use crate::app::components::card::HintRow;
@@ -52,6 +53,8 @@ pub struct CredentialRow {
     pub provider: ProviderId,
     pub provider_name: &'static str,
     pub label: String,
+    /// The account is one beside the primary one, so its buttons name it.
+    pub is_other: bool,
     pub state: CardState,
     /// Masked forms, one per secret field.
     pub hints: Vec<HintRow>,
@@ -165,29 +168,32 @@ fn credential(row: CredentialRow, org: OrgId, now: UnixMillis, can_configure: bo
             }
         })
         .collect_view();
-    let verify = (can_configure && row.has_credential && row.state != CardState::Unreadable).then(|| {
-        view! { <PostButton org action=format!("{base}/verify") label="Verify" icon=IconName::Refresh /> }
-    });
+    let account = row.is_other.then(|| row.label.clone());
+    let post = |path: &str, label: &'static str, icon, extra: Option<(&'static str, String)>| {
+        let action = format!("{base}/{path}");
+        match account.clone().map(|account| ("label", account)).or(extra) {
+            Some(extra) => view! { <PostButton org action label icon extra /> }.into_any(),
+            None => view! { <PostButton org action label icon /> }.into_any(),
+        }
+    };
+    let verify = (can_configure && row.has_credential && row.state != CardState::Unreadable)
+        .then(|| post("verify", "Verify", IconName::Refresh, None));
     // As on the card: what is connected is changed by connecting anew, not taken back by one click.
     let restore = row.restorable.filter(|_| can_configure && !row.has_credential).map(|credential| {
-        view! {
-            <PostButton
-                org
-                action=format!("{base}/restore")
-                label="Restore"
-                icon=IconName::Undo
-                extra=("credential", credential.to_string())
-            />
-        }
+        post("restore", "Restore", IconName::Undo, Some(("credential", credential.to_string())))
     });
     let disconnect = (can_configure && row.has_credential).then(|| {
-        let href = format!("/dashboard/integrations?panel={}&confirm=disconnect", row.provider.as_str());
+        let panel = format!("/dashboard/integrations?panel={}", row.provider.as_str());
+        let (account, whose) = match &account {
+            Some(label) => (format!("&account={}", encoded(label)), format!(" {label}")),
+            None => Default::default(),
+        };
         view! {
             <ButtonLink
-                href
+                href=format!("{panel}{account}&confirm=disconnect")
                 label="Disconnect"
                 weight=Weight::Quiet
-                full_label=format!("Disconnect {}", row.provider_name)
+                full_label=format!("Disconnect {}{whose}", row.provider_name)
             />
         }
     });

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::connect_problem::ConnectProblem;
 use super::integrations::{ResultOut, connect_with, provider_of, result_out, rfc3339};
 use super::{Admitted, JsonBody};
 use crate::db::credentials::{self, CredentialRow};
@@ -69,7 +70,7 @@ pub async fn list(admitted: Admitted) -> Result<Json<CredentialsOut>, HttpError>
 /// Tests and stores a credential, as `POST /api/integrations/{provider}` does.
 #[utoipa::path(post, path = "/api/organization/credentials/{target}", tag = "credentials",
     params(("target" = String, Path, description = "Provider: `vapi` or `twilio`")), request_body = Object,
-    responses((status = 200, body = ResultOut), (status = 422, body = Problem)))]
+    responses((status = 200, body = ResultOut), (status = 409, body = ConnectProblem), (status = 422, body = ConnectProblem), (status = 503, body = ConnectProblem)))]
 pub async fn save(
     admitted: Admitted,
     Path(provider): Path<String>,

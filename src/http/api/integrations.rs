@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::account::{Labelled, account_of};
+use super::connect_problem::ConnectProblem;
 use super::{Admitted, JsonBody};
 use crate::audit::machines::Cause;
 use crate::db::agents;
@@ -21,12 +22,13 @@ use crate::http::error::{FieldError, HttpError, Problem};
 use crate::integrations::cards::{self, Card};
 use crate::integrations::connect::{ConnectRequest, Connected, connect};
 use crate::integrations::fields::Submitted;
-use crate::integrations::{disconnect as use_disconnect, ensure, signing, verify};
+use crate::integrations::verify::{self, Restored};
+use crate::integrations::{disconnect as use_disconnect, ensure, signing};
 use crate::providers::{TestReport, catalogue};
 use crate::vault::SecretText;
 
 /// What one line of a test found.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct CapabilityOut {
     /// Stable key: `send_sms`.
     pub capability: String,
@@ -90,12 +92,12 @@ pub struct ResultOut {
     pub message: String,
     pub fix: Option<String>,
     pub capabilities: Vec<CapabilityOut>,
+    /// How long the provider asks to wait before the next try.
+    #[serde(rename = "retryAfterSeconds", skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
     /// With Vapi: the ids of both assistants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assistants: Option<AssistantsOut>,
-    /// Names what was typed for a second try; good for 15 minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub draft: Option<String>,
 }
 
 /// A consent is needed first, which only a person can give.
@@ -171,7 +173,7 @@ fn status_out(
     }
 }
 
-fn capability_out(line: &crate::domain::CapabilityResult) -> CapabilityOut {
+pub(super) fn capability_out(line: &crate::domain::CapabilityResult) -> CapabilityOut {
     let answer = serde_json::to_value(line.answer).ok().and_then(|value| value.as_str().map(str::to_owned));
     CapabilityOut {
         capability: line.capability.clone(),
@@ -190,8 +192,8 @@ pub fn result_out(report: TestReport, success: bool) -> ResultOut {
         message: report.headline,
         fix: report.fix.map(|fix| fix.text.into_owned()),
         capabilities: report.capabilities.iter().map(capability_out).collect(),
+        retry_after_seconds: report.retry_after_seconds,
         assistants: None,
-        draft: None,
     }
 }
 
@@ -204,8 +206,9 @@ pub fn result_out(report: TestReport, success: bool) -> ResultOut {
 #[utoipa::path(post, path = "/api/integrations/{provider}", tag = "integrations",
     params(("provider" = String, Path, description = "The word of a provider: `vapi`, `twilio`, `elevenlabs`, ..."), Labelled), request_body = Object,
     responses((status = 200, body = ResultOut), (status = 202, body = ConsentOut, description = "A consent is needed first"),
-        (status = 422, body = Problem, description = "Fields are wrong, or the provider refused"),
-        (status = 409, body = Problem), (status = 503, body = Problem, description = "Nobody could tell; nothing was saved")))]
+        (status = 422, body = ConnectProblem, description = "Fields are wrong (`invalid_fields`), or the provider refused (`provider_refused`)"),
+        (status = 409, body = ConnectProblem, description = "Another account (`other_account`), or a draft that is gone"),
+        (status = 503, body = ConnectProblem, description = "Nobody could tell (`provider_unavailable`); nothing was saved")))]
 pub async fn save(
     admitted: Admitted,
     Path(provider): Path<String>,
@@ -243,30 +246,13 @@ pub async fn connect_with(
             let out = ConsentOut { success: false, authorization_url: url.to_string(), message };
             Ok((StatusCode::ACCEPTED, Json(out)).into_response())
         }
-        Connected::ConsentRefused { report } => {
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(result_out(report, false))).into_response())
-        }
-        Connected::Invalid { problems, .. } => {
-            let fields =
-                problems.into_iter().map(|p| FieldError { field: p.field, message: p.message }).collect();
-            Err(HttpError::invalid("invalid_fields", "Some fields need your attention.", fields))
+        Connected::ConsentRefused { report } => Ok(ConnectProblem::of_report(&report, None).into_response()),
+        Connected::Invalid { problems, draft } => {
+            Ok(ConnectProblem::of_fields(problems, draft).into_response())
         }
         Connected::NotSaved { report, draft, is_other_account } => {
-            let status = match (report.outcome, is_other_account) {
-                (_, true) => StatusCode::CONFLICT,
-                (Outcome::Undetermined, _) => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::UNPROCESSABLE_ENTITY,
-            };
-            let mut out = result_out(report, false);
-            out.draft = Some(draft.to_string());
-            if is_other_account {
-                out.verified = false;
-                out.message = format!(
-                    "This is another {} account than the connected one. Send switchAccount with the draft to confirm the switch.",
-                    spec.name
-                );
-            }
-            Ok((status, Json(out)).into_response())
+            let problem = ConnectProblem::of_report(&report, Some(draft));
+            Ok(if is_other_account { problem.other_account(spec.name) } else { problem }.into_response())
         }
     }
 }
@@ -357,8 +343,11 @@ pub async fn restore(
 ) -> Result<Json<ResultOut>, HttpError> {
     let account = account_of(&provider, &labelled)?;
     let is_vapi = account.provider == ProviderId::Vapi && account.label.is_none();
-    let report = verify::restore(&admitted.state.services, &admitted.caller, account, None).await?;
-    let success = report.outcome != Outcome::Refused;
+    let restored = verify::restore(&admitted.state.services, &admitted.caller, account, None).await?;
+    let (report, success) = match restored {
+        Restored::InUse(report) => (report, true),
+        Restored::NotRestored(report) => (report, false),
+    };
     let mut out = result_out(report, success);
     if success && is_vapi {
         out.assistants = Some(assistants(&admitted).await?);

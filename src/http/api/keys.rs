@@ -11,6 +11,7 @@ use super::integrations::rfc3339;
 use super::{Admitted, JsonBody};
 use crate::audit::Ended;
 use crate::auth::api_keys as auth;
+use crate::db::Access;
 use crate::db::api_keys::{self, NewApiKey};
 use crate::domain::Role;
 use crate::domain::access_scope::{NOUNS, is_scope};
@@ -58,9 +59,13 @@ pub struct ApiKeyIn {
 
 /// A fresh key. `key` is never shown again.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NewApiKeyOut {
     pub id: String,
     pub key: String,
+    /// When it ends; absent where it ends with its revocation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 /// Lists the clinic's API keys.
@@ -86,7 +91,8 @@ pub async fn list(admitted: Admitted) -> Result<Json<ApiKeysOut>, HttpError> {
     Ok(Json(ApiKeysOut { api_keys }))
 }
 
-/// Makes an API key. A key can never make a key that may do more than itself.
+/// Makes an API key. A key can never make a key that may do more than itself, or that outlives it. A
+/// token of an issuer lives for minutes and makes none.
 #[utoipa::path(post, path = "/api/api-keys", tag = "api-keys", request_body = ApiKeyIn,
     responses((status = 201, body = NewApiKeyOut), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
@@ -95,6 +101,21 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<NewApiKeyOut>), HttpError> {
     let services = &admitted.state.services;
     admitted.caller.require_configure(services, "api_key.created", "api-keys").await?;
+    if let Access::Token { .. } = admitted.caller.access {
+        let mut tx = admitted.caller.begin(services).await?;
+        admitted
+            .caller
+            .record(&mut tx, services, "api_key.created", "api-keys", Ended::Denied, "by a token")
+            .await?;
+        tx.commit().await?;
+        return Err(HttpError::forbidden(
+            "A token of an issuer ends within minutes, so it makes no keys that last. Let an owner or admin make the key.",
+        ));
+    }
+    let made_with = match &admitted.caller.access {
+        Access::ApiKey { hash } => Some(hash),
+        _ => None,
+    };
     let invalid = |field: &str, message: &str| {
         let error = FieldError { field: field.to_owned(), message: message.to_owned() };
         HttpError::invalid("invalid_fields", message, vec![error])
@@ -139,14 +160,20 @@ pub async fn create(
         scopes: body.scopes.as_deref(),
         expires_at,
         created_by: admitted.caller.user(),
+        made_with,
     };
-    api_keys::insert(&mut tx, &new).await?;
+    let expires_at = api_keys::insert(&mut tx, &new).await?;
     admitted
         .caller
         .record(&mut tx, services, "api_key.created", &key.prefix, Ended::Success, role.as_str())
         .await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(NewApiKeyOut { id: id.to_string(), key: key.secret.expose().to_owned() })))
+    let out = NewApiKeyOut {
+        id: id.to_string(),
+        key: key.secret.expose().to_owned(),
+        expires_at: expires_at.map(rfc3339),
+    };
+    Ok((StatusCode::CREATED, Json(out)))
 }
 
 /// Revokes a key, at once.

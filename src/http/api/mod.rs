@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod analytics;
 pub mod appointments;
 pub mod calls;
+pub mod connect_problem;
 pub mod credentials;
 pub mod deliveries;
 pub mod endpoints;
@@ -76,6 +77,34 @@ impl Modify for ApiKeyScheme {
 
 /// The routes of the interface and their description.
 pub fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = routes();
+    call_problems_by_name(&mut document);
+    (router, document)
+}
+
+/// Problems are described as JSON by their type alone; they are sent as what RFC 9457 calls them.
+fn call_problems_by_name(document: &mut utoipa::openapi::OpenApi) {
+    use utoipa::openapi::{Content, RefOr};
+    let is_problem = |content: &RefOr<Content>| match content {
+        RefOr::T(Content { schema: Some(RefOr::Ref(found)), .. }) => found.ref_location.ends_with("Problem"),
+        _ => false,
+    };
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        for operation in operations.into_iter().flatten() {
+            for response in operation.responses.responses.values_mut() {
+                let RefOr::T(response) = response else { continue };
+                for (kind, content) in std::mem::take(&mut response.content) {
+                    let kind =
+                        if is_problem(&content) { "application/problem+json".to_owned() } else { kind };
+                    response.content.insert(kind, content);
+                }
+            }
+        }
+    }
+}
+
+fn routes() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(integrations::show_status))
         .routes(routes!(integrations::save, integrations::remove))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::connect_problem::ConnectProblem;
 use super::integrations::{
     ResultOut, StatusOut, StatusesOut, connect_with, provider_of, result_out, rfc3339, statuses_of_card,
 };
@@ -138,7 +139,7 @@ async fn statuses(visiting: &Visiting) -> Result<Vec<StatusOut>, HttpError> {
 #[utoipa::path(put, path = "/api/platform/organizations/{org}/integrations/{provider}", tag = "platform",
     params(("org" = uuid::Uuid, Path), ("provider" = String, Path)), request_body = Object,
     responses((status = 200, body = ResultOut), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+        (status = 409, body = ConnectProblem), (status = 422, body = ConnectProblem), (status = 503, body = ConnectProblem)))]
 pub async fn set_integration(
     visiting: Visiting,
     Path((_, provider)): Path<(String, String)>,

@@ -285,6 +285,8 @@ pub(super) async fn make_assistants(form: &Submission) -> Result<SuccessView, Ht
 /// A report as pages and islands show it.
 pub fn report_view(report: TestReport) -> ReportView {
     ReportView {
+        again: report.again(),
+        retry_after_seconds: report.retry_after_seconds,
         outcome: report.outcome,
         headline: report.headline,
         fix: report.fix.as_ref().map(|fix| fix.text.to_string()),

@@ -16,7 +16,8 @@ use crate::http::error::{FieldError, HttpError};
 use crate::http::flash::{Said, SmsSaid};
 use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::millis;
-use crate::integrations::{disconnect, pause, primary, purge, signing, verify};
+use crate::integrations::verify::{self, Restored};
+use crate::integrations::{disconnect, pause, primary, purge, signing};
 use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
@@ -86,14 +87,14 @@ pub async fn submit_restore(Path(provider): Path<String>, form: Submission) -> R
     let back = format!("{HOME}#{}", account.provider.as_str());
     let credential = form.fields.text("credential").parse().ok().map(CredentialId);
     match verify::restore(&form.state.services, &form.caller, account.clone(), credential).await {
-        Ok(report) if report.outcome != Outcome::Refused => {
+        Ok(Restored::InUse(_)) => {
             if account == ProviderId::Vapi.into() {
                 make_assistants(&form).await?;
             }
             let name = shown(&account);
             form.go(&back, Said::message(Meaning::Works, format!("{name} is connected again"))).await
         }
-        Ok(report) => form.go(&back, said_of(&account, &report)).await,
+        Ok(Restored::NotRestored(report)) => form.go(&back, said_of(&account, &report)).await,
         Err(error) => form.back(&back, error.into(), &[], "").await,
     }
 }
@@ -257,7 +258,9 @@ fn said_of(account: &Account, report: &TestReport) -> Said {
         Outcome::Undetermined => Said::message(Meaning::Unknown, report.headline.clone()),
     };
     if let Some(message) = said.message.as_mut() {
-        message.detail = report.fix.as_ref().map(|fix| fix.text.to_string());
+        let parts: Vec<String> =
+            report.fix.as_ref().map(|fix| fix.text.to_string()).into_iter().chain(report.again()).collect();
+        message.detail = (!parts.is_empty()).then(|| parts.join(" "));
         message.reference.clone_from(&report.reference);
     }
     said

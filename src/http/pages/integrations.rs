@@ -53,6 +53,11 @@ pub async fn show(mut page: Page, Query(shown): Query<Shown>) -> Result<Html<Str
     let can_configure = page.can_connect();
     let mut views: Vec<CardView> =
         cards.iter().map(|card| views::card(org, card, &agents, can_configure, may_ask.as_ref())).collect();
+    let is_owner = page.scope.role == ContextRole::Person(Role::Owner);
+    for view in views.iter_mut().filter(|view| is_owner && !view.has_credential) {
+        let card = cards.iter().find(|card| card.spec.id == view.provider);
+        view.can_purge = card.and_then(|card| card.row.as_ref()).is_some_and(|row| row.version_count > 0);
+    }
     let receives = |card: &&mut CardView| card.provider == ProviderId::WhatsApp && card.has_credential;
     if let Some(card) = views.iter_mut().find(receives).filter(|_| can_configure) {
         let url = services.whatsapp_webhook_url(org).await?;
@@ -95,7 +100,9 @@ async fn provider_panel(
     };
     let active = row.filter(|row| row.active_credential_id.is_some());
     let label = account.label();
-    if shown.confirm.is_some() && (active.is_some() || matches!(account, AccountShown::Other(_))) {
+    let is_stored = row.is_some_and(|row| row.version_count > 0);
+    if shown.confirm.is_some() && (active.is_some() || is_stored || matches!(account, AccountShown::Other(_)))
+    {
         let own = routes::list_own(&mut page.tx).await?;
         let count = |kind: &str| own.iter().filter(|route| route.kind == kind).count();
         let uses = match provider {
@@ -124,7 +131,8 @@ async fn provider_panel(
                 Some(_) => "by connecting again; the permission itself is given back now.",
             },
             uses,
-            is_paused: state == CardState::Paused || active.is_none(),
+            has_credential: active.is_some(),
+            is_paused: state == CardState::Paused,
             can_purge: page.scope.role == ContextRole::Person(Role::Owner),
         }));
     }

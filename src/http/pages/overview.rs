@@ -2,17 +2,20 @@
 
 use axum::response::Html;
 
+use super::phone::answered_by;
 use super::{Page, calls, millis, views};
 use crate::app::NavItem;
 use crate::app::pages::overview::{IncidentLine, NextStep, OverviewView, overview_page};
+use crate::app::pages::phone::AnsweredBy;
 use crate::app::pages::webhooks::words::endpoint_href;
 use crate::calls::senders::Choice;
 use crate::db::agents::{self, AgentRow};
 use crate::db::calls::{self as call_rows, CallFilter};
 use crate::db::incidents::IncidentRow;
-use crate::db::{routes, senders};
+use crate::db::phone_numbers::{self, PhoneNumberRow};
+use crate::db::senders;
 use crate::domain::card::CardState;
-use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
+use crate::domain::readiness::{Numbers, OutOfStep, Readiness, ReadinessFacts, Service};
 use crate::domain::{Answer, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
@@ -28,8 +31,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
     let services = page.state.services.clone();
     let cards = cards::list(&mut page.tx, &services).await?;
     let agents = agents::list(&mut page.tx).await?;
-    let own_routes = routes::list_own(&mut page.tx).await?;
-    let phone_numbers = own_routes.iter().filter(|route| route.kind == "phone_number").count();
+    let numbers = phone_numbers::list(&mut page.tx).await?;
     let org = page.scope.org;
     let can_configure = page.can_configure();
     let choice = Choice::of(&senders::find(&mut page.tx).await?);
@@ -41,7 +43,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         can_configure,
         org_name: page.scope.org_name.clone(),
         incidents: open.iter().map(incident).collect(),
-        readiness: readiness(&cards, &agents, &choice, phone_numbers),
+        readiness: readiness(&cards, &agents, &choice, &numbers),
         next_steps: if can_configure { next_steps(&cards) } else { Vec::new() },
         calls: newest.into_iter().map(calls::line).collect(),
         cards: cards
@@ -67,37 +69,55 @@ fn incident(row: &IncidentRow) -> IncidentLine {
     }
 }
 
-/// The capability of a calendar that takes appointments.
-const BOOK: &str = "book";
+/// The capability of a calendar that takes appointments, and what a caller can not have without it.
+const BOOK: (&str, &str) = ("book", "book appointments");
+/// Nothing is offered where free times cannot be found.
+const FREE_BUSY: (&str, &str) = ("free_busy", "show its free times");
+const TEXT: (&str, &str) = (sms::CAPABILITY, "send text messages");
 
-/// How a whole call goes, from what the cards, the agents and the routes say.
-fn readiness(cards: &[Card], agents: &[AgentRow], choice: &Choice, phone_numbers: usize) -> Readiness {
+/// How a whole call goes, from what the cards, the agents and the numbers say.
+fn readiness(cards: &[Card], agents: &[AgentRow], choice: &Choice, numbers: &[PhoneNumberRow]) -> Readiness {
     // Found by what it can do, so that another calendar needs no line here.
-    let calendar = cards.iter().find(|card| card.spec.capabilities.iter().any(|known| known.key == BOOK));
+    let calendar = cards.iter().find(|card| card.spec.capabilities.iter().any(|known| known.key == BOOK.0));
     let vapi = cards.iter().find(|card| card.spec.id == ProviderId::Vapi);
     let find = |id: ProviderId| cards.iter().find(|card| card.spec.id == id);
     let order = choice.order(None);
     let senders: Vec<Service<'static>> =
-        order.into_iter().filter_map(|(id, _)| find(id)).map(|card| service(card, sms::CAPABILITY)).collect();
+        order.into_iter().filter_map(|(id, _)| find(id)).map(|card| service(card, &[TEXT])).collect();
+    let is_ours = |row: &&PhoneNumberRow| {
+        matches!(answered_by(row, agents), AnsweredBy::Inbound | AnsweredBy::Outbound)
+    };
     Readiness::of(&ReadinessFacts {
         vapi: vapi.map_or(CardState::NotConfigured, |card| card.state),
         assistants_ready: agents.iter().all(|agent| agent.vapi_state == "ready"),
         assistant_error: agents.iter().find_map(|agent| agent.vapi_error.as_deref()),
         notice: vapi.and_then(|card| card.row.as_ref()?.notice.as_deref()),
-        phone_numbers: Some(phone_numbers),
-        calendar: calendar.map(|card| service(card, BOOK)),
+        out_of_step: agents.iter().find_map(out_of_step),
+        numbers: Numbers { all: numbers.len(), answered: numbers.iter().filter(is_ours).count() },
+        calendar: calendar.map(|card| service(card, &[FREE_BUSY, BOOK])),
         senders: &senders,
     })
 }
 
-fn service(card: &Card, capability: &str) -> Service<'static> {
-    let answers = card.row.iter().flat_map(|row| row.capabilities.iter());
-    let mut of_it = answers.filter(|line| line.capability == capability).map(|line| line.answer);
+/// What somebody saw at Vapi: server URL and webhook credential are a part of what is compared.
+fn out_of_step(agent: &AgentRow) -> Option<OutOfStep> {
+    match agent.vapi_found.as_deref() {
+        Some("gone") => Some(OutOfStep::Gone),
+        Some("changed") => Some(OutOfStep::Changed),
+        _ => None,
+    }
+}
+
+fn service(card: &Card, needs: &[(&str, &'static str)]) -> Service<'static> {
+    let is_refused = |key: &str| {
+        let mut answers = card.row.iter().flat_map(|row| row.capabilities.iter());
+        answers.any(|line| line.capability == key && line.answer == Answer::No)
+    };
     Service {
         name: card.spec.name,
         word: card.spec.id.as_str(),
         state: card.state,
-        is_able: of_it.next() != Some(Answer::No),
+        lacks: needs.iter().find(|(key, _)| is_refused(key)).map(|(_, what)| *what),
     }
 }
 

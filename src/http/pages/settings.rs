@@ -11,7 +11,9 @@ use crate::app::pages::senders::SendersForm;
 use crate::app::pages::settings::{CredentialRow, ProfileForm, SettingsView, settings_page};
 use crate::calls::senders::{self as names, Choice};
 use crate::calls::{CallError, alerts};
+use crate::db::integrations::IntegrationRow;
 use crate::db::{organizations, senders};
+use crate::domain::card::CardState;
 use crate::domain::{CredentialId, ProviderId};
 use crate::http::error::HttpError;
 use crate::integrations::cards::{self, Card};
@@ -54,7 +56,7 @@ pub async fn show(mut page: Page) -> Result<Html<String>, HttpError> {
         senders,
         alerts,
         retention,
-        credentials: cards.iter().filter_map(credential).collect(),
+        credentials: cards.iter().flat_map(credentials).collect(),
     };
     page.draw("Settings", NavItem::Settings, || settings_page(view)).await
 }
@@ -106,13 +108,20 @@ fn senders_form(page: &Page, choice: &Choice) -> SendersForm {
     }
 }
 
-fn credential(card: &Card) -> Option<CredentialRow> {
-    let row = card.row.as_ref().filter(|row| row.version_count > 0)?;
-    Some(CredentialRow {
+/// The rows of a card: the primary account, then those beside it.
+fn credentials(card: &Card) -> Vec<CredentialRow> {
+    let primary = card.row.iter().map(|row| credential(card, row, card.state, false));
+    let others = card.others.iter().map(|other| credential(card, &other.row, other.state, true));
+    primary.chain(others).flatten().collect()
+}
+
+fn credential(card: &Card, row: &IntegrationRow, state: CardState, is_other: bool) -> Option<CredentialRow> {
+    Some(row).filter(|row| row.version_count > 0).map(|row| CredentialRow {
         provider: card.spec.id,
         provider_name: card.spec.name,
         label: row.label.clone(),
-        state: card.state,
+        is_other,
+        state,
         hints: views::hints(card.spec, row.hint.as_ref().map(|hint| &hint.0)),
         verified_at: row.last_verified_at.map(millis),
         versions: u32::try_from(row.version_count).unwrap_or(0),

@@ -69,6 +69,7 @@ pub fn card(
             .map(CredentialId),
         can_send_test: is_usable && spec.capabilities.iter().any(|known| known.key == sms::CAPABILITY),
         callback: None,
+        can_purge: false,
         accounts: accounts(card),
     }
 }

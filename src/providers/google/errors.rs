@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::records::{ApiErrorBody, OAuthErrorBody};
 
@@ -57,6 +57,9 @@ pub enum GoogleError {
 impl GoogleError {
     /// Reads an answer of the token service whose status is not 2xx.
     pub(super) fn of_token_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return GoogleError::Unexpected(Unexpected::Html);
+        }
         let body: OAuthErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         match (reply.status, body.error.as_str()) {
             (_, "invalid_grant" | "invalid_token") => GoogleError::GrantGone,
@@ -73,6 +76,9 @@ impl GoogleError {
 
     /// Reads an answer of an API whose status is not 2xx.
     pub(super) fn of_api_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return GoogleError::Unexpected(Unexpected::Html);
+        }
         let ApiErrorBody { error } = serde_json::from_slice(&reply.body).unwrap_or_default();
         let has = |word: &str| error.errors.iter().chain(&error.details).any(|one| one.reason == word);
         match reply.status {
@@ -157,7 +163,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, retry_after: None, body: body.to_owned().into() }
+        Reply { status, retry_after: None, is_html: false, body: body.to_owned().into() }
     }
 
     fn api(status: u16, reason: &str) -> GoogleError {
@@ -209,6 +215,19 @@ mod tests {
         assert_eq!(token(400, "redirect_uri_mismatch"), GoogleError::RedirectMismatch);
         assert_eq!(token(500, ""), GoogleError::Unavailable { status: 500 });
         assert!(matches!(token(400, "invalid_request"), GoogleError::Invalid { .. }));
+    }
+
+    #[test]
+    fn a_refusal_on_a_web_page_is_not_googles() {
+        for status in [400, 401, 403, 404] {
+            for error in [
+                GoogleError::of_api_reply(&reply(status, "<html>")),
+                GoogleError::of_token_reply(&reply(status, "<html>")),
+            ] {
+                assert_eq!(error, GoogleError::Unexpected(Unexpected::Html), "{status}");
+                assert!(error.is_undetermined(), "{status}");
+            }
+        }
     }
 
     #[test]

@@ -197,7 +197,7 @@ mod tests {
         let body = format!(
             r#"{{"access_token":"ya29","expires_in":3599,"scope":"openid email","id_token":"x.{claims}.y"}}"#
         );
-        let reply = Reply { status: 200, retry_after: None, body: body.into() };
+        let reply = Reply { status: 200, retry_after: None, is_html: false, body: body.into() };
         let tokens = read_tokens(&reply).unwrap();
         assert_eq!(tokens.scopes, ["openid", "https://www.googleapis.com/auth/userinfo.email"]);
         assert!(tokens.refresh.is_none());

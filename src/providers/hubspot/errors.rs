@@ -107,7 +107,30 @@ const ROWS: &[Row] = &[
         "Try again later; a move takes up to a day.",
         ERRORS_URL,
     ),
+    Row::of("502", Verdict::Silent, "HubSpot did not finish in time.", LATER, STATUS_URL),
+    Row::of("503", Verdict::Silent, "HubSpot is not available for a moment.", LATER, STATUS_URL),
+    Row::of("504", Verdict::Silent, "HubSpot gave up before it was done.", LATER, STATUS_URL),
+    Row::of("521", Verdict::Silent, "HubSpot's server is down.", LATER, STATUS_URL),
+    Row::of("522", Verdict::Silent, "HubSpot's server let the connection run out.", LATER, STATUS_URL),
+    Row::of("523", Verdict::Silent, "HubSpot's server can not be reached.", LATER, STATUS_URL),
+    Row::of("524", Verdict::Silent, "HubSpot took too long to answer.", LATER, STATUS_URL),
+    Row::of(
+        "525",
+        Verdict::Silent,
+        "HubSpot's server has a problem with its certificate.",
+        LATER,
+        STATUS_URL,
+    ),
+    Row::of(
+        "526",
+        Verdict::Silent,
+        "HubSpot's server shows a certificate that is not valid.",
+        LATER,
+        STATUS_URL,
+    ),
 ];
+
+const LATER: &str = "Try again in a few minutes. Nothing was changed.";
 
 fn read(status: u16, body: &Value) -> Told {
     let category = text_at(body, &["/category"]);

@@ -61,7 +61,13 @@ async fn with_key(client: &N8nClient<'_>, lines: &mut Lines<'_>) -> Result<TestR
             Ok(report)
         }
         // The key may lack the scope, or the API may be off: then the instance itself still answers.
-        Err(error) if matches!(error.kind, ErrorKind::Refused { status: 403 | 404, .. }) => {
+        // n8n answers for an API that is off with its server's own web page.
+        Err(error)
+            if matches!(
+                error.kind,
+                ErrorKind::Refused { status: 403 | 404, .. } | ErrorKind::Page { status: 404 }
+            ) =>
+        {
             if client.is_alive().await.is_err() {
                 return Err(Box::new(failed(&error)));
             }

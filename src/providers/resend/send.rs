@@ -46,7 +46,9 @@ fn kind(error: &ApiError) -> MailFailure {
         }
         ErrorKind::Refused { .. } => MailFailure::Refused,
         ErrorKind::Throttled { .. } => MailFailure::NotSent,
-        ErrorKind::Unavailable { .. } | ErrorKind::Unexpected(_) => MailFailure::Undetermined,
+        ErrorKind::Unavailable { .. } | ErrorKind::Page { .. } | ErrorKind::Unexpected(_) => {
+            MailFailure::Undetermined
+        }
         ErrorKind::Transport(EgressError::Blocked(_) | EgressError::Invalid) => MailFailure::Refused,
         ErrorKind::Transport(error) if error.may_have_arrived() => MailFailure::Undetermined,
         ErrorKind::Transport(_) => MailFailure::NotSent,

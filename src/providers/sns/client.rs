@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn an_answer_names_its_action() {
         let of = |body: &'static str| {
-            let reply = Reply { status: 200, retry_after: None, body: body.into() };
+            let reply = Reply { status: 200, retry_after: None, is_html: false, body: body.into() };
             read(&reply, "Publish").err()
         };
         assert_eq!(of("<PublishResponse xmlns=\"x\"><MessageId>1</MessageId></PublishResponse>"), None);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::super::report::Explanation;
 use super::super::sms::{SendError, SendFailure};
@@ -83,6 +83,30 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         CODES,
     ),
     (
+        "MissingAuthenticationToken",
+        "AWS SNS says that the request was not signed.",
+        "Try again. If it stays, tell who runs this service.",
+        CODES,
+    ),
+    (
+        "IncompleteSignature",
+        "AWS SNS says that the signature of the request is not whole.",
+        "Try again. If it stays, tell who runs this service.",
+        CODES,
+    ),
+    (
+        "InternalError",
+        "AWS SNS reports an error of its own.",
+        "Look at AWS's status page and try again later.",
+        STATUS,
+    ),
+    (
+        "ServiceUnavailable",
+        "AWS SNS is not available right now.",
+        "Look at AWS's status page and try again later.",
+        STATUS,
+    ),
+    (
         "RequestExpired",
         "AWS SNS says that the time of the request is wrong: a clock is not right.",
         "Ask who runs this service to check its clock.",
@@ -103,6 +127,7 @@ const SAME: &[(&str, &str)] = &[
     ("InvalidParameterValue", "InvalidParameter"),
     ("ValidationException", "InvalidParameter"),
     ("ValidationError", "InvalidParameter"),
+    ("InternalFailure", "InternalError"),
     ("Throttling", "Throttled"),
     ("ThrottlingException", "Throttled"),
 ];
@@ -149,6 +174,10 @@ impl SnsError {
         let text = String::from_utf8_lossy(&reply.body);
         let code = xml::text_of(&text, "Code").map(|code| quote(&code));
         let message = xml::text_of(&text, "Message").map(|message| quote(&message));
+        // AWS's own form begins with an angle bracket as well.
+        if code.is_none() && answer::is_refused_by_a_page(reply) {
+            return SnsError::Unexpected(Unexpected::Html);
+        }
         let says = |words: &str| message.as_deref().is_some_and(|message| message.contains(words));
         match (reply.status, code.as_deref().map(same)) {
             (429, _) | (400, Some("Throttled")) => {

@@ -7,7 +7,7 @@ fn error(status: u16, code: &str, message: &str) -> SnsError {
         "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{code}</Code>\
          <Message>{message}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
     );
-    SnsError::from_reply(&Reply { status, retry_after: None, body: body.into() })
+    SnsError::from_reply(&Reply { status, retry_after: None, is_html: false, body: body.into() })
 }
 
 #[test]
@@ -28,6 +28,11 @@ fn every_documented_code_is_explained() {
         "AccessDenied",
         "RequestExpired",
         "NotFound",
+        "MissingAuthenticationToken",
+        "IncompleteSignature",
+        "InternalError",
+        "InternalFailure",
+        "ServiceUnavailable",
         "Throttled",
         "Throttling",
         "ThrottlingException",
@@ -49,11 +54,19 @@ fn an_unknown_code_is_quoted() {
     assert_eq!(unknown.explain().sentence, "AWS SNS refused with SomethingNew: It is new.");
     assert_eq!(unknown.reference().as_deref(), Some("SomethingNew"));
     assert!(
-        SnsError::from_reply(&Reply { status: 403, retry_after: None, body: "".into() })
+        SnsError::from_reply(&Reply { status: 403, retry_after: None, is_html: false, body: "".into() })
             .explain()
             .sentence
             .contains("403")
     );
+}
+
+#[test]
+fn a_refusal_on_a_web_page_is_not_awss() {
+    for body in ["<!doctype html><title>403 Forbidden</title>", "<html><body>No.</body></html>"] {
+        let page = Reply { status: 403, retry_after: None, is_html: true, body: body.into() };
+        assert_eq!(SnsError::from_reply(&page), SnsError::Unexpected(Unexpected::Html), "{body}");
+    }
 }
 
 #[test]

@@ -79,3 +79,15 @@ fn keys_of_others_and_broken_pastes_are_refused_before_anybody_is_asked() {
         assert_eq!(provider.check(&with_key(demo.key)), Ok(()), "{}", demo.name);
     }
 }
+
+#[tokio::test]
+async fn a_busy_system_is_told_from_a_plan_that_allows_no_more_at_once() {
+    let bench = Bench::start().await;
+    let busy = bench.test(ProviderId::ElevenLabs, &fields(&[("apiKey", DEMO_ELEVENLABS[5].key)])).await;
+    assert_eq!((busy.outcome, busy.reference.as_deref()), (Outcome::Undetermined, Some("system_busy")));
+    assert!(busy.headline.contains("is busy"), "{busy:?}");
+    bench.sandbox.faults().set(ProviderId::ElevenLabs, Fault::Throttled);
+    let slow = bench.test(ProviderId::ElevenLabs, &fields(&[("apiKey", DEMO_ELEVENLABS[0].key)])).await;
+    assert_eq!(slow.reference.as_deref(), Some("too_many_concurrent_requests"));
+    assert_ne!(busy.headline, slow.headline);
+}

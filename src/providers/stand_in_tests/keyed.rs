@@ -64,6 +64,10 @@ async fn a_retell_key_shows_its_agents_and_an_ended_trial_is_refused_by_name() {
     let whole = bench.test(ProviderId::Retell, &own).await;
     assert_eq!((whole.outcome, answer(&whole, "agents")), (Outcome::Accepted, Answer::Yes));
     assert_eq!(whole.notes, ["0 of 20 calls at once are running."]);
+    let wrong = fields(&[("apiKey", "key_0123456789abcdef0123456789")]);
+    let wrong = bench.test(ProviderId::Retell, &wrong).await;
+    assert_eq!((wrong.outcome, wrong.field.as_deref()), (Outcome::Refused, Some("apiKey")));
+    assert_eq!(wrong.reference.as_deref(), Some("401"));
     bench.sandbox.faults().set(ProviderId::Retell, Fault::Suspended);
     let ended = bench.test(ProviderId::Retell, &own).await;
     assert_eq!((ended.outcome, ended.reference.as_deref()), (Outcome::Refused, Some("402")));

@@ -16,6 +16,7 @@ use crate::vault::SecretText;
 
 mod assistants;
 mod elevenlabs;
+mod failures;
 mod keyed;
 mod n8n;
 mod resend;
@@ -135,59 +136,6 @@ fn twilio_fields() -> SecretFields {
 
 fn answer(report: &TestReport, capability: &str) -> Answer {
     report.capabilities.iter().find(|line| line.capability == capability).expect(capability).answer
-}
-
-#[tokio::test]
-async fn every_failure_has_its_outcome_at_every_provider() {
-    let bench = Bench::start().await;
-    let short = Duration::from_millis(400);
-    let long = Duration::from_secs(9);
-    let table = [
-        (Fault::None, Outcome::Accepted, long),
-        (Fault::Unauthorized, Outcome::Refused, long),
-        (Fault::Forbidden, Outcome::Refused, long),
-        (Fault::Suspended, Outcome::Refused, long),
-        (Fault::Throttled, Outcome::Undetermined, long),
-        (Fault::ServerError, Outcome::Undetermined, long),
-        (Fault::Hang, Outcome::Undetermined, short),
-        (Fault::Reset, Outcome::Undetermined, long),
-        (Fault::LostAnswer, Outcome::Undetermined, long),
-        // A test makes nothing.
-        (Fault::HeldAnswer, Outcome::Accepted, long),
-        (Fault::Html, Outcome::Undetermined, long),
-        (Fault::InvalidJson, Outcome::Undetermined, long),
-        (Fault::ErrorInside, Outcome::Undetermined, long),
-        (Fault::Slow, Outcome::Undetermined, short),
-    ];
-    assert_eq!(table.len(), Fault::ALL.len());
-    for provider in ProviderId::ALL {
-        let fields = bench.demo_fields(provider);
-        let mut headlines = Vec::new();
-        for (fault, outcome, time) in table {
-            bench.sandbox.faults().set(provider, fault);
-            let report = bench.test_within(provider, &fields, time).await;
-            assert_eq!(report.outcome, outcome, "{provider:?} {fault:?}: {report:?}");
-            let spec = catalogue::find(provider).spec();
-            assert!(report.headline.contains(spec.name), "{}", report.headline);
-            assert_eq!(report.capabilities.len(), spec.capabilities.len(), "{fault:?}");
-            let has_no = report.capabilities.iter().any(|line| line.answer == Answer::No);
-            assert_eq!(has_no, outcome == Outcome::Refused, "{provider:?} {fault:?}");
-            assert_eq!(report.fix.is_some(), outcome != Outcome::Accepted, "{provider:?} {fault:?}");
-            headlines.push(report.headline);
-        }
-        bench.sandbox.faults().set(provider, Fault::None);
-        headlines.sort();
-        headlines.dedup();
-        assert!(headlines.len() >= 9, "the sentences do not tell the failures apart: {headlines:#?}");
-    }
-}
-
-#[tokio::test]
-async fn a_throttled_test_says_how_long_to_wait() {
-    let bench = Bench::start().await;
-    bench.sandbox.faults().set(ProviderId::Twilio, Fault::Throttled);
-    let report = bench.test(ProviderId::Twilio, &twilio_fields()).await;
-    assert_eq!((report.retry_after_seconds, report.reference.as_deref()), (Some(7), Some("20429")));
 }
 
 #[tokio::test]

@@ -133,6 +133,20 @@ async fn each_refusal_of_a_message_says_who_is_the_reason() {
 }
 
 #[tokio::test]
+async fn a_status_inside_of_a_success_says_whether_another_may_try() {
+    let bench = Bench::start().await;
+    for (to, code, kind) in
+        [("+15005550001", "1", SendFailure::NotSent), ("+15005550005", "5", SendFailure::Undetermined)]
+    {
+        let own = demo(ProviderId::Vonage);
+        let error = bench.send_by(ProviderId::Vonage, &own, to, TIME).await.expect_err(to);
+        assert_eq!((error.code.as_deref(), error.kind), (Some(code), kind), "{error:?}");
+        assert_eq!(error.allows_another(), kind == SendFailure::NotSent, "{error:?}");
+    }
+    assert!(bench.sandbox.phone_log().is_empty());
+}
+
+#[tokio::test]
 async fn only_what_certainly_did_not_leave_lets_another_try() {
     let bench = Bench::start().await;
     let short = Duration::from_millis(400);

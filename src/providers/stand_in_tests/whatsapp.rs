@@ -146,3 +146,20 @@ async fn texts_and_templates_go_out_and_each_refusal_has_its_code() {
         assert_eq!((error.kind, bench.sandbox.whatsapp().sent().len()), (kind, count), "{fault:?}");
     }
 }
+
+#[tokio::test]
+async fn every_call_proves_the_app_secret_and_an_app_that_asks_for_it_gets_it() {
+    let bench = Bench::start().await;
+    let id = DEMO_WHATSAPP[0].phone_number_id;
+    bench.sandbox.whatsapp().change(id, |account| account.needs_proof = true);
+    let report = bench.test(ID, &demo(&[])).await;
+    assert_eq!(report.outcome, Outcome::Accepted, "{report:?}");
+    assert!(report.capabilities.iter().all(|line| line.answer != Answer::No), "{report:?}");
+    send(&bench, PATIENT, Content::Text("Hello")).await.expect("sent");
+    let seen = bench.sandbox.requests(ID);
+    assert!(seen.len() >= 6 && seen.iter().all(|one| one.path.contains("appsecret_proof=")), "{seen:#?}");
+
+    let without = bench.test(ID, &demo(&[("appSecret", ""), ("verifyToken", "")])).await;
+    assert_eq!((without.outcome, without.field.as_deref()), (Outcome::Refused, Some("appSecret")));
+    assert!(without.headline.contains("only together with its app secret"), "{without:?}");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::super::report::Explanation;
 use super::NAME;
@@ -217,6 +217,9 @@ struct ErrorBody {
 impl TwilioError {
     /// Reads an answer whose status is not 2xx.
     pub(super) fn from_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return TwilioError::Unexpected(Unexpected::Html);
+        }
         let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         let message = body.message.or(body.detail).or(body.title).map(|text| quote(&text));
         match reply.status {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn error(status: u16, body: &'static str) -> TwilioError {
-    TwilioError::from_reply(&Reply { status, retry_after: None, body: body.into() })
+    TwilioError::from_reply(&Reply { status, retry_after: None, is_html: false, body: body.into() })
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn both_forms_of_an_error_are_read() {
     let problem =
         error(404, r#"{"type":"t","title":"Not found","status":404,"code":20404,"detail":"No service"}"#);
     assert_eq!(problem.code(), Some(20404));
-    assert_eq!(error(403, "<html>").code(), None);
+    assert_eq!(error(403, "").code(), None);
 }
 
 #[test]
@@ -51,6 +51,14 @@ fn throttling_and_outages_say_nothing_about_the_credential() {
     assert!(!error(401, "").is_undetermined());
     assert_eq!(error(503, "").reference().as_deref(), Some("503"));
     assert_eq!(error(429, r#"{"code":20429}"#).reference().as_deref(), Some("20429"));
+}
+
+#[test]
+fn a_refusal_on_a_web_page_is_not_twilios() {
+    for status in [401, 403, 404] {
+        assert_eq!(error(status, "<html>"), TwilioError::Unexpected(Unexpected::Html), "{status}");
+    }
+    assert!(error(429, "<html>").is_undetermined());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::super::report::{Explanation, TestReport};
 use super::{KEYS_URL, NAME};
@@ -65,6 +65,9 @@ enum Messages {
 impl VapiError {
     /// Reads an answer whose status is not 2xx.
     pub(super) fn from_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return VapiError::Unexpected(Unexpected::Html);
+        }
         let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         let messages: Vec<String> = match body.message {
             Some(Messages::One(text)) => vec![quote(&text)],
@@ -217,13 +220,13 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &'static str) -> VapiError {
-        VapiError::from_reply(&Reply { status, retry_after: None, body: body.into() })
+        VapiError::from_reply(&Reply { status, retry_after: None, is_html: false, body: body.into() })
     }
 
     #[test]
     fn statuses_become_their_meanings() {
         assert_eq!(error(401, "{}"), VapiError::KeyRejected);
-        assert_eq!(error(403, "<html>"), VapiError::Forbidden { status: 403 });
+        assert_eq!(error(403, ""), VapiError::Forbidden { status: 403 });
         assert_eq!(error(404, ""), VapiError::NotFound);
         assert_eq!(error(503, ""), VapiError::Unavailable { status: 503 });
         assert_eq!(
@@ -234,6 +237,15 @@ mod tests {
             error(409, r#"{"error":"assistant_pinned","message":"pinned by v2"}"#),
             VapiError::Conflict { message: "pinned by v2".into() }
         );
+    }
+
+    #[test]
+    fn a_refusal_on_a_web_page_is_not_vapis() {
+        for status in [401, 402, 403, 404] {
+            let page = error(status, "<!doctype html>");
+            assert_eq!(page, VapiError::Unexpected(Unexpected::Html), "{status}");
+            assert!(page.is_undetermined(), "{status}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Calls to Vonage, each with the credential that it is given and no other. Nothing is retried here.
 //!
-//! Key and secret go in HTTP Basic for both resources, which Vonage documents for the balance and
-//! which its own client libraries use for the SMS API: a URL is in every proxy's log.
+//! Key and secret never stand in a URL, which is in every proxy's log: they go in HTTP Basic for the
+//! balance, and in the form of a message, as Vonage documents both.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -27,14 +27,22 @@ pub struct VonageClient<'a> {
 impl VonageClient<'_> {
     /// What is left on the account: the cheapest question that needs the secret.
     pub async fn balance(&self) -> Result<Balance, VonageError> {
-        let value =
-            self.call(Method::GET, ["account", "get-balance"], "/account/get-balance", Body::Empty).await?;
+        let auth =
+            Auth::Basic { user: &self.credentials.api_key, password: self.credentials.api_secret.expose() };
+        let path = ["account", "get-balance"];
+        let value = self.call(Method::GET, path, "/account/get-balance", auth, Body::Empty).await?;
         serde_json::from_value(value).map_err(|_| VonageError::Unexpected(Unexpected::OtherShape))
     }
 
     /// Sends one message. That there is an answer does not say that it was taken.
-    pub(super) async fn send(&self, form: &[(&str, &str)]) -> Result<SendAnswer, VonageError> {
-        let value = self.call(Method::POST, ["sms", "json"], "/sms/json", Body::Form(form)).await?;
+    pub(super) async fn send(&self, message: &[(&str, &str)]) -> Result<SendAnswer, VonageError> {
+        let mut form = vec![
+            ("api_key", self.credentials.api_key.as_str()),
+            ("api_secret", self.credentials.api_secret.expose()),
+        ];
+        form.extend_from_slice(message);
+        let body = Body::Form(&form);
+        let value = self.call(Method::POST, ["sms", "json"], "/sms/json", Auth::None, body).await?;
         serde_json::from_value(value).map_err(|_| VonageError::Unexpected(Unexpected::OtherShape))
     }
 
@@ -43,16 +51,14 @@ impl VonageClient<'_> {
         method: Method,
         path: [&str; 2],
         template: &'static str,
+        auth: Auth<'_>,
         body: Body<'_>,
     ) -> Result<Value, VonageError> {
         let call = Call {
             method,
             url: below(self.base, &path),
             template,
-            auth: Auth::Basic {
-                user: &self.credentials.api_key,
-                password: self.credentials.api_secret.expose(),
-            },
+            auth,
             body,
             bulkhead: self.bulkhead,
             answer_limit: ANSWER_LIMIT,

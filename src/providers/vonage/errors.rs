@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::super::report::Explanation;
 use super::super::sms::{SendError, SendFailure};
@@ -212,6 +212,9 @@ struct ErrorBody {
 impl VonageError {
     /// Reads an answer whose status is not 2xx.
     pub(super) fn from_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return VonageError::Unexpected(Unexpected::Html);
+        }
         match reply.status {
             429 => VonageError::Throttled { retry_after: reply.retry_after },
             status @ 400..=499 => {
@@ -334,6 +337,14 @@ mod tests {
             assert!(explanation.url.starts_with("https://"), "{code}");
         }
         assert!(TABLE.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn a_refusal_on_a_web_page_is_not_vonages() {
+        for status in [401, 403, 404] {
+            let page = Reply { status, retry_after: None, is_html: false, body: "<html>".into() };
+            assert_eq!(VonageError::from_reply(&page), VonageError::Unexpected(Unexpected::Html), "{status}");
+        }
     }
 
     #[test]

@@ -27,14 +27,10 @@ pub struct WhatsAppClient<'a> {
 }
 
 impl WhatsAppClient<'_> {
-    /// The number itself. With an app secret, Meta is also asked whether it is that of the token's
-    /// app.
+    /// The number itself.
     pub async fn number(&self) -> Result<Number, WhatsAppError> {
         let mut url = below(self.base, &[&self.credentials.phone_number_id]);
         url.query_pairs_mut().append_pair("fields", "id,display_phone_number,verified_name,quality_rating");
-        if let Some(proof) = self.credentials.proof() {
-            url.query_pairs_mut().append_pair("appsecret_proof", &proof);
-        }
         self.get(url, "/{phone_number_id}").await
     }
 
@@ -85,13 +81,18 @@ impl WhatsAppClient<'_> {
         self.call(Method::GET, url, template, Body::Empty).await
     }
 
+    /// With an app secret, every call proves that who has the token has the secret too: an app can be
+    /// set to take no others, and a wrong secret shows with the first.
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
-        url: Url,
+        mut url: Url,
         template: &'static str,
         body: Body<'_>,
     ) -> Result<T, WhatsAppError> {
+        if let Some(proof) = self.credentials.proof() {
+            url.query_pairs_mut().append_pair("appsecret_proof", &proof);
+        }
         let call = Call {
             method,
             url,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::answer::{Unexpected, quote};
+use super::super::answer::{self, Unexpected, quote};
 use super::super::egress::{EgressError, Reply};
 use super::super::report::Explanation;
 use super::NAME;
@@ -72,6 +72,9 @@ struct ErrorData {
 impl WhatsAppError {
     /// Reads an answer whose status is not 2xx.
     pub(super) fn from_reply(reply: &Reply) -> Self {
+        if answer::is_refused_by_a_page(reply) {
+            return WhatsAppError::Unexpected(Unexpected::Html);
+        }
         let ErrorBody { error } = serde_json::from_slice(&reply.body).unwrap_or_default();
         let (status, code) = (reply.status, error.code);
         let is_of = |codes: &[u32]| code.is_some_and(|code| codes.contains(&code));
@@ -122,7 +125,7 @@ impl WhatsAppError {
         }
     }
 
-    /// True where the app secret is not that of the token's app. Meta has no code of its own for it.
+    /// True where the app secret is missing or not that of the token's app. Meta has no code for it.
     pub(super) fn is_about_the_proof(&self) -> bool {
         matches!(self, WhatsAppError::Refused { message: Some(message), .. } if message.contains("appsecret_proof"))
     }
@@ -141,6 +144,15 @@ impl WhatsAppError {
     /// What it means and what to do.
     pub fn explain(&self) -> Explanation {
         match self {
+            WhatsAppError::Refused { message: Some(message), .. }
+                if self.is_about_the_proof() && message.contains("require") =>
+            {
+                Explanation::of(
+                    "WhatsApp says that this app takes calls only together with its app secret.",
+                    "Enter the app secret, or switch \"Require app secret\" off in the app's advanced settings.",
+                    APPS,
+                )
+            }
             WhatsAppError::Refused { .. } if self.is_about_the_proof() => Explanation::of(
                 "WhatsApp says that the app secret is not that of the app which made the access token.",
                 "Copy the app secret of the app that the token was made for.",

@@ -3,7 +3,7 @@
 use super::*;
 
 fn error(status: u16, body: &'static str) -> WhatsAppError {
-    WhatsAppError::from_reply(&Reply { status, retry_after: None, body: body.into() })
+    WhatsAppError::from_reply(&Reply { status, retry_after: None, is_html: false, body: body.into() })
 }
 
 #[test]
@@ -32,7 +32,12 @@ fn the_table_is_sorted_so_that_the_search_finds_every_row() {
 fn each_reason_of_a_rejected_token_has_its_words() {
     let body = |subcode: u32| {
         let body = format!(r#"{{"error":{{"code":190,"error_subcode":{subcode},"message":"m"}}}}"#);
-        WhatsAppError::from_reply(&Reply { status: 401, retry_after: None, body: body.into() })
+        WhatsAppError::from_reply(&Reply {
+            status: 401,
+            retry_after: None,
+            is_html: false,
+            body: body.into(),
+        })
     };
     let mut sentences: Vec<_> =
         [458, 459, 460, 463, 464, 467, 492, 1].map(|subcode| body(subcode).explain().sentence).to_vec();
@@ -67,6 +72,9 @@ fn unknown_ids_and_foreign_secrets_are_told_apart_from_other_invalid_values() {
     let proof = r#"{"error":{"code":100,"message":"Invalid appsecret_proof provided in the API argument"}}"#;
     let proof = error(400, proof);
     assert!(proof.is_about_the_proof() && proof.explain().sentence.contains("app secret"));
+    let needed = r##"{"error":{"code":100,"message":"(#100) API calls from the server require an appsecret_proof argument"}}"##;
+    let needed = error(400, needed);
+    assert!(needed.is_about_the_proof() && needed.explain().sentence.contains("only together with"));
     let other = r##"{"error":{"code":100,"message":"(#100) x","error_data":{"details":"to is empty."}}}"##;
     let other = error(400, other);
     assert!(!other.is_about_the_id() && !other.is_about_the_proof());
@@ -78,6 +86,9 @@ fn an_unknown_code_is_named_and_a_refusal_without_a_body_is_explained_by_its_sta
     let quoted = error(400, r#"{"error":{"code":199999,"message":"Something new."}}"#).explain();
     assert_eq!(quoted.sentence, "WhatsApp refused with code 199999: Something new.");
     assert_eq!(error(401, "").explain(), explain(0));
-    assert_eq!(error(403, "<html>").explain(), explain(10));
+    assert_eq!(error(403, "").explain(), explain(10));
+    for status in [401, 403, 404] {
+        assert_eq!(error(status, "<html>"), WhatsAppError::Unexpected(Unexpected::Html), "{status}");
+    }
     assert!(error(400, "").explain().sentence.contains("status 400"));
 }

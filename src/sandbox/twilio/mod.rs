@@ -76,6 +76,7 @@ fn fault(fault: Fault) -> Response {
         Fault::Forbidden => {
             error(StatusCode::FORBIDDEN, 20008, "Resource not accessible with Test Account Credentials")
         }
+        Fault::Suspended => error(StatusCode::UNAUTHORIZED, 20005, "Account not active"),
         Fault::Throttled => error(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests"),
         Fault::ServerError => {
             error(StatusCode::INTERNAL_SERVER_ERROR, 20500, "An internal server error has occurred")

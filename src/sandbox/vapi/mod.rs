@@ -66,6 +66,10 @@ fn error(status: StatusCode, message: impl Into<Value>) -> Response {
 fn fault(fault: Fault) -> Response {
     match fault {
         Fault::Forbidden => error(StatusCode::FORBIDDEN, "Forbidden resource"),
+        // No document names a status for it; calls end with `subscription-frozen`.
+        Fault::Suspended => {
+            error(StatusCode::PAYMENT_REQUIRED, "Your organization has no active subscription.")
+        }
         Fault::Throttled => error(StatusCode::TOO_MANY_REQUESTS, "ThrottlerException: Too Many Requests"),
         Fault::ServerError => error(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
         Fault::ErrorInside => {

@@ -61,6 +61,9 @@ pub struct WhatsAppAccount {
     pub scopes: Vec<String>,
     /// 190 with subcode 463.
     pub is_expired: bool,
+    /// The app takes calls only with `appsecret_proof`.
+    #[serde(default)]
+    pub needs_proof: bool,
     /// 131031.
     pub is_locked: bool,
     /// Of a test number: it writes to these only.
@@ -102,6 +105,7 @@ impl WhatsAppAccount {
                 .map(str::to_owned)
                 .to_vec(),
             is_expired: false,
+            needs_proof: false,
             is_locked: false,
             allowed: None,
             templates: vec!["appointment_reminder".to_owned()],

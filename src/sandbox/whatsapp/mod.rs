@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Path, Query, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -104,6 +104,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/{id}/message_templates", get(list_templates))
         .route("/{id}/messages", post(messages::create))
         .fallback(|| async { unknown_id("") })
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), judge_proof))
         .layer(middleware::from_fn_with_state(gate, gate::pass))
         .with_state(shared)
 }
@@ -134,6 +135,8 @@ fn fault(fault: Fault) -> Response {
         }
         Fault::Throttled => error(429, 80007, None, "(#80007) Rate limit issues"),
         Fault::ServerError => error(500, 2, None, "An unexpected error has occurred. Please retry later."),
+        Fault::Expired => error(401, 190, Some(463), "Error validating access token: Session has expired"),
+        Fault::Revoked => error(401, 190, Some(467), "Error validating access token: The session is invalid"),
         Fault::Suspended => error(403, 131031, None, "(#131031) Business Account locked"),
         Fault::ErrorInside => {
             let mut response = error(500, 2, None, "An unexpected error has occurred.");
@@ -174,6 +177,22 @@ fn sign_in_to_manage(shared: &Shared, headers: &HeaderMap, id: &str) -> Result<W
     if account.business_account_id == id { Ok(account) } else { Err(unknown_id(id)) }
 }
 
+/// Holds `appsecret_proof` against the app's secret, on every path, and asks for it where the app does.
+async fn judge_proof(State(shared): SharedState, request: Request, next: Next) -> Response {
+    let Some(account) = find(&shared, request.headers()) else { return next.run(request).await };
+    let query = request.uri().query().unwrap_or_default();
+    let proof = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "appsecret_proof");
+    match proof {
+        Some((_, proof)) if *proof != hmac(&account.app_secret, account.access_token.as_bytes()) => {
+            error(400, 100, None, "Invalid appsecret_proof provided in the API argument")
+        }
+        None if account.needs_proof => {
+            error(400, 100, None, "(#100) API calls from the server require an appsecret_proof argument")
+        }
+        _ => next.run(request).await,
+    }
+}
+
 async fn show_number(
     State(shared): SharedState,
     headers: HeaderMap,
@@ -181,11 +200,6 @@ async fn show_number(
     Query(query): Query<HashMap<String, String>>,
 ) -> Answer {
     let account = sign_in(&shared, &headers)?;
-    if let Some(proof) = query.get("appsecret_proof")
-        && *proof != hmac(&account.app_secret, account.access_token.as_bytes())
-    {
-        return Err(error(400, 100, None, "Invalid appsecret_proof provided in the API argument"));
-    }
     if account.phone_number_id != id {
         return Err(unknown_id(&id));
     }

@@ -18,6 +18,7 @@ use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
 use voxanne::integrations::onboard;
 use voxanne::live::Live;
+use voxanne::providers::ProviderBases;
 use voxanne::providers::google::OAuthClient;
 use voxanne::sandbox::{DEMO_GOOGLE_CLIENT, Sandbox, SandboxOptions, TwilioAccount, VapiAccount};
 use voxanne::state::Services;
@@ -53,13 +54,21 @@ pub struct Setting {
     pub site_dir: Option<std::path::PathBuf>,
     /// The platform's OAuth client at Google; the sandbox's own unless said otherwise.
     pub google: Option<OAuthClient>,
+    /// Where the providers are, if not at the sandbox.
+    pub bases: Option<ProviderBases>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         let (id, secret) = DEMO_GOOGLE_CLIENT;
         let google = OAuthClient { id: id.to_owned(), secret: SecretText::new(secret.to_owned()) };
-        Self { trusted_proxies: Vec::new(), public_url: None, site_dir: None, google: Some(google) }
+        Self {
+            trusted_proxies: Vec::new(),
+            public_url: None,
+            site_dir: None,
+            google: Some(google),
+            bases: None,
+        }
     }
 }
 
@@ -112,6 +121,17 @@ impl Answer {
     }
 }
 
+/// What a test has sent to providers must be what their own documents describe: each test of a whole
+/// server holds it at its end.
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let found = self.sandbox.disagreements();
+            assert!(found.is_empty(), "requests that no document describes: {found:#?}");
+        }
+    }
+}
+
 impl TestApp {
     pub async fn start() -> Self {
         Self::start_with(TestDb::create().await, &hex::encode(rand_bytes())).await
@@ -141,7 +161,7 @@ impl TestApp {
             pool: db.app.clone(),
             keyring: Keyring::from_hex(key).unwrap(),
             clock: clock.clone(),
-            bases: sandbox.bases(),
+            bases: setting.bases.unwrap_or_else(|| sandbox.bases()),
             allowed: sandbox.allowed(),
             public_url: setting
                 .public_url
@@ -190,6 +210,12 @@ impl TestApp {
     /// stand-ins: a second process, or the same one after a restart.
     pub async fn beside(&self) -> Self {
         Self::start_beside(self.db.same().await, &self.key, self.sandbox.clone()).await
+    }
+
+    /// The same for a process that finds the providers elsewhere.
+    pub async fn beside_with(&self, bases: ProviderBases) -> Self {
+        let setting = Setting { bases: Some(bases), ..Setting::default() };
+        Self::start_as(self.db.same().await, &self.key, self.sandbox.clone(), setting).await
     }
 
     /// Makes a clinic with an owner, an admin and a member, and accounts at both providers.

@@ -32,7 +32,7 @@ use crate::app::pages::talk::TalkView;
 use crate::app::wire::SuccessView;
 use crate::app::{Flash, NavItem, Shell, TalkAssets, render};
 use crate::domain::card::{CardState, Meaning};
-use crate::domain::readiness::{Readiness, ReadinessFacts, Service};
+use crate::domain::readiness::{Numbers, Readiness, ReadinessFacts, Service};
 use crate::domain::{Outcome, ProviderId};
 
 fn talk() -> TalkView {
@@ -87,6 +87,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
         console_url: "https://console.twilio.com/",
         undo: "Restore brings it back.",
         uses: vec!["2 assistants".to_owned(), "9 messages this week".to_owned()],
+        has_credential: true,
         is_paused: false,
         can_purge: true,
     };
@@ -136,9 +137,10 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             assistants_ready: false,
             assistant_error: Some(text),
             notice: None,
-            phone_numbers: Some(1),
+            out_of_step: None,
+            numbers: Numbers { all: 1, answered: 1 },
             calendar: None,
-            senders: &[Service { name: "Twilio", word: "twilio", state: CardState::Error, is_able: true }],
+            senders: &[Service { name: "Twilio", word: "twilio", state: CardState::Error, lacks: None }],
         }),
         can_configure: true,
         incidents: vec![IncidentLine {
@@ -184,6 +186,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
                 provider: card.provider,
                 provider_name: card.name,
                 label: "Main account".to_owned(),
+                is_other: false,
                 state: card.state,
                 hints: vec![HintRow {
                     label: "Private key".to_owned(),

@@ -110,6 +110,7 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         can_send_test: false,
         notices: Vec::new(),
         callback: None,
+        can_purge: false,
         accounts: AccountsView::default(),
     }
 }
@@ -233,6 +234,8 @@ pub(super) fn report(outcome: Outcome) -> ReportView {
         fix_url: Some("https://console.twilio.com/".to_owned()),
         reference: Some("0197a2c4".to_owned()),
         lines: vec![line("Sign in", answer, None), line("Send text messages", Answer::Unknown, None)],
+        again: None,
+        retry_after_seconds: None,
     }
 }
 
