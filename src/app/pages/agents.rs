@@ -87,6 +87,7 @@ pub fn agents_page(view: AgentsView) -> impl IntoView {
         view! { <FlashBox flash /> }
     });
     let ask = (!can_configure).then(|| view! { <AskSomeone may_ask /> });
+    let script = talk.clone().and_then(talk_script);
     view! {
         <PageHeader title="Agents" lead="Who answers the phone, and who calls back.">
             {(!vapi_connected && can_configure)
@@ -100,7 +101,7 @@ pub fn agents_page(view: AgentsView) -> impl IntoView {
             </div>
         </LiveRegion>
         {schedule_section(schedule, org, can_configure)}
-        {talk.and_then(talk_script)}
+        {script}
     }
 }
 

@@ -20,7 +20,6 @@ use crate::domain::event_kinds::CALLED;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::webhooks::delivery::{self, Answer, Plan, TRY};
-use crate::webhooks::event_data::EventData;
 use crate::webhooks::outbound::{self, Payload, Told};
 use crate::webhooks::retry::{Next, Outcome};
 
