@@ -165,6 +165,7 @@ async fn an_id_of_another_clinic_is_an_id_that_nobody_has_on_every_route_of_the_
                         "primary",
                         "rotate-secret",
                         "check",
+                        "talk",
                         "cancel",
                         "done",
                     ];
