@@ -14,7 +14,7 @@ pub enum Overdue {
     /// Patients of appointments, and notes, older than the clinic's retention.
     Patients,
     /// Bookings of unknown outcome, and cancelled ones whose event is still in the calendar, that nobody
-    /// has looked at for this many seconds.
+    /// has looked at for this many seconds; and what ended ones owe that nobody is at.
     Appointments { seconds: i32 },
     /// What was said in calls, who called, and whom that was told, older than the clinic's retention.
     Calls,
@@ -22,7 +22,7 @@ pub enum Overdue {
     Deliveries,
     /// Drafts that have expired, and versions that were out of use for this many days.
     Credentials { days: i32 },
-    /// Messages that have been `sending` for this many seconds.
+    /// Messages that have been `sending`, and tool calls that have been `running`, for this many seconds.
     Messages { seconds: i32 },
     /// Webhook secrets that verify no more; those of disconnected clinics after this many days.
     Secrets { days: i32 },
