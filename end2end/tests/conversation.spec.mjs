@@ -5,8 +5,8 @@ import { ready } from "../server.mjs";
 
 const owner = "owner@sunrise.example";
 const endpoint = "conversation-crm";
-/** How long a screen may take from the last answer of the call. */
-const second = 1_000;
+/** How long a screen may take from the last answer of the call, seven of them at once. Unoptimised, drawing takes its time. */
+const limit = /release/.test(process.env.VOXANNE_BIN ?? "") ? 1_000 : 3_000;
 
 /** Connects the calendar, with the consent of Google's own page. */
 async function connectCalendar(page) {
@@ -38,7 +38,7 @@ async function listenTo(page, scripts) {
   await expect(page.getByText("Hot lead alerts are saved", { exact: true })).toBeVisible();
 }
 
-test("a whole conversation is on every screen as it happens", async ({ page, browser, scripts }, info) => {
+test("a whole conversation is on every screen as it happens", async ({ page, browser, scripts }) => {
   test.setTimeout(120_000);
   await signIn(page, owner);
   for (const name of ["Vapi", "Twilio"]) await disconnect(page, name);
@@ -84,25 +84,30 @@ test("a whole conversation is on every screen as it happens", async ({ page, bro
 
   const booked = (name, caption) => rows(name, caption).filter({ has: screens[name].getByText("Booked", { exact: true }) });
   const expected = {
-    calls: () => expect(booked("calls", "Calls").first()).toContainText("Hot lead"),
-    dashboard: () => expect(booked("dashboard", "Calls").first()).toContainText("Hot lead"),
-    appointments: () => expect(rows("appointments", "Appointments").filter({ has: screens.appointments.locator(`a[href="/dashboard/calls/${call}"]`) })).toContainText("Booked"),
-    messages: () => expect(rows("messages", "Sent messages").filter({ hasText: "Alert" }).first()).toBeVisible(),
-    events: () => expect(rows("events", "Inbound events").filter({ hasText: call }).filter({ hasText: "end-of-call-report" })).toContainText("Processed"),
-    webhooks: () => expect(rows("webhooks", "Endpoints").filter({ hasText: endpoint })).toContainText("100"),
-    deliveries: () => expect(rows("deliveries", "Deliveries").filter({ hasText: "call.ended" }).filter({ hasText: endpoint }).first()).toContainText("Delivered"),
+    calls: (within) => expect(booked("calls", "Calls").first()).toContainText("Hot lead", within),
+    dashboard: (within) => expect(booked("dashboard", "Calls").first()).toContainText("Hot lead", within),
+    appointments: (within) => expect(rows("appointments", "Appointments").filter({ has: screens.appointments.locator(`a[href="/dashboard/calls/${call}"]`) })).toContainText("Booked", within),
+    messages: (within) => expect(rows("messages", "Sent messages").filter({ hasText: "Alert" }).first()).toBeVisible(within),
+    events: (within) => expect(rows("events", "Inbound events").filter({ hasText: call }).filter({ hasText: "end-of-call-report" })).toContainText("Processed", within),
+    webhooks: (within) => expect(rows("webhooks", "Endpoints").filter({ hasText: endpoint })).toContainText("100", within),
+    deliveries: (within) => expect(rows("deliveries", "Deliveries").filter({ hasText: "call.ended" }).filter({ hasText: endpoint }).first()).toContainText("Delivered", within),
   };
   const took = {};
   await Promise.all(
     Object.entries(expected).map(async ([name, shows]) => {
-      if (!scripts) await screens[name].reload();
-      await shows();
-      took[name] = Date.now() - ended;
+      if (scripts) {
+        await shows();
+        took[name] = Date.now() - ended;
+        return;
+      }
+      await expect(async () => {
+        await screens[name].reload();
+        await shows({ timeout: 500 });
+      }).toPass({ timeout: 15_000 });
     }),
   );
-  info.annotations.push({ type: "milliseconds from the end of the call", description: JSON.stringify(took) });
-  console.log(`milliseconds from the end of the call: ${JSON.stringify(took)}`);
-  if (scripts) for (const [name, time] of Object.entries(took)) expect(time, name).toBeLessThan(second);
+  if (scripts) console.log(`milliseconds from the end of the call: ${JSON.stringify(took)}`);
+  if (scripts) for (const [name, time] of Object.entries(took)) expect(time, name).toBeLessThan(limit);
   await expect(rows("calls", "Calls")).toHaveCount(calls === 0 ? 2 : calls + 1);
 
   // The call's own page holds all of it together, and its appointment leads back to it.

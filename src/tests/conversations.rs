@@ -105,7 +105,7 @@ async fn the_page_of_a_call_shows_what_it_booked_moved_cancelled_sent_and_told()
     for part in [
         "Booked in this call",
         "Appointment</span>",
-        "By the clinic&#x27;s clock",
+        "By the clinic's clock",
         "Moved to another time.",
         "Confirmation of the appointment",
         "Message that the agent sent",

@@ -63,7 +63,9 @@ pub struct StageLine {
 pub fn told_page(view: ToldView) -> impl IntoView {
     let ToldView { org, event, kind, is_test, triggered_by, at, call_id, ways } = view;
     let lead = if is_test { "A test event, and its way." } else { "An event, and its way." };
-    let test = is_test.then(|| view! { <Badge meaning=Meaning::Unknown text="Test" /> });
+    let test = is_test.then(|| {
+        view! { <p><Badge meaning=Meaning::Unknown text="Test" /></p> }
+    });
     let call = call_id.map(|id| {
         view! {
             <div>
@@ -89,7 +91,8 @@ pub fn told_page(view: ToldView) -> impl IntoView {
         <PageHeader title=kind lead=lead.to_owned()>
             <ButtonLink href="/dashboard/events/test" label="Send another test" weight=Weight::Quiet />
         </PageHeader>
-        <section class="surface padded" aria-label="About this event">
+        <section class="surface section" aria-label="About this event">
+            {test}
             <dl class="facts">
                 <div>
                     <dt>"webhook-id"</dt>
@@ -104,7 +107,6 @@ pub fn told_page(view: ToldView) -> impl IntoView {
                 </div>
                 {call}
             </dl>
-            {test}
         </section>
         <LiveRegion topics="deliveries".to_owned() org=org.to_string()>
             <div data-live-body="">{list}</div>
