@@ -14,7 +14,7 @@ use super::CallError;
 use super::messages::{self, NewText, Purpose};
 use crate::db::alerts::{self, AlertRow, LeasedAlert};
 use crate::db::{DbError, OrgTx};
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::{OrgId, ProviderId, Use};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::integrations::incidents::{Cause, Trouble, alert_place, close_later, note};
@@ -192,7 +192,7 @@ async fn send_mail(services: &Services, org: OrgId, id: Uuid, content: &Content)
     let mail = Mail { to: &content.to, subject: &content.subject, text: &content.text, once: &once };
     match client.send(&mail).await {
         Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, Use::Alert);
             close_later(services, org, ID);
             End::Sent
         }

@@ -10,7 +10,7 @@ use super::message_rows::record;
 use super::messages::Purpose;
 use crate::db::messages::{self, NewMessage, SendResult};
 use crate::db::{OrgTx, fresh_id};
-use crate::domain::{MessageId, OrgId, ProviderId};
+use crate::domain::{MessageId, OrgId, ProviderId, Use};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::Deadline;
@@ -109,7 +109,7 @@ pub async fn send(
     }
     match answer {
         Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, Use::Email);
             Ok(id)
         }
         Err(error) => {

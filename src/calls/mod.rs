@@ -33,6 +33,7 @@ pub mod schedule;
 pub mod senders;
 pub mod slots;
 pub mod statuses;
+pub mod test_message;
 pub mod tools;
 pub mod whatsapp;
 

@@ -2,6 +2,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use voxanne::auth::tokens::LEEWAY;
 use voxanne::domain::access_scope::NOUNS;
 use voxanne::domain::{OrgId, Role};
 use voxanne::integrations::bearer::{IssuerToAdd, KeyToAdd, add};
@@ -220,4 +221,19 @@ async fn a_key_ends_when_it_was_told_to() {
         let body = json!({ "name": "Odd", "role": "member", "expiresInDays": days });
         assert_eq!(owner.send("POST", "/api/api-keys", Some(body)).await.status, 422);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_stream_ends_with_its_token() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    issuer(&app, "https://any.example", None, Role::Admin).await;
+    let mut ends = claims(&app, "https://any.example", clinic.org);
+    // Some seconds of grace are given after the end: the token is taken for one more second or two.
+    ends["exp"] = json!(app.clock.unix() - LEEWAY + 2);
+    let asked = std::time::Instant::now();
+    let answer = ask(&app, "GET", "/api/live", None, &sign(&ends)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("event: hello"), "{}", answer.body);
+    assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{:?}", asked.elapsed());
 }

@@ -3,7 +3,6 @@
 //! Made by the same assembly as `voxanne serve`. Two clinics with their own accounts at Vapi and
 //! Twilio are one call away; a [`Browser`] keeps its cookie and says where its requests come from.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,8 @@ use voxanne::auth::accounts::{self, NewUser};
 use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
+use voxanne::http::listen::{Limits, serve};
+use voxanne::http::webhook_body::BODY_TIME;
 use voxanne::integrations::onboard;
 use voxanne::live::Live;
 use voxanne::providers::google::OAuthClient;
@@ -53,13 +54,22 @@ pub struct Setting {
     pub site_dir: Option<std::path::PathBuf>,
     /// The platform's OAuth client at Google; the sandbox's own unless said otherwise.
     pub google: Option<OAuthClient>,
+    pub limits: Limits,
+    pub body_time: Duration,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         let (id, secret) = DEMO_GOOGLE_CLIENT;
         let google = OAuthClient { id: id.to_owned(), secret: SecretText::new(secret.to_owned()) };
-        Self { trusted_proxies: Vec::new(), public_url: None, site_dir: None, google: Some(google) }
+        Self {
+            trusted_proxies: Vec::new(),
+            public_url: None,
+            site_dir: None,
+            google: Some(google),
+            limits: Limits::default(),
+            body_time: BODY_TIME,
+        }
     }
 }
 
@@ -167,12 +177,14 @@ impl TestApp {
                 setup_code: Some("the-code".to_owned()),
                 is_sandbox: true,
                 site_dir: setting.site_dir.unwrap_or_else(|| "target/site".into()),
+                body_time: setting.body_time,
                 stop: stop.clone(),
             },
         );
-        let router =
-            voxanne::http::router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let router = voxanne::http::router::router(app.clone());
+        let limits = setting.limits;
+        // What `stop` says is heard by what would never end by itself; the port stays open, to be asked.
+        tokio::spawn(async move { serve(listener, router, limits, &CancellationToken::new()).await });
         let live = app.live.clone();
         Self {
             url: format!("http://{address}"),
