@@ -155,6 +155,8 @@ pub struct AppParts {
     pub setup_code: Option<String>,
     pub is_sandbox: bool,
     pub site_dir: std::path::PathBuf,
+    /// How long the body of a request may take.
+    pub body_time: Duration,
     /// Ends what would never end by itself.
     pub stop: CancellationToken,
 }
@@ -172,6 +174,7 @@ pub fn app(services: Arc<Services>, parts: AppParts) -> Arc<App> {
         setup_code: parts.setup_code,
         is_sandbox: parts.is_sandbox,
         site_dir: parts.site_dir,
+        body_time: parts.body_time,
     })
 }
 

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::db::audit::{AuditHead, AuditRow};
+use crate::db::keys::DataKeyRow;
 use crate::db::{self, DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 use crate::vault::{Place, Sealed, SecretBytes, Vault, VaultError, WrappedKey};
@@ -74,6 +75,21 @@ pub async fn start(pool: &PgPool, vault: &Vault, org: OrgId) -> Result<(), Audit
     Ok(tx.commit().await?)
 }
 
+/// Starts the chain of the organization that the transaction makes, together with its first data key.
+pub async fn start_new(tx: &mut OrgTx, vault: &Vault) -> Result<(), AuditError> {
+    let org = tx.org();
+    let key = fresh_key()?;
+    let (data_key, sealed) = vault.seal_first(org, &head_place(Some(org)), key.expose())?;
+    let row = DataKeyRow {
+        version: data_key.version,
+        kek_id: data_key.kek_id,
+        wrapped: data_key.bytes.to_vec(),
+        seals_reserved: data_key.seals_reserved,
+    };
+    db::keys::insert(tx, &row).await?;
+    Ok(db::audit::insert_head(tx, sealed.as_bytes(), sealed.key_version()).await?)
+}
+
 /// Starts the platform's chain, where it has none yet.
 pub async fn start_platform(pool: &PgPool, vault: &Vault) -> Result<(), AuditError> {
     let key = fresh_key()?;
@@ -127,29 +143,30 @@ pub enum ChainState {
     },
 }
 
-/// Recomputes the whole chain of an organization.
+/// Recomputes the whole chain of an organization. Nobody who writes waits for it: the head is only
+/// remembered, and what is added meanwhile is looked at as well.
 pub async fn verify(tx: &mut OrgTx, vault: &Vault) -> Result<ChainState, AuditError> {
     let org = tx.org();
-    let head = db::audit::lock_head(tx).await?.ok_or(AuditError::NoHead)?;
+    let head = db::audit::find_head(tx).await?.ok_or(AuditError::NoHead)?;
     let mut check = Check::of(vault, Some(org), &head)?;
     while let Some(seq) = check.next {
         let rows = db::audit::list_after(tx, seq, PIECE).await?;
         check.take(&rows)?;
     }
-    Ok(check.state(&head))
+    Ok(check.state())
 }
 
 /// Recomputes the whole chain of the platform.
 pub async fn verify_platform(pool: &PgPool, vault: &Vault) -> Result<ChainState, AuditError> {
     let mut tx = pool.begin().await.map_err(DbError::from)?;
-    let head = db::audit::lock_platform_head(&mut tx).await?.ok_or(AuditError::NoHead)?;
+    let head = db::audit::find_full_platform_head(&mut tx).await?.ok_or(AuditError::NoHead)?;
     let mut check = Check::of(vault, None, &head)?;
     while let Some(seq) = check.next {
         let rows = db::audit::list_platform_after(&mut tx, seq, PIECE).await?;
         check.take(&rows)?;
     }
     tx.commit().await.map_err(DbError::from)?;
-    Ok(check.state(&head))
+    Ok(check.state())
 }
 
 /// Rows that a verification reads at a time.
@@ -163,6 +180,8 @@ struct Check {
     seq: i64,
     hash: Vec<u8>,
     broken_at: Option<i64>,
+    /// The head as it was in the beginning: there must be at least as many rows, and this hash at its place.
+    head: (i64, Vec<u8>),
     /// Where to read on; none where there is nothing more to learn.
     next: Option<i64>,
 }
@@ -170,14 +189,16 @@ struct Check {
 impl Check {
     fn of(vault: &Vault, org: Option<OrgId>, head: &AuditHead) -> Result<Self, AuditError> {
         let key = open_key(vault, org, head)?;
-        Ok(Self { org, key, seq: 0, hash: Vec::new(), broken_at: None, next: Some(0) })
+        let head_at = (head.seq, head.hash.clone());
+        Ok(Self { org, key, seq: 0, hash: Vec::new(), broken_at: None, head: head_at, next: Some(0) })
     }
 
     fn take(&mut self, rows: &[AuditRow]) -> Result<(), AuditError> {
         for row in rows {
             let fits = row.seq == self.seq + 1
                 && row.prev_hash == self.hash
-                && row.hash == row_hash(&self.key, self.org, row)?;
+                && row.hash == row_hash(&self.key, self.org, row)?
+                && (row.seq != self.head.0 || row.hash == self.head.1);
             if !fits {
                 self.broken_at = Some(row.seq);
                 self.next = None;
@@ -190,11 +211,11 @@ impl Check {
         Ok(())
     }
 
-    fn state(&self, head: &AuditHead) -> ChainState {
+    fn state(&self) -> ChainState {
         match self.broken_at {
             Some(seq) => ChainState::Broken { seq },
-            None if self.seq == head.seq && self.hash == head.hash => ChainState::Intact { rows: self.seq },
-            None => ChainState::Truncated { rows: self.seq, head: head.seq },
+            None if self.seq >= self.head.0 => ChainState::Intact { rows: self.seq },
+            None => ChainState::Truncated { rows: self.seq, head: self.head.0 },
         }
     }
 }

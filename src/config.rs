@@ -1,4 +1,4 @@
-//! Settings: each a flag and an environment variable of the same name.
+//! Settings: each a flag and an environment variable of the same name, but for the key.
 //!
 //! None of them holds a clinic's credential: those come through the dashboard and are sealed.
 //! `docs/configuration.md` and `.env.example` list them all; a test keeps the three in step.
@@ -11,6 +11,9 @@ use url::Url;
 
 use crate::providers::ProviderBases;
 use crate::providers::egress::HostPort;
+
+/// The variable of the key-encryption key, the one setting that is no flag.
+pub const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
 
 /// Everything that `serve` and its relatives can be told.
 #[derive(Args, Clone, Debug)]
@@ -27,8 +30,9 @@ pub struct Config {
     /// Connections to PostgreSQL at most.
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 16)]
     pub database_connections: u32,
-    /// Key-encryption key: 64 hexadecimal characters. Rather use a file.
-    #[arg(long, env = "ENCRYPTION_KEY", hide_env_values = true, hide = true)]
+    /// Key-encryption key: 64 hexadecimal characters. Rather use a file. From the environment only: what
+    /// stands in a command line, everybody on the machine can read.
+    #[arg(skip = std::env::var(ENCRYPTION_KEY).ok())]
     pub encryption_key: Option<String>,
     /// File with key-encryption keys, one line each: id, key, state. Readable by its owner only.
     #[arg(long, env = "ENCRYPTION_KEY_FILE")]
@@ -54,6 +58,9 @@ pub struct Config {
     /// Folder with the built browser files.
     #[arg(long, env = "SITE_DIR", default_value = "target/site")]
     pub site_dir: PathBuf,
+    /// Connections of clients at once; further ones wait.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
     /// Seconds that cached credentials and routes may live.
     #[arg(long, env = "CACHE_TTL", default_value_t = 300)]
     pub cache_ttl: u64,

@@ -37,25 +37,29 @@ pub async fn examine(pool: &PgPool) -> Result<Findings, sqlx::Error> {
 }
 
 async fn login_faults(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    let Login { version, name, is_superuser, bypasses, owns_tables } = find_login(pool).await?;
+    Ok(judge(&find_login(pool).await?))
+}
+
+fn judge(login: &Login) -> Vec<String> {
+    let Login { version, name, is_superuser, bypasses, owns_tables } = login;
     let mut faults = Vec::new();
-    if version < 150_000 {
+    if *version < 150_000 {
         faults.push(format!("PostgreSQL {} is too old: version 15 or newer is needed.", version / 10_000));
     }
-    if is_superuser {
+    if *is_superuser {
         faults.push(format!(
             "The login {name} is a superuser, so row-level security would not hold. Log in as voxanne_app."
         ));
     }
-    if bypasses {
+    if *bypasses {
         faults.push(format!("The login {name} bypasses row-level security. Log in as voxanne_app."));
     }
-    if owns_tables {
+    if *owns_tables {
         faults.push(format!(
             "The login {name} owns tables. Log in as voxanne_app; the owner is for migrations only."
         ));
     }
-    Ok(faults)
+    faults
 }
 
 fn environment_warnings() -> Vec<String> {
@@ -68,4 +72,31 @@ fn environment_warnings() -> Vec<String> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_a_login_has_its_sentence() {
+        let good = || Login {
+            version: 150_000,
+            name: "voxanne_app".to_owned(),
+            is_superuser: false,
+            bypasses: false,
+            owns_tables: false,
+        };
+        assert_eq!(judge(&good()), Vec::<String>::new());
+        for (login, says) in [
+            (Login { version: 140_018, ..good() }, "PostgreSQL 14 is too old"),
+            (Login { version: 90_624, ..good() }, "PostgreSQL 9 is too old"),
+            (Login { bypasses: true, ..good() }, "voxanne_app bypasses row-level security"),
+            (Login { is_superuser: true, ..good() }, "is a superuser"),
+            (Login { owns_tables: true, ..good() }, "owns tables"),
+        ] {
+            let faults = judge(&login);
+            assert!(faults.len() == 1 && faults[0].contains(says), "{faults:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use url::Url;
@@ -17,7 +17,7 @@ use crate::auth::issuer_cache::IssuerCache;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::db::PgPool;
-use crate::domain::{IntegrationId, OrgId};
+use crate::domain::{IntegrationId, OrgId, Use};
 use crate::live::Live;
 use crate::providers::ProviderBases;
 use crate::providers::egress::Egress;
@@ -107,41 +107,53 @@ impl Services {
 
 /// Uses gathered in memory, written every ten seconds by one statement each.
 #[derive(Default)]
-pub struct Uses(Mutex<Gathered>);
+pub struct Uses(Mutex<Used>);
 
-#[derive(Default)]
-struct Gathered {
-    integrations: HashSet<(OrgId, IntegrationId)>,
-    assistants: HashSet<Uuid>,
+/// What was gathered.
+#[derive(Clone, Debug, Default)]
+pub struct Used {
+    /// The last use of each.
+    pub integrations: HashMap<(OrgId, IntegrationId), Use>,
+    pub assistants: HashSet<Uuid>,
+    /// Clinics of calls that named no assistant.
+    pub called: HashSet<OrgId>,
 }
 
 impl Uses {
     /// Notes that an integration served a real use.
-    pub fn integration(&self, org: OrgId, id: IntegrationId) {
+    pub fn integration(&self, org: OrgId, id: IntegrationId, what: Use) {
         if let Ok(mut gathered) = self.0.lock() {
-            gathered.integrations.insert((org, id));
+            gathered.integrations.insert((org, id), what);
         }
     }
 
-    /// Notes that an assistant sent a verified message.
+    /// Notes that an assistant sent a verified message, which is a use of its clinic's Vapi as well.
     pub fn assistant(&self, id: Uuid) {
         if let Ok(mut gathered) = self.0.lock() {
             gathered.assistants.insert(id);
         }
     }
 
-    /// Takes what was gathered.
-    pub fn drain(&self) -> (Vec<(OrgId, IntegrationId)>, Vec<Uuid>) {
-        let Ok(mut gathered) = self.0.lock() else { return Default::default() };
-        let taken = std::mem::take(&mut *gathered);
-        (taken.integrations.into_iter().collect(), taken.assistants.into_iter().collect())
+    /// The same for a message that names a telephone number only.
+    pub fn clinic_called(&self, org: OrgId) {
+        if let Ok(mut gathered) = self.0.lock() {
+            gathered.called.insert(org);
+        }
     }
 
-    /// Puts back what could not be written, for the next time.
-    pub fn put_back(&self, integrations: Vec<(OrgId, IntegrationId)>, assistants: Vec<Uuid>) {
+    /// Takes what was gathered.
+    pub fn drain(&self) -> Used {
+        self.0.lock().map(|mut gathered| std::mem::take(&mut *gathered)).unwrap_or_default()
+    }
+
+    /// Puts back what could not be written, for the next time. What came meanwhile is newer.
+    pub fn put_back(&self, used: Used) {
         if let Ok(mut gathered) = self.0.lock() {
-            gathered.integrations.extend(integrations);
-            gathered.assistants.extend(assistants);
+            for (key, what) in used.integrations {
+                gathered.integrations.entry(key).or_insert(what);
+            }
+            gathered.assistants.extend(used.assistants);
+            gathered.called.extend(used.called);
         }
     }
 }
@@ -191,6 +203,8 @@ pub struct App {
     pub is_sandbox: bool,
     /// Folder with the built browser files.
     pub site_dir: std::path::PathBuf,
+    /// How long the body of a request may take.
+    pub body_time: Duration,
 }
 
 /// The state of the router.

@@ -169,7 +169,26 @@ test("a server that is away is said, and what was typed stays @wasm", async ({ p
   await expect(page.locator("[data-success]")).toContainText("Twilio is connected");
 });
 
-test("success closes by itself, but not under the pointer @wasm", async ({ page, scripts }) => {
+test("success stays under the pointer and around the focus, and closes two seconds later @wasm", async ({ page, scripts }) => {
+  await disconnect(page, "Vapi");
+  await page.clock.install();
+  await connectVapi(page, scripts, vapi.harbor);
+  const success = page.locator("[data-success]");
+  const link = success.locator("a").first();
+  await success.hover();
+  await page.clock.runFor(6_000);
+  await expect(success).toBeVisible();
+  await link.focus();
+  await page.mouse.move(0, 0);
+  await page.clock.runFor(6_000);
+  await expect(success).toBeVisible();
+  await link.blur();
+  await page.clock.runFor(3_000);
+  await expect(page).toHaveURL(/integrations#vapi$/);
+  await expect(panel(page)).toHaveCount(0);
+});
+
+test("success closes by itself @wasm", async ({ page, scripts }) => {
   await disconnect(page, "Vapi");
   await connectVapi(page, scripts, vapi.harbor);
   await page.mouse.move(0, 0);

@@ -23,6 +23,8 @@ const MOST_WAITING: usize = 100_000;
 pub enum Cause {
     WebhookRefused,
     WebhookDuplicate,
+    /// Nobody could tell whether it was authentic: the clinic's secret does not open.
+    WebhookUnreadable,
     ApiRead,
     SignInThrottled,
 }
@@ -32,6 +34,7 @@ impl Cause {
         match self {
             Cause::WebhookRefused => "webhook.refused",
             Cause::WebhookDuplicate => "webhook.duplicate",
+            Cause::WebhookUnreadable => "webhook.unreadable",
             Cause::ApiRead => "api.read",
             Cause::SignInThrottled => "session.throttled",
         }

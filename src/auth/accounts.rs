@@ -21,10 +21,28 @@ pub enum AccountError {
     SlugTaken,
     #[error("the time zone is unknown")]
     TimeZoneInvalid,
+    #[error("there is no such clinic")]
+    NoClinic,
+    #[error("the person belongs to the clinic already")]
+    AlreadyIn,
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
     Db(DbError),
+}
+
+impl From<DbError> for AccountError {
+    fn from(error: DbError) -> Self {
+        match &error {
+            DbError::Constraint { constraint } => match constraint.as_str() {
+                "users_email_key" => AccountError::EmailTaken,
+                "organizations_slug_key" | "organizations_pkey" => AccountError::SlugTaken,
+                "memberships_pkey" => AccountError::AlreadyIn,
+                _ => AccountError::Db(error),
+            },
+            _ => AccountError::Db(error),
+        }
+    }
 }
 
 impl AccountError {
@@ -45,6 +63,8 @@ impl AccountError {
             AccountError::TimeZoneInvalid => {
                 ("timeZone", "Enter a time zone such as Europe/Berlin.".to_owned())
             }
+            AccountError::NoClinic => ("org", "There is no clinic with this id.".to_owned()),
+            AccountError::AlreadyIn => ("email", "This person belongs to the clinic already.".to_owned()),
             AccountError::Password(error) => ("password", error.sentence()),
             AccountError::Db(_) => ("", "This could not be stored. Please try again in a minute.".to_owned()),
         }
@@ -58,12 +78,16 @@ pub struct NewUser<'a> {
     pub password: SecretText,
 }
 
-/// Makes a person. They belong to no clinic yet.
-pub async fn create_user(
-    pool: &PgPool,
-    passwords: &Passwords,
-    new: NewUser<'_>,
-) -> Result<UserId, AccountError> {
+/// A person who was looked at and only has to be stored.
+pub struct PreparedUser {
+    pub id: UserId,
+    pub email: String,
+    pub name: String,
+    pub password_hash: String,
+}
+
+/// Checks a person to be made, and hashes the password.
+pub async fn prepare(passwords: &Passwords, new: NewUser<'_>) -> Result<PreparedUser, AccountError> {
     let email = normalize_email(new.email);
     if !is_email(&email) {
         return Err(AccountError::EmailInvalid);
@@ -72,15 +96,19 @@ pub async fn create_user(
     if name.is_empty() || name.chars().count() > 120 {
         return Err(AccountError::NameInvalid);
     }
-    let hash = passwords.hash(new.password).await?;
-    let id: UserId = fresh_id();
-    match users::insert(pool, id, &email, name, &hash).await {
-        Ok(()) => Ok(id),
-        Err(DbError::Constraint { constraint }) if constraint == "users_email_key" => {
-            Err(AccountError::EmailTaken)
-        }
-        Err(error) => Err(AccountError::Db(error)),
-    }
+    let password_hash = passwords.hash(new.password).await?;
+    Ok(PreparedUser { id: fresh_id(), name: name.to_owned(), email, password_hash })
+}
+
+/// Makes a person. They belong to no clinic yet.
+pub async fn create_user(
+    pool: &PgPool,
+    passwords: &Passwords,
+    new: NewUser<'_>,
+) -> Result<UserId, AccountError> {
+    let user = prepare(passwords, new).await?;
+    users::insert(pool, user.id, &user.email, &user.name, &user.password_hash).await?;
+    Ok(user.id)
 }
 
 /// Makes a clinic. What it starts with (agents, keys, audit chain) is `integrations::onboard`'s.
@@ -93,13 +121,8 @@ pub async fn create_organization(
     check_organization(name, time_zone)?;
     let name = name.trim();
     let id: OrgId = fresh_id();
-    match organizations::create(pool, id, name, &slug(name), time_zone, country).await {
-        Ok(()) => Ok(id),
-        Err(DbError::Constraint { constraint }) if constraint == "organizations_slug_key" => {
-            Err(AccountError::SlugTaken)
-        }
-        Err(error) => Err(AccountError::Db(error)),
-    }
+    organizations::create(pool, id, name, &slug(name), time_zone, country).await?;
+    Ok(id)
 }
 
 /// Checks what a clinic is to be called, before anything is made.

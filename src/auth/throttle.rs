@@ -1,4 +1,5 @@
-//! Throttles of sign-in attempts and of test messages, shared by all processes.
+//! Throttles of sign-in attempts, and of the samples with which a clinic tests its own webhook, shared by
+//! all processes.
 //!
 //! Counted per account and address together, per address, and per account over all addresses. The
 //! last one never locks out an address from which the account signed in before: an attacker must
@@ -22,7 +23,7 @@ const PER_ADDRESS: Limit = Limit { name: "address", hits: 60, seconds: 900.0 };
 const PER_ACCOUNT: Limit = Limit { name: "account", hits: 20, seconds: 900.0 };
 const KNOWN_ADDRESS: Limit = Limit { name: "known", hits: i32::MAX, seconds: 30.0 * 86_400.0 };
 
-/// Test messages that a clinic sends itself.
+/// Samples of Vapi's messages that a clinic sends to its own webhook.
 const TESTS: Limit = Limit { name: "test", hits: 20, seconds: 60.0 };
 
 /// Whether an attempt may go on to the password's hash.
@@ -55,7 +56,7 @@ pub async fn note_success(pool: &PgPool, email: &str, address: &str) -> Result<(
     Ok(())
 }
 
-/// Counts a test message of a clinic; false where it has sent enough for now.
+/// Counts a sample that a clinic sends itself; false where it has sent enough for now.
 pub async fn count_test(pool: &PgPool, org: &str) -> Result<bool, DbError> {
     hit(pool, TESTS, &[org]).await
 }

@@ -54,6 +54,8 @@ pub struct Bearer {
     pub subject: String,
     /// Separated by spaces; none where the token names no scope.
     pub scopes: Option<String>,
+    /// Unix time from which on it is refused.
+    pub ends_at: i64,
 }
 
 /// Why a token is not believed.
@@ -245,6 +247,8 @@ pub fn verify(token: &str, issuer: &Issuer, now: i64) -> Result<Bearer, TokenErr
         role,
         subject: claims.sub.unwrap_or_default().chars().filter(|c| !c.is_control()).take(80).collect(),
         scopes: claims.scope,
+        // A float of any size becomes the nearest time that there is.
+        ends_at: (end + LEEWAY as f64) as i64,
     })
 }
 

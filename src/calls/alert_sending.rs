@@ -16,7 +16,7 @@ use super::{CallError, mail};
 use crate::db::alerts::{self, AlertRow, LeasedAlert};
 use crate::db::messages::Once;
 use crate::db::{DbError, OrgTx};
-use crate::domain::OrgId;
+use crate::domain::{OrgId, Use};
 use crate::providers::egress::Deadline;
 use crate::providers::mail::{Mail, MailError, MailFailure};
 use crate::providers::twilio::Channel;
@@ -171,7 +171,7 @@ async fn send_mail(services: &Services, org: OrgId, id: Uuid, content: &Content)
     };
     let once = id.to_string();
     let new = Mail { to: &content.to, subject: &content.subject, text: &content.text, once: &once };
-    match mail::post(services, org, &opened, &new, Deadline::after(DEADLINE)).await {
+    match mail::post(services, org, &opened, &new, (Use::Alert, Deadline::after(DEADLINE))).await {
         Ok(_) => End::Sent,
         Err(error) => ended(services, id, &error),
     }

@@ -14,7 +14,7 @@ use super::incidents;
 use super::slots::{self, Schedule, Slot, Wish};
 use crate::db::{DbError, OrgTx, appointments};
 use crate::domain::clinic_plan::Practitioner;
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::{OrgId, ProviderId, Use};
 use crate::integrations::tokens::{self, Access};
 use crate::integrations::{IntegrationError, connect::bulkhead};
 use crate::providers::Deadline;
@@ -163,6 +163,8 @@ pub async fn is_there(
 /// known to be able to.
 trait Act: Sync {
     type Out: Send;
+    /// What the card says that the calendar was used for.
+    const USE: Use = Use::Booking;
 
     fn run(
         &self,
@@ -178,6 +180,7 @@ struct Find<'a> {
 
 impl Act for Find<'_> {
     type Out = Vec<Slot>;
+    const USE: Use = Use::FreeTimes;
 
     async fn run(&self, calendar: &dyn CalendarProvider) -> Result<Self::Out, CalendarError> {
         find_in(calendar, self.schedule, self.wish, self.aside).await
@@ -332,7 +335,7 @@ async fn ask_calendar<A: Act>(
     }
     Ok(match result {
         Ok(value) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, A::USE);
             Ok(value)
         }
         Err(CalendarError::Unreachable(why)) => Err(Unavailable { why, is_passing: true }),

@@ -11,7 +11,7 @@ use super::message_rows::record;
 use super::messages::Purpose;
 use crate::db::messages::{self, NewMessage, SendResult};
 use crate::db::{OrgTx, fresh_id};
-use crate::domain::{MessageId, OrgId, ProviderId};
+use crate::domain::{MessageId, OrgId, ProviderId, Use};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::Deadline;
@@ -70,14 +70,14 @@ pub(super) async fn post(
     org: OrgId,
     opened: &Opened<ResendCredentials>,
     mail: &Mail<'_>,
-    deadline: Deadline,
+    (what, deadline): (Use, Deadline),
 ) -> Result<SentMail, MailError> {
     let base = &services.bases.resend;
     let client = ResendClient::new(&services.egress, base, &opened.credentials, bulkhead(org, ID), deadline);
     let answer = client.send(mail).await;
     match &answer {
         Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, what);
             incidents::close_later(services, org, ID);
         }
         Err(error) => {
@@ -133,7 +133,7 @@ pub async fn send(
 
     let once = id.to_string();
     let mail = Mail { to: &new.to, subject: &new.subject, text: &new.text, once: &once };
-    let answer = post(services, org, &opened, &mail, deadline).await;
+    let answer = post(services, org, &opened, &mail, (Use::Email, deadline)).await;
     let result = match &answer {
         Ok(sent) => SendResult {
             status: "queued",

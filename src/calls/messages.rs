@@ -13,7 +13,7 @@ use crate::db::messages::{NewMessage, Once, SendResult};
 use crate::db::{self, DbError, OrgTx, fresh_id};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::{MessageId, OrgId, ProviderId, UserId};
+use crate::domain::{MessageId, OrgId, ProviderId, Use, UserId};
 use crate::integrations::IntegrationError;
 use crate::integrations::connect::bulkhead;
 use crate::providers::egress::Deadline;
@@ -43,6 +43,15 @@ impl Purpose {
             Purpose::Tool => "tool",
             Purpose::Alert => "alert",
             Purpose::Confirmation => "confirmation",
+        }
+    }
+
+    /// What the card of the sender says that it was used for.
+    pub(super) const fn usage(self) -> Use {
+        match self {
+            Purpose::Test => Use::TestMessage,
+            Purpose::Tool | Purpose::Confirmation => Use::Message,
+            Purpose::Alert => Use::Alert,
         }
     }
 
@@ -268,7 +277,7 @@ async fn send_by(
 
     match answer {
         Ok(sent) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, new.purpose.usage());
             Ok(Sent { id, sid: sent.sid, status: sent.status, provider, reason, note })
         }
         Err(failure) => {

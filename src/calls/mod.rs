@@ -36,6 +36,7 @@ pub mod senders;
 pub mod slots;
 pub mod statuses;
 pub mod talk;
+pub mod test_message;
 pub mod tools;
 pub mod whatsapp;
 

@@ -145,7 +145,6 @@ pub async fn import(
     let row = phone_numbers::find(&mut tx, record.id).await?.ok_or(DbError::NotFound)?;
     caller.record(&mut tx, services, "number.imported", "vapi", Ended::Success, number.as_str()).await?;
     tx.commit().await?;
-    services.uses.integration(org, vapi.integration_id);
     services.resolver.evict(org);
     Ok(row)
 }
@@ -199,7 +198,6 @@ pub async fn bind(
     let details = format!("{}, {}", row.number, role.unwrap_or("nobody"));
     caller.record(&mut tx, services, "number.bound", "vapi", Ended::Success, &details).await?;
     tx.commit().await?;
-    services.uses.integration(org, opened.integration_id);
     services.resolver.evict(org);
     Ok(row)
 }

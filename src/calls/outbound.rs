@@ -18,7 +18,7 @@ use crate::db::outbound_calls::{self, CallResult, NewOutboundCall, OutboundCallR
 use crate::db::{DbError, OrgTx, agents, counters, phone_numbers};
 use crate::domain::mask::mask_phone;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::{OrgId, ProviderId, Use};
 use crate::integrations::{Caller, IntegrationError};
 use crate::providers::vapi::{NewCall, VapiCredentials, VapiError};
 use crate::state::Services;
@@ -196,7 +196,7 @@ async fn ask(
     }
     match answer {
         Ok(_) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, Use::Call);
             Ok(())
         }
         Err(error) => {

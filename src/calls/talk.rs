@@ -75,6 +75,6 @@ pub async fn start(services: &Services, caller: &Caller, role: &str) -> Result<T
             is_passing,
         })
     })?;
-    services.uses.integration(org, opened.integration_id);
+    services.uses.integration(org, opened.integration_id, Use::Call);
     Ok(Talk { call_id: started.id, url: started.url, sample_rate: SAMPLE_RATE })
 }

@@ -140,7 +140,7 @@ async fn send_with(
     }
     match answer {
         Ok(taken) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, new.purpose.usage());
             Ok(Sent {
                 id,
                 sid: reference.unwrap_or_default(),

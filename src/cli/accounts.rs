@@ -4,18 +4,22 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::database::Database;
-use super::{CliError, keys, say};
+use super::{CliError, keys, say, trail};
 use crate::assemble::{self, Parts};
-use crate::audit::{self, ChainState};
+use crate::audit::{self, ChainState, Origin};
 use crate::auth::accounts::{self, AccountError, NewUser};
 use crate::auth::password::Passwords;
 use crate::auth::sign_in::normalize_email;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{OrgTx, installation, users};
+use crate::db::users::{self, UserRow};
+use crate::db::{OrgTx, installation, routes};
 use crate::domain::{OrgId, Role};
-use crate::integrations::onboard;
+use crate::integrations::claims::{self, Claimed};
+use crate::integrations::found::{FoundError, Maker, NewClinic, Person, add_person, found};
 use crate::providers::ProviderBases;
 use crate::state::Services;
 use crate::vault::SecretText;
@@ -54,14 +58,21 @@ where
             cache_ttl: Duration::from_secs(config.cache_ttl),
             cache_bytes: config.cache_bytes,
         };
-        let services = assemble::services(parts)
-            .await
-            .map_err(|error| CliError::because("the database cannot be used", error))?;
+        let written = assemble::check(&parts.pool, &parts.keyring, is_sandbox).await.map_err(trail::unfit)?;
+        let services = assemble::services(parts).await.map_err(trail::unfit)?;
+        trail::note_keys(&services, &written).await?;
         work(services).await
     }
     .await;
     database.close().await;
     result
+}
+
+fn found_error(error: FoundError) -> CliError {
+    match error {
+        FoundError::Account(error) => account_error(error),
+        other => CliError::because("nothing was made", other),
+    }
 }
 
 fn account_error(error: AccountError) -> CliError {
@@ -84,18 +95,35 @@ pub async fn create_organization(
     country: &str,
 ) -> Result<(), CliError> {
     with_services(&config, async |services| {
-        let org = accounts::create_organization(&services.pool, name, time_zone, country)
-            .await
-            .map_err(account_error)?;
-        let made = onboard::onboard(&services, org, name).await;
-        made.map_err(|error| CliError::because("the clinic was made, but not what it starts with", error))?;
+        let clinic = NewClinic { id: None, name, time_zone, country, must_be_first: false };
+        let org = found(&services, &clinic, None, operator()).await.map_err(found_error)?;
         say(&format!("{org}  {name}"));
         Ok(())
     })
     .await
 }
 
-/// `voxanne user create`
+/// `voxanne org release`
+pub async fn release_claim(config: Config, id: Uuid) -> Result<(), CliError> {
+    with_services(&config, async |services| {
+        let claim = routes::find_claim(&services.pool, id).await;
+        let claim = claim.map_err(|error| CliError::because("the claim could not be looked up", error))?;
+        let Some((kind, org)) = claim else {
+            return Err(CliError::new("no clinic has an assistant or a telephone number with this id"));
+        };
+        let what =
+            if kind == "assistant" { Claimed::Assistant(id) } else { Claimed::PhoneNumber(id) };
+        claims::release(&services, org, what, trail::OPERATOR, "ended by an operator")
+            .await
+            .map_err(|error| CliError::because("the claim was not ended", error))?;
+        trail::note(&services, trail::OPERATOR, "claim.released", &id.to_string(), &org.to_string()).await?;
+        say(&format!("Clinic {org} has it no longer. The clinic that has it at Vapi gets it with its next look there: within a day, or when it saves an agent."));
+        Ok(())
+    })
+    .await
+}
+
+/// `voxanne user create`: a person who is there already is added to the clinic as they are.
 pub async fn create_user(
     config: Config,
     email: &str,
@@ -106,17 +134,38 @@ pub async fn create_user(
     let role: Role = role.parse().map_err(|()| CliError::new("a role is owner, admin or member"))?;
     let password = read_password()?;
     with_services(&config, async |services| {
-        let passwords = Passwords::new(1);
-        let user = accounts::create_user(&services.pool, &passwords, NewUser { email, name, password })
-            .await
-            .map_err(account_error)?;
-        let added = onboard::add_member(&services, org, user, role).await;
-        added
-            .map_err(|error| CliError::because("the person was made, but not added to the clinic", error))?;
+        let known = find_person(&services, email).await?;
+        let user = match &known {
+            Some(user) => {
+                let person = Person::Known { id: user.id, email: &user.email };
+                add_person(&services, org, person, role, operator()).await.map_err(found_error)?;
+                say(
+                    "This person was here already and was added to the clinic; the password stays as it was.",
+                );
+                user.id
+            }
+            None => {
+                let new = NewUser { email, name, password };
+                let new = accounts::prepare(&Passwords::new(1), new).await.map_err(account_error)?;
+                add_person(&services, org, Person::New(&new), role, operator()).await.map_err(found_error)?;
+                new.id
+            }
+        };
         say(&format!("{user}  {email}  {}", role.as_str()));
         Ok(())
     })
     .await
+}
+
+fn operator() -> Maker<'static> {
+    const NOWHERE: &Origin =
+        &Origin { address: String::new(), user_agent: String::new(), request_id: String::new() };
+    Maker { name: trail::OPERATOR, origin: NOWHERE }
+}
+
+async fn find_person(services: &Services, email: &str) -> Result<Option<UserRow>, CliError> {
+    let found = users::find_by_email(&services.pool, &normalize_email(email)).await;
+    found.map_err(|error| CliError::because("the person could not be looked up", error))
 }
 
 /// `voxanne platform-admin create`
@@ -124,8 +173,7 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
     let password = read_password()?;
     with_services(&config, async |services| {
         let database = |error| CliError::because("the person could not be made", error);
-        let known = users::find_by_email(&services.pool, &normalize_email(email)).await.map_err(database)?;
-        let user = match known {
+        let user = match find_person(&services, email).await? {
             Some(user) => user.id,
             None => {
                 let passwords = Passwords::new(1);
@@ -136,6 +184,7 @@ pub async fn create_platform_admin(config: Config, email: &str, name: &str) -> R
             }
         };
         users::insert_platform_admin(&services.pool, user).await.map_err(database)?;
+        trail::note(&services, trail::OPERATOR, "platform_admin.created", email, "").await?;
         say(&format!("{user}  {email}  platform admin"));
         Ok(())
     })

@@ -1,14 +1,16 @@
 //! Keys of a command: from the settings, or the file that the embedded default makes once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::accounts::with_services;
 use super::database::Database;
-use super::{CliError, say};
+use super::{CliError, say, trail};
+use crate::audit::{self, AuditError, Ended, Entry, Origin};
 use crate::config::Config;
-use crate::db::{PgPool, keys};
+use crate::db::{OrgTx, PgPool, keys};
 use crate::domain::OrgId;
 use crate::integrations::rotation::{self, Retired};
+use crate::state::Services;
 use crate::vault::{KeyState, Keyring};
 
 /// Reads the keyring that the settings name. On the embedded default a key file is made, outside of
@@ -39,7 +41,7 @@ fn default_path(config: &Config) -> PathBuf {
     config.data_dir.with_file_name(name)
 }
 
-async fn make(path: &std::path::Path, pool: &PgPool) -> Result<(), CliError> {
+async fn make(path: &Path, pool: &PgPool) -> Result<(), CliError> {
     let known = keys::list_checks(pool)
         .await
         .map_err(|error| CliError::because("the keys could not be listed", error))?;
@@ -51,22 +53,37 @@ async fn make(path: &std::path::Path, pool: &PgPool) -> Result<(), CliError> {
     }
     let line = Keyring::generate_line(KeyState::Current)
         .map_err(|error| CliError::because("no key could be made", error))?;
-    let written = write_secret(path, line.expose());
-    written.map_err(|error| {
-        CliError::because(format!("the key file {} could not be written", path.display()), error)
-    })?;
+    match write_secret(path, line.expose()) {
+        // Another start of the same folder has made one meanwhile, which is as good.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.exists() => return Ok(()),
+        written => written.map_err(|error| {
+            CliError::because(format!("the key file {} could not be written", path.display()), error)
+        })?,
+    }
     tracing::info!(path = %path.display(), "a key file was made; keep a copy of it apart from the data");
     Ok(())
 }
 
-/// Writes a file that only its owner can read, and nobody can change.
-fn write_secret(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+/// Writes a file that only its owner can read, and nobody can change. Under another name first, so that
+/// whatever happens there is a whole key under this one, or none; and never over one that is there.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&part)?;
+    let written = (|| {
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        // A link and not a new name: it fails where somebody else was quicker, instead of taking theirs away.
+        std::fs::hard_link(&part, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder)?.sync_all()
+    })();
+    std::fs::remove_file(&part)?;
+    written
 }
 
 /// `voxanne keys status`
@@ -100,6 +117,8 @@ pub async fn rotate(config: Config) -> Result<(), CliError> {
             .await
             .map_err(failed)?;
         let id = services.vault.keyring().current().id();
+        let details = format!("{total} data keys rewrapped");
+        trail::note(&services, trail::OPERATOR, "keys.rotated", &format!("key {id}"), &details).await?;
         say(&format!("All data keys are wrapped by key {id}; {total} were not before."));
         Ok(())
     })
@@ -113,10 +132,29 @@ pub async fn reseal(config: Config, org: OrgId) -> Result<(), CliError> {
         let total = rotation::reseal(&services, org, |done| say(&format!("{done} values sealed anew")))
             .await
             .map_err(failed)?;
+        note_resealed(&services, org, total).await.map_err(unrecorded)?;
         say(&format!("The clinic has a new data key, and {total} values are sealed with it."));
         Ok(())
     })
     .await
+}
+
+/// In the clinic's own trail: its values were touched.
+async fn note_resealed(services: &Services, org: OrgId, total: i64) -> Result<(), AuditError> {
+    let entry = Entry {
+        actor: trail::OPERATOR.to_owned(),
+        action: "keys.resealed",
+        target: "data key".to_owned(),
+        ended: Ended::Success,
+        details: format!("{total} values sealed anew"),
+    };
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    audit::append(&mut tx, &services.vault, &services.clock, &Origin::default(), entry).await?;
+    Ok(tx.commit().await?)
+}
+
+fn unrecorded(error: AuditError) -> CliError {
+    CliError::because("the values are sealed anew, but this could not be recorded", error)
 }
 
 /// `voxanne keys retire`
@@ -125,6 +163,7 @@ pub async fn retire(config: Config, id: i64) -> Result<(), CliError> {
         let retired = rotation::retire(&services, id).await;
         match retired.map_err(|error| CliError::because("the key was not retired", error))? {
             Retired::Done => {
+                trail::note(&services, trail::OPERATOR, "key.retired", &format!("key {id}"), "").await?;
                 say(&format!("Key {id} protects nothing. Take it out of the key file; keep it as long as your oldest backup."));
                 Ok(())
             }
@@ -134,4 +173,27 @@ pub async fn retire(config: Config, id: i64) -> Result<(), CliError> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_whole_or_not_there_and_never_written_over() {
+        let folder = std::env::temp_dir().join(format!("voxanne-key-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("data.key");
+        write_secret(&path, "1 aa current").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1 aa current\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o400);
+        let again = write_secret(&path, "1 bb current").unwrap_err();
+        assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1 aa current\n");
+        // What a process that was killed while it wrote leaves behind stands under another name.
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left over");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

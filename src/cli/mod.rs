@@ -7,6 +7,7 @@ mod issuers;
 mod keys;
 mod ready;
 mod serve;
+mod trail;
 
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -124,11 +125,21 @@ enum OrgCommand {
         #[command(flatten)]
         config: Box<Config>,
     },
+    /// End the claim that a clinic has on an assistant or a telephone number of Vapi's, so that the clinic
+    /// which has it there now gets it. Recorded in the trail of the clinic that had it.
+    Release {
+        /// The id of the assistant or of the number, as Vapi shows it.
+        #[arg(long)]
+        vapi_id: uuid::Uuid,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Make a person and add them to a clinic. The password is read from standard input.
+    /// Make a person and add them to a clinic; somebody who has an account already is added to one more
+    /// clinic. The password is read from standard input.
     Create {
         #[arg(long)]
         email: String,
@@ -212,6 +223,9 @@ impl Cli {
             }
             Command::Org(OrgCommand::Create { name, time_zone, country, config }) => {
                 accounts::create_organization(*config, &name, &time_zone, &country).await
+            }
+            Command::Org(OrgCommand::Release { vapi_id, config }) => {
+                accounts::release_claim(*config, vapi_id).await
             }
             Command::User(UserCommand::Create { email, name, org, role, config }) => {
                 accounts::create_user(*config, &email, &name, org, &role).await

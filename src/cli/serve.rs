@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::database::Database;
-use super::{CliError, keys, ready, say};
+use super::{CliError, keys, ready, say, trail};
 use crate::assemble::{self, AppParts, Parts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::organizations;
+use crate::http::listen::Limits;
+use crate::http::webhook_body::BODY_TIME;
 use crate::providers::ProviderBases;
 use crate::providers::egress::HostPort;
 use crate::providers::google::OAuthClient;
@@ -69,8 +71,9 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
     let keyring = keys::load(config, &database.pool, database.is_embedded()).await?;
     // With port 0 the address is known only once the port is open; so the checks come first, alone.
     let unfit = |error| CliError::because("the service cannot start", error);
-    assemble::check(&database.pool, &keyring, config.uses_sandbox()).await.map_err(unfit)?;
+    let written = assemble::check(&database.pool, &keyring, config.uses_sandbox()).await.map_err(unfit)?;
     let providers = find_providers(config).await?;
+    raise_file_limit(config.max_connections);
     let listener = if with_web { Some(bind(config).await?) } else { None };
     let port = listener
         .as_ref()
@@ -90,6 +93,9 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
         cache_bytes: config.cache_bytes,
     };
     let services = assemble::services(parts).await.map_err(unfit)?;
+    trail::note_keys(&services, &written).await?;
+    let (what, version) = (if with_web { "serve" } else { "worker" }, env!("CARGO_PKG_VERSION"));
+    trail::note(&services, "service", "service.started", what, &format!("version {version}")).await?;
     // Before the tasks: what they count from the first moment on is to be seen.
     if let Some(metrics) = config.metrics_bind {
         serve_metrics(metrics).await?;
@@ -117,16 +123,43 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
     served
 }
 
+/// File descriptors that are needed beside those of clients: the database, providers, files.
+const OTHER_FILES: u64 = 256;
+
+/// Lets the process have as many files open as it may. What it starts out with is often 1,024, for the sake
+/// of programs that are older than this way of waiting for connections.
+fn raise_file_limit(connections: u32) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let now = if setrlimit(Resource::Nofile, wanted).is_ok() { limit.maximum } else { limit.current };
+    if let Some(files) = now.filter(|files| *files < u64::from(connections) + OTHER_FILES) {
+        tracing::warn!(files, connections, "MAX_CONNECTIONS is more than the limit of open files allows");
+    }
+}
+
 /// Opens the port, once keys and database were found to fit. Connections wait until the server runs.
 async fn bind(config: &Config) -> Result<TcpListener, CliError> {
     let address = SocketAddr::new(config.bind, config.port);
-    TcpListener::bind(address).await.map_err(|error| {
-        let port = config.port;
-        CliError::because(
-            format!("port {port} is taken: stop what uses it, or choose another with --port"),
-            error,
-        )
-    })
+    TcpListener::bind(address).await.map_err(|error| CliError::because(unopened(config, &error), error))
+}
+
+/// Why the port was not opened, and the way out.
+fn unopened(config: &Config, error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    let (port, bind) = (config.port, config.bind);
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("port {port} is taken: stop what uses it, or choose another with --port")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("port {port} may not be opened by this user: choose one from 1024 on with --port")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{bind} is no address of this machine: choose another with --bind")
+        }
+        _ => format!("port {port} could not be opened at {bind}"),
+    }
 }
 
 /// The address under which browsers and providers reach this process.
@@ -179,10 +212,20 @@ async fn find_providers(config: &Config) -> Result<Providers, CliError> {
     };
     let sandbox = Sandbox::start(options)
         .await
-        .map_err(|error| CliError::because("the sandbox did not start", error))?;
+        .map_err(|error| CliError::because(sandbox_sentence(config.port, &error), error))?;
     let mut allowed = sandbox.allowed();
     allowed.extend(config.n8n_allowed_hosts.iter().cloned());
     Ok(Providers { bases: sandbox.bases(), allowed, sandbox: Some(sandbox) })
+}
+
+#[cfg(feature = "sandbox")]
+fn sandbox_sentence(port: u16, error: &crate::sandbox::SandboxError) -> String {
+    match error {
+        crate::sandbox::SandboxError::Port { .. } => format!(
+            "the sandbox needs the four ports after {port}: stop what uses them, or choose another with --port"
+        ),
+        _ => "the sandbox did not start".to_owned(),
+    }
 }
 
 #[cfg(not(feature = "sandbox"))]
@@ -219,32 +262,32 @@ async fn serve_web(
             setup_code,
             is_sandbox: config.uses_sandbox(),
             site_dir: config.site_dir.clone(),
+            body_time: BODY_TIME,
             stop: stop.clone(),
         },
     );
-    let router = http::router::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    if app.assets.wasm_href.is_none() {
+        say("There is no browser half here: pages come without islands, and every form works.");
+    }
+    let router = http::router::router(app);
     say(&format!("Voxanne Integrations is at http://{address}"));
     if let Some(path) = &config.ready_file {
         ready::write(path, &about)
             .map_err(|error| CliError::because("the ready file could not be written", error))?;
     }
-    let stop = stop.clone();
-    let ended = axum::serve(listener, router).with_graceful_shutdown({
-        let stop = stop.clone();
-        async move {
-            wait_for_signal().await;
-            say("Stopping.");
-            stop.cancel();
-        }
-    });
+    let limits = Limits { connections: config.max_connections, ..Limits::default() };
+    let served = http::listen::serve(listener, router, limits, stop);
     let drained = async {
-        stop.cancelled().await;
+        wait_for_signal().await;
+        say("Stopping.");
+        stop.cancel();
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        ended = ended => ended.map_err(|error| CliError::because("the server ended", error)),
-        () = drained => Ok(()),
+        () = served => {}
+        () = drained => {}
     }
+    Ok(())
 }
 
 /// What connects the first demo account of each provider: field and value by the provider's word.

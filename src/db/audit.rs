@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
-/// The head of a chain, locked until the transaction ends, with the wrapped key of its sealed key.
+/// The head of a chain, with the wrapped key of its sealed key.
 #[derive(Clone, sqlx::FromRow)]
 pub struct AuditHead {
     pub seq: i64,
@@ -36,6 +36,27 @@ pub struct AuditRow {
 
 const COLUMNS: &str =
     "seq, at, actor, action, target, outcome, address, user_agent, request_id, details, prev_hash, hash";
+
+/// The head of the organization's chain as it is now, locked by nobody.
+pub async fn find_head(tx: &mut OrgTx) -> Result<Option<AuditHead>, DbError> {
+    Ok(sqlx::query_as(
+        "select h.seq, h.hash, h.sealed_key, k.version, k.kek_id, k.wrapped
+           from audit_heads h join data_keys k on k.org_id = h.org_id and k.version = h.key_version",
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// The same of the platform's chain.
+pub async fn find_full_platform_head(conn: &mut PgConnection) -> Result<Option<AuditHead>, DbError> {
+    Ok(sqlx::query_as(
+        "select h.seq, h.hash, h.sealed_key, k.version, k.kek_id, k.wrapped
+           from platform_audit_head h join platform_keys k on k.version = h.key_version",
+    )
+    .persistent(false)
+    .fetch_optional(conn)
+    .await?)
+}
 
 /// Locks the head of the organization's chain. To be called as the last but one statement of a
 /// transaction, never before a provider is called.

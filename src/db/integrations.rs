@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{DbError, OrgTx};
 use crate::domain::card::Verification;
-use crate::domain::{Account, CapabilityResult, CredentialId, IntegrationId, OrgId, ProviderId, UserId};
+use crate::domain::{Account, CapabilityResult, CredentialId, IntegrationId, OrgId, ProviderId, Use, UserId};
 
 /// Everything that a card or a status answer needs, of one integration.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -25,6 +25,8 @@ pub struct IntegrationRow {
     pub identity_name: Option<String>,
     pub last_verified_at: Option<OffsetDateTime>,
     pub last_success_at: Option<OffsetDateTime>,
+    /// What that was: a word of [`Use`].
+    pub last_use: Option<String>,
     pub verification_error: Option<String>,
     pub fix_hint: Option<String>,
     pub fix_url: Option<String>,
@@ -51,6 +53,12 @@ impl IntegrationRow {
         Verification::parse(&self.verification_status).unwrap_or(Verification::Pending)
     }
 
+    /// When this account last served a real use, and what that was.
+    pub fn last_use(&self) -> Option<(OffsetDateTime, Option<Use>)> {
+        let at = self.last_success_at?;
+        Some((at, self.last_use.as_deref().and_then(Use::parse)))
+    }
+
     pub fn provider_id(&self) -> Option<ProviderId> {
         self.provider.parse().ok()
     }
@@ -60,7 +68,7 @@ impl IntegrationRow {
 pub async fn list(tx: &mut OrgTx, restore_days: i32) -> Result<Vec<IntegrationRow>, DbError> {
     Ok(sqlx::query_as(
         "select i.id, i.provider, i.label, i.is_primary, i.is_paused, i.active_credential_id, i.verification_status, i.capabilities,
-                i.identity, i.identity_name, i.last_verified_at, i.last_success_at, i.verification_error,
+                i.identity, i.identity_name, i.last_verified_at, i.last_success_at, i.last_use, i.verification_error,
                 i.fix_hint, i.fix_url, i.notice, i.updated_at, u.name as updated_by_name,
                 c.hint, c.sealed, c.key_version, k.kek_id, k.wrapped, r.id as restorable_id,
                 (select count(*) from org_credentials v
@@ -341,10 +349,16 @@ pub async fn delete(tx: &mut OrgTx, id: IntegrationId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Notes real uses that succeeded, gathered in memory: (organization, integration) pairs.
-pub async fn touch(pool: &super::PgPool, uses: &[(OrgId, IntegrationId)]) -> Result<(), DbError> {
-    let (orgs, ids): (Vec<Uuid>, Vec<Uuid>) = uses.iter().map(|(org, id)| (org.0, id.0)).unzip();
-    sqlx::query("select touch_integrations($1, $2)").bind(orgs).bind(ids).execute(pool).await?;
+/// Notes real uses that succeeded, gathered in memory.
+pub async fn touch(pool: &super::PgPool, uses: &[((OrgId, IntegrationId), Use)]) -> Result<(), DbError> {
+    let (orgs, ids): (Vec<Uuid>, Vec<Uuid>) = uses.iter().map(|((org, id), _)| (org.0, id.0)).unzip();
+    let words: Vec<&str> = uses.iter().map(|(_, what)| what.as_str()).collect();
+    sqlx::query("select touch_integrations($1, $2, $3)")
+        .bind(orgs)
+        .bind(ids)
+        .bind(words)
+        .execute(pool)
+        .await?;
     Ok(())
 }
 

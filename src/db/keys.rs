@@ -35,13 +35,17 @@ pub async fn find(tx: &mut OrgTx, version: Option<i32>) -> Result<Option<DataKey
 /// Inserts a data key where that version is not there yet.
 pub async fn insert(tx: &mut OrgTx, key: &DataKeyRow) -> Result<(), DbError> {
     let org = tx.org();
-    sqlx::query("insert into data_keys (org_id, version, kek_id, wrapped) values ($1, $2, $3, $4) on conflict do nothing")
-        .bind(org.0)
-        .bind(key.version)
-        .bind(key.kek_id)
-        .bind(&key.wrapped)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into data_keys (org_id, version, kek_id, wrapped, seals_reserved) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+    )
+    .bind(org.0)
+    .bind(key.version)
+    .bind(key.kek_id)
+    .bind(&key.wrapped)
+    .bind(key.seals_reserved)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -34,6 +34,35 @@ pub async fn create(
     Ok(())
 }
 
+/// Makes the organization that the transaction is tied to.
+pub async fn create_in(
+    tx: &mut OrgTx,
+    name: &str,
+    slug: &str,
+    time_zone: &str,
+    country: &str,
+) -> Result<(), DbError> {
+    let id = tx.org();
+    sqlx::query("select create_organization($1, $2, $3, $4, $5)")
+        .bind(id.0)
+        .bind(name)
+        .bind(slug)
+        .bind(time_zone)
+        .bind(country)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Whether there is no clinic yet. Whoever else asks this waits until the transaction has ended, and so
+/// sees what it has made.
+pub async fn is_first(tx: &mut OrgTx) -> Result<bool, DbError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('the first clinic', 0))")
+        .execute(tx.conn())
+        .await?;
+    Ok(sqlx::query_scalar("select count_organizations() = 0").fetch_one(tx.conn()).await?)
+}
+
 pub async fn count(pool: &PgPool) -> Result<i64, DbError> {
     Ok(sqlx::query_scalar("select count_organizations()").fetch_one(pool).await?)
 }

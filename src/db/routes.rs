@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, OrgTx, PgPool};
+use crate::domain::OrgId;
 
 /// One live verification secret of the clinic that an assistant belongs to. All columns of the
 /// secret are empty where the clinic has none.
@@ -72,6 +73,18 @@ pub async fn release_all(tx: &mut OrgTx) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Whose an id of Vapi's is: the kind of thing, and the clinic that has claimed it.
+pub async fn find_claim(pool: &PgPool, id: Uuid) -> Result<Option<(String, OrgId)>, DbError> {
+    let row: Option<(String, Uuid)> =
+        sqlx::query_as("select kind, org_id from find_claim($1)").bind(id).fetch_optional(pool).await?;
+    Ok(row.map(|(kind, org)| (kind, OrgId(org))))
+}
+
+/// Gives back one claim; false where the organization has none on this id.
+pub async fn release_claim(tx: &mut OrgTx, id: Uuid) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar("select release_claim($1)").bind(id).fetch_one(tx.conn()).await?)
+}
+
 /// What the organization has claimed.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RouteRow {
@@ -86,8 +99,10 @@ pub async fn list_own(tx: &mut OrgTx) -> Result<Vec<RouteRow>, DbError> {
     Ok(sqlx::query_as("select * from own_routes() order by kind, role, name").fetch_all(tx.conn()).await?)
 }
 
-/// Notes uses of assistants, gathered in memory.
-pub async fn touch_assistants(pool: &PgPool, ids: &[Uuid]) -> Result<(), DbError> {
-    sqlx::query("select touch_assistants($1)").bind(ids).execute(pool).await?;
+/// Notes calls, gathered in memory: by assistant, and by clinic where none was named. The clinics' Vapi
+/// cards were used by them.
+pub async fn touch_assistants(pool: &PgPool, ids: &[Uuid], called: &[OrgId]) -> Result<(), DbError> {
+    let called: Vec<Uuid> = called.iter().map(|org| org.0).collect();
+    sqlx::query("select touch_assistants($1, $2)").bind(ids).bind(called).execute(pool).await?;
     Ok(())
 }

@@ -23,7 +23,8 @@ pub enum Access {
     /// A program's key (SHA-256 of it).
     ApiKey { hash: [u8; 32] },
     /// A program with a verified token of an issuer, for the clinic that the token names.
-    Token { issuer: Uuid, org: OrgId, role: Role, subject: String, scopes: Option<String> },
+    /// `ends_at` is Unix time, for what goes on after the request was let in.
+    Token { issuer: Uuid, org: OrgId, role: Role, subject: String, scopes: Option<String>, ends_at: i64 },
     /// Staff of the platform (SHA-256 of the session's cookie), for a clinic that the address names:
     /// with a live grant, or to open one.
     Platform { hash: [u8; 32], org: OrgId, opening: bool },
@@ -135,7 +136,8 @@ impl OrgTx {
     /// Begins a transaction, or says why the caller may not.
     pub async fn begin(pool: &PgPool, access: &Access) -> Result<(Self, Scope), BeginError> {
         let mut conn = pool.acquire().await.map_err(DbError::from)?;
-        let rows = match conn.fetch_all(sqlx::raw_sql(AssertSqlSafe(begin_sql(pool, access)))).await {
+        let begin = if pool.is_pooled() { pooler::BEGIN } else { "begin" };
+        let rows = match conn.fetch_all(sqlx::raw_sql(AssertSqlSafe(begin_sql(begin, access)))).await {
             Ok(rows) => rows,
             Err(error) => {
                 // The connection may be inside an aborted transaction: nobody gets it again.
@@ -242,8 +244,7 @@ async fn roll_back(mut conn: PoolConnection<Postgres>) {
 }
 
 /// The text of the one round trip. Only hexadecimal digits and UUIDs are put into it.
-fn begin_sql(pool: &PgPool, access: &Access) -> String {
-    let begin = if pool.is_pooled() { pooler::BEGIN } else { "begin" };
+fn begin_sql(begin: &str, access: &Access) -> String {
     match access {
         Access::Session { hash, expected } => {
             let expected = expected.map_or_else(|| "null".to_owned(), |org| format!("'{org}'"));
@@ -253,7 +254,7 @@ fn begin_sql(pool: &PgPool, access: &Access) -> String {
             format!("{begin}; select * from public.begin_api_key('\\x{}')", hex::encode(hash))
         }
         Access::Token { issuer, org, role, .. } => {
-            format!("begin; select * from public.begin_token('{issuer}', '{org}', '{}')", role.as_str())
+            format!("{begin}; select * from public.begin_token('{issuer}', '{org}', '{}')", role.as_str())
         }
         Access::Platform { hash, org, opening } => {
             format!(
@@ -337,4 +338,34 @@ fn read_scope(row: &PgRow, access: &Access) -> Result<Scope, BeginError> {
         },
         scopes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_begins_gets_the_limits_of_a_session_with_it() {
+        let (hash, org) = ([7; 32], OrgId(Uuid::from_u128(1)));
+        let ways = [
+            Access::Session { hash, expected: Some(org) },
+            Access::Session { hash, expected: None },
+            Access::ApiKey { hash },
+            Access::Token {
+                issuer: Uuid::from_u128(2),
+                org,
+                role: Role::Admin,
+                subject: String::new(),
+                scopes: None,
+                ends_at: 0,
+            },
+            Access::Platform { hash, org, opening: false },
+            Access::Service(org),
+        ];
+        for access in ways {
+            let text = begin_sql(pooler::BEGIN, &access);
+            assert!(text.starts_with(&format!("{}; select ", pooler::BEGIN)), "{access:?}: {text}");
+            assert!(begin_sql("begin", &access).starts_with("begin; select "), "{access:?}");
+        }
+    }
 }

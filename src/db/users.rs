@@ -33,14 +33,33 @@ pub async fn insert(
     name: &str,
     password_hash: &str,
 ) -> Result<(), DbError> {
+    insertion(id, email, name, password_hash).execute(pool).await?;
+    Ok(())
+}
+
+/// The same as a part of the transaction that makes the person a member.
+pub async fn insert_in(
+    tx: &mut OrgTx,
+    id: UserId,
+    email: &str,
+    name: &str,
+    password_hash: &str,
+) -> Result<(), DbError> {
+    insertion(id, email, name, password_hash).execute(tx.conn()).await?;
+    Ok(())
+}
+
+fn insertion<'q>(
+    id: UserId,
+    email: &'q str,
+    name: &'q str,
+    password_hash: &'q str,
+) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
     sqlx::query("insert into users (id, email, name, password_hash) values ($1, $2, $3, $4)")
         .bind(id.0)
         .bind(email)
         .bind(name)
         .bind(password_hash)
-        .execute(pool)
-        .await?;
-    Ok(())
 }
 
 /// Replaces a password's hash that is still the given one: a password that was changed meanwhile stays.

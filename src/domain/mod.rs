@@ -20,9 +20,11 @@ pub mod provider;
 pub mod readiness;
 pub mod role;
 pub mod sample;
+pub mod usage;
 
 pub use account::{Account, AccountLabel};
 pub use ids::{AgentId, CredentialId, EventId, IntegrationId, MessageId, OrgId, UserId};
 pub use outcome::{Answer, CapabilityResult, Outcome};
 pub use provider::ProviderId;
 pub use role::Role;
+pub use usage::Use;

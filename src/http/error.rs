@@ -113,6 +113,9 @@ impl HttpError {
             StatusCode::METHOD_NOT_ALLOWED => {
                 ("method_not_allowed", "This address does not take that method.")
             }
+            StatusCode::REQUEST_TIMEOUT => {
+                ("too_slow", "The body did not come in time. Send it again, all at once.")
+            }
             StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is too large."),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 ("unsupported_media_type", "The body is of a kind that this address does not take.")
@@ -345,7 +348,7 @@ impl From<InboundError> for HttpError {
                 "The body is not a message that this service understands.",
             ),
             // One answer for unknown, foreign, forged and missing: nothing can be learned from it.
-            InboundError::Refused { .. } => HttpError::new(
+            InboundError::Refused { .. } | InboundError::Unreadable { .. } => HttpError::new(
                 StatusCode::UNAUTHORIZED,
                 "not_authentic",
                 "The webhook could not be verified.",

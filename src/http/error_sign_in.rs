@@ -7,6 +7,7 @@ use crate::auth::accounts::AccountError;
 use crate::auth::sign_in::SignInError;
 use crate::auth::tokens::TokenError;
 use crate::integrations::bearer::AuthenticateError;
+use crate::integrations::found::FoundError;
 
 impl From<AuthenticateError> for HttpError {
     fn from(error: AuthenticateError) -> Self {
@@ -60,5 +61,15 @@ impl From<AccountError> for HttpError {
             message.clone(),
             vec![FieldError { field: field.to_owned(), message }],
         )
+    }
+}
+
+impl From<FoundError> for HttpError {
+    fn from(error: FoundError) -> Self {
+        match error {
+            FoundError::Account(error) => error.into(),
+            FoundError::NotFirst => HttpError::not_found(),
+            FoundError::Start(error) => error.into(),
+        }
     }
 }

@@ -102,6 +102,7 @@ impl FromRequestParts<AppState> for Visitor {
                     role: bearer.role,
                     subject: bearer.subject,
                     scopes: bearer.scopes,
+                    ends_at: bearer.ends_at,
                 })
             }
             None => parts
@@ -198,6 +199,10 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, RngSeed, TestRunner};
+
     use super::*;
 
     fn address(peer: &str, forwarded: &str) -> String {
@@ -214,5 +219,30 @@ mod tests {
         assert_eq!(address("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2"), "198.51.100.1");
         assert_eq!(address("10.0.0.1", "nonsense"), "10.0.0.1");
         assert_eq!(address("10.0.0.1", "10.0.0.3"), "10.0.0.1");
+    }
+
+    #[test]
+    fn any_bytes_of_an_authorization_header_are_a_key_or_a_refusal_and_never_a_panic() {
+        let rng_seed = RngSeed::Fixed(20_250_701);
+        let config = Config { cases: 20_000, rng_seed, failure_persistence: None, ..Config::default() };
+        let prefix =
+            prop_oneof![Just(&b""[..]), Just(&b"Bearer "[..]), Just(&b"bearer"[..]), Just(&b"Basic "[..])];
+        let strategy = (prefix, proptest::collection::vec(any::<u8>(), 0..60));
+        TestRunner::new(config)
+            .run(&strategy, |(prefix, bytes)| {
+                let Ok(value) = HeaderValue::from_bytes(&[prefix, &bytes].concat()) else { return Ok(()) };
+                let mut headers = HeaderMap::new();
+                headers.insert(AUTHORIZATION, value.clone());
+                if let Ok(Some(key)) = bearer(&headers) {
+                    let text = value.to_str().unwrap();
+                    assert!(text.len() > 6 && text[..6].eq_ignore_ascii_case("bearer"), "{text}");
+                    assert!(text.ends_with(key) || text.trim_end().ends_with(key), "{text}");
+                }
+                let _ = crate::auth::tokens::look(&String::from_utf8_lossy(&bytes));
+                headers.insert("x-organization", value);
+                let _ = opened_for(&headers);
+                Ok(())
+            })
+            .unwrap();
     }
 }

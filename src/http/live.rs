@@ -1,7 +1,7 @@
 //! `GET /api/live`: which kinds of things change in a clinic, as they change, for whoever watches a page.
 //!
 //! Server-sent events without content: a page that hears of a change reads itself again. The stream
-//! carries its organization, ends when the session, the key or the membership ends, and is no operation of
+//! carries its organization, ends when the session, the key, the token or the membership ends, and is no operation of
 //! the described interface, since it has no end of its own.
 
 use std::convert::Infallible;
@@ -13,6 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
+use tokio::time::{Instant, timeout_at};
 
 use super::api::Admitted;
 use super::error::HttpError;
@@ -22,24 +23,36 @@ use crate::state::AppState;
 
 /// How often a silent stream says that it is there: less than what proxies wait for.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// More than any stream lasts, in seconds.
+const A_DAY: i64 = 86_400;
 /// After how long a browser comes again when a stream has ended.
 const RETRY: Duration = Duration::from_secs(3);
 
 /// The stream.
 pub async fn stream(State(state): State<AppState>, admitted: Admitted) -> Result<Response, HttpError> {
+    let mut until = None;
     let proof = match admitted.caller.access {
         Access::Session { hash, .. } => Some(Proof::Session(hash)),
         Access::ApiKey { hash } => Some(Proof::ApiKey(hash)),
+        // The database does not know when a token ends.
+        Access::Token { ends_at, .. } => {
+            let left = ends_at.saturating_sub(state.services.clock.unix()).clamp(0, A_DAY);
+            until = Some(Instant::now() + Duration::from_secs(left.unsigned_abs()));
+            None
+        }
         _ => None,
     };
     let org = admitted.caller.org();
     let watch = state.live.watch(org, proof)?;
     let hello = Event::default().retry(RETRY).event("hello").data(json!({ "organization": org }).to_string());
-    let changes = stream::unfold((watch, Some(hello)), |(mut watch, hello)| async move {
+    let changes = stream::unfold((watch, Some(hello)), move |(mut watch, hello)| async move {
         let event = match hello {
             Some(hello) => hello,
             None => {
-                let topics = watch.next().await?;
+                let topics = match until {
+                    Some(until) => timeout_at(until, watch.next()).await.ok()??,
+                    None => watch.next().await?,
+                };
                 Event::default().event("change").data(json!({ "topics": topics }).to_string())
             }
         };

@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Json, middleware};
+use axum::{Extension, Json, middleware};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
@@ -25,10 +25,12 @@ use uuid::Uuid;
 use super::error::HttpError;
 use super::middleware::body_limit;
 use super::middleware::html_errors::html_errors;
-use super::middleware::security_headers::security_headers;
+use super::middleware::security_headers::{Nonce, security_headers};
 use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
-use super::{api, consent, forms, live, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp};
+use super::{
+    api, consent, forms, live, webhook_body, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp,
+};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -125,13 +127,20 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(refuse_cross_site))
         .layer(CsrfLayer::new())
         .layer(DefaultBodyLimit::max(body_limit::LIMIT))
-        .layer(middleware::from_fn(body_limit::refuse_too_large));
+        .layer(middleware::from_fn_with_state(state.clone(), body_limit::take_whole));
 
     let document = serde_json::to_value(&description).unwrap_or_default();
+    let operations = pages::api_docs::groups(&document);
     let public = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readiness))
-        .route("/api/openapi.json", get(move || async move { Json(document) }));
+        .route("/api/openapi.json", get(move || async move { Json(document) }))
+        .route(
+            "/api/docs",
+            get(|State(state): State<AppState>, Extension(nonce): Extension<Nonce>| async move {
+                pages::api_docs::show(&state, &nonce, &operations)
+            }),
+        );
 
     let all_else = Router::new().merge(browser).merge(public).fallback_service(static_files(&state)).layer(
         ServiceBuilder::new()
@@ -167,7 +176,7 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
             "/api/webhooks/twilio/{route}/status",
             post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
-    webhook_layer::around(routes, state, webhooks::BODY_LIMIT)
+    webhook_layer::around(routes, state, webhook_body::BODY_LIMIT)
 }
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.

@@ -8,9 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -20,6 +18,7 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
+use super::webhook_body::WebhookBody;
 use crate::audit::machines::Cause;
 use crate::calls::{agents, samples, tools};
 use crate::db::{OrgTx, inbound};
@@ -32,19 +31,15 @@ use crate::webhooks::inbound::{
 use crate::webhooks::inbox::Stored;
 use crate::webhooks::payload::Payload;
 
-/// The largest body that is taken, in bytes.
-pub const BODY_LIMIT: usize = 1024 * 1024;
-
 /// Receives a message of Vapi.
 pub async fn receive_vapi(
     State(state): State<AppState>,
     Extension(request_id): Extension<RequestId>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WebhookBody(body): WebhookBody,
 ) -> Result<Response, HttpError> {
     let started = Instant::now();
-    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let services = &state.services;
     let envelope = Envelope::parse(&body).map_err(InboundError::from)?;
     let url = format!("{}{}", services.public_url.as_str().trim_end_matches('/'), uri.path());
@@ -57,8 +52,12 @@ pub async fn receive_vapi(
     let id = request_id.header_value().to_str().unwrap_or_default();
     // Made where something may be logged: on the way of a report that is stored, nothing is.
     let span = || tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
-    if let Some(assistant) = verified.assistant() {
-        services.uses.assistant(assistant);
+    // A clinic that tests itself is no call.
+    if !envelope.call_id.as_deref().is_some_and(sample::is_sample) {
+        match verified.assistant() {
+            Some(assistant) => services.uses.assistant(assistant),
+            None => services.uses.clinic_called(org),
+        }
     }
     let storing = store(services, &verified, &envelope, &body, started);
     let in_time = match is_answered_now(&envelope.kind) {
@@ -165,8 +164,14 @@ pub async fn only_post() -> Response {
 
 /// Counts a refusal for the clinic whose address it came to.
 pub(super) fn refused(services: &Services, error: InboundError) -> HttpError {
-    if let InboundError::Refused { org: Some(org) } = &error {
-        services.counts.count(*org, Cause::WebhookRefused, services.clock.now());
+    let now = services.clock.now();
+    match &error {
+        InboundError::Refused { org: Some(org) } => services.counts.count(*org, Cause::WebhookRefused, now),
+        InboundError::Unreadable { org, .. } => {
+            services.counts.count(*org, Cause::WebhookUnreadable, now);
+            tracing::error!(error = &error as &dyn std::error::Error, %org, "a webhook could not be verified");
+        }
+        _ => {}
     }
     error.into()
 }
@@ -176,15 +181,6 @@ pub(super) fn count_duplicates(services: &Services, org: OrgId, duplicates: usiz
     for _ in 0..duplicates {
         services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
     }
-}
-
-/// A body that did not come whole, or is too long.
-pub(super) fn unreadable(rejection: &BytesRejection) -> HttpError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let sentence = format!("A message can have {} KiB at most.", BODY_LIMIT / 1024);
-        return HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence);
-    }
-    HttpError::new(StatusCode::BAD_REQUEST, "unreadable", "The body could not be read to its end.")
 }
 
 /// Ends the event after the answer and after what goes on from it: nobody waits for it. A worker does it where

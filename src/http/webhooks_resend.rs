@@ -4,15 +4,13 @@
 use std::time::Instant;
 
 use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhooks::unreadable;
+use super::webhook_body::WebhookBody;
 use crate::audit::machines::Cause;
 use crate::db::{OrgTx, organizations};
 use crate::state::AppState;
@@ -26,10 +24,9 @@ pub async fn receive(
     Extension(request_id): Extension<RequestId>,
     Path(route): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WebhookBody(body): WebhookBody,
 ) -> Result<StatusCode, HttpError> {
     let started = Instant::now();
-    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let services = &state.services;
     let count = |org, cause| services.counts.count(org, cause, services.clock.now());
     let refused = |error: InboundError| -> HttpError {

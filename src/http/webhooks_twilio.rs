@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,8 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhooks::{count_duplicates, refused, unreadable};
+use super::webhook_body::WebhookBody;
+use super::webhooks::{count_duplicates, refused};
 use crate::db::{OrgTx, organizations};
 use crate::state::{AppState, Services};
 use crate::webhooks::envelope::EnvelopeError;
@@ -35,7 +35,7 @@ pub async fn receive_inbound(
     Path(route): Path<String>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WebhookBody(body): WebhookBody,
 ) -> Result<Response, HttpError> {
     let post = Post { request_id: &request_id, route: &route, uri: &uri, headers: &headers };
     receive(&state.services, &post, body, |form, _| read_message(form)).await?;
@@ -49,7 +49,7 @@ pub async fn receive_status(
     Path(route): Path<String>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WebhookBody(body): WebhookBody,
 ) -> Result<StatusCode, HttpError> {
     let post = Post { request_id: &request_id, route: &route, uri: &uri, headers: &headers };
     receive(&state.services, &post, body, read_status).await?;
@@ -67,11 +67,10 @@ struct Post<'a> {
 async fn receive(
     services: &Services,
     post: &Post<'_>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
     read: fn(&crate::webhooks::form::Form, &str) -> Result<News, EnvelopeError>,
 ) -> Result<(), HttpError> {
     let started = Instant::now();
-    let body = body.map_err(|rejection| unreadable(&rejection))?;
     // The configured address, never the Host header: that one is the caller's to choose.
     let base = services.public_url.as_str().trim_end_matches('/');
     let target = post.uri.path_and_query().map_or_else(|| post.uri.path(), |all| all.as_str());

@@ -7,8 +7,6 @@
 use std::time::Instant;
 
 use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +15,8 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhooks::{count_duplicates, refused, unreadable};
+use super::webhook_body::WebhookBody;
+use super::webhooks::{count_duplicates, refused};
 use crate::calls::statuses;
 use crate::db::messages::StatusNews;
 use crate::db::{OrgTx, organizations};
@@ -65,10 +64,9 @@ pub async fn receive(
     Extension(request_id): Extension<RequestId>,
     Path(route): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WebhookBody(body): WebhookBody,
 ) -> Result<StatusCode, HttpError> {
     let started = Instant::now();
-    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let services = &state.services;
     let sender = match authenticate(&services.vault, &route, &headers, &body).await {
         Ok(sender) => sender,

@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use super::assistant_sync::{bring, synced_hash, write};
 use super::assistant_tools;
+use super::claim_numbers::claim_numbers;
+use super::claims::{ClaimError, Claimed, end_if_lost};
 use super::connect::bulkhead;
 use super::in_step::config_hash;
 use super::signing::{self, LiveSecret};
 use super::{Caller, IntegrationError, save};
 use crate::audit::Ended;
 use crate::db::agents::{self, AgentRow};
-use crate::db::phone_numbers::{self, NewPhoneNumber};
 use crate::db::schedules::{self, ScheduleRow};
 use crate::db::{OrgTx, account_marks, changes, integrations, jobs, routes};
 use crate::domain::clinic_plan::ClinicPlan;
@@ -126,7 +127,6 @@ async fn run(services: &Services, org: OrgId) -> Result<Vec<AgentRow>, Integrati
     let rows = agents::list(&mut tx).await?;
     changes::announce(&mut tx).await?;
     tx.commit().await?;
-    services.uses.integration(org, opened.integration_id);
     Ok(rows)
 }
 
@@ -202,12 +202,18 @@ async fn ensure_one(
         routes::release_assistant(&mut tx, old).await?;
     }
     if !routes::claim_assistant(&mut tx, record.id, &row.role, &row.name).await? {
-        return Err(IntegrationError::Provider {
-            code: Some("assistant_claimed"),
-            sentence: "This assistant is already connected to another clinic. Ask support to move it."
-                .to_owned(),
-            is_passing: false,
-        });
+        // No transaction is open while another clinic's account is asked.
+        tx.commit().await?;
+        let is_free = end_if_lost(services, org, Claimed::Assistant(record.id)).await.map_err(claim_error)?;
+        tx = OrgTx::service(&services.pool, org).await?;
+        if !is_free || !routes::claim_assistant(&mut tx, record.id, &row.role, &row.name).await? {
+            return Err(IntegrationError::Provider {
+                code: Some("assistant_claimed"),
+                sentence: "This assistant is already connected to another clinic. Ask support to move it."
+                    .to_owned(),
+                is_passing: false,
+            });
+        }
     }
     match left {
         None => agents::mark_ready(&mut tx, row, record.id, &synced_hash(&body, &record), &config).await?,
@@ -222,6 +228,13 @@ async fn ensure_one(
     }
     tx.commit().await?;
     Ok(record.org_id)
+}
+
+pub(super) fn claim_error(error: ClaimError) -> IntegrationError {
+    match error {
+        ClaimError::Db(error) => error.into(),
+        ClaimError::Audit(error) => error.into(),
+    }
 }
 
 /// Assistants that carry our marks for this role: the one we know by id first, then the oldest.
@@ -271,58 +284,6 @@ pub(super) fn plan(
             role: row.role.clone(),
         },
     }
-}
-
-/// Lists the phone numbers of the account and claims them, so that calls without an assistant find
-/// their clinic. A number that another clinic has stays there, and the card says so. The outer `None`
-/// means that the numbers could not be listed, so nothing new is known.
-async fn claim_numbers(
-    services: &Services,
-    org: OrgId,
-    client: &VapiClient<'_>,
-) -> Result<Option<Option<String>>, IntegrationError> {
-    let numbers = match client.list_phone_numbers().await {
-        Ok(numbers) => numbers,
-        // A key that may not read numbers is a limited one; its card says so.
-        Err(error) if !error.is_undetermined() => return Ok(None),
-        Err(error) => return Err(provider_error(&error)),
-    };
-    let mut tx = OrgTx::service(&services.pool, org).await?;
-    let (mut taken, mut own) = (Vec::new(), Vec::new());
-    for number in &numbers {
-        let text = number.number.as_deref().unwrap_or("without digits");
-        if !routes::claim_phone_number(&mut tx, number.id, text).await? {
-            tracing::warn!(%org, "a phone number of this clinic is claimed by another one");
-            taken.push(text);
-            continue;
-        }
-        let new = NewPhoneNumber {
-            id: number.id,
-            number: text,
-            name: number.name.as_deref().unwrap_or_default(),
-            provider: number.provider.as_deref().unwrap_or_default(),
-            assistant_id: number.assistant_id,
-        };
-        phone_numbers::upsert(&mut tx, &new).await?;
-        own.push(number.id);
-    }
-    phone_numbers::retain(&mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Some(taken_notice(&taken)))
-}
-
-/// What the card says about numbers that another clinic has. It does not say which clinic.
-fn taken_notice(numbers: &[&str]) -> Option<String> {
-    let (first, more) = numbers.split_first()?;
-    let which = match more.len() {
-        0 => format!("The phone number {first} is"),
-        1 => format!("The phone numbers {first} and {} are", more[0]),
-        others => format!("The phone number {first} and {others} others of this Vapi account are"),
-    };
-    Some(format!(
-        "{which} already in use by another clinic of this service, so calls that come in there are not \
-         answered for this clinic. Disconnect Vapi in the other clinic first, or ask support to move the number."
-    ))
 }
 
 /// Deletes the assistant of a role at Vapi; keeps our row and frees its route.

@@ -88,7 +88,6 @@ pub async fn look(services: &Services, caller: &Caller, role: &str) -> Result<In
     let opened = services.vault.open::<VapiCredentials>(org).await?;
     let client = client_until(services, org, &opened.credentials, Deadline::after(WAIT));
     let record = client.find_assistant(id).await.map_err(|error| provider_error(&error))?;
-    services.uses.integration(org, opened.integration_id);
     let found = match &record {
         None => "gone",
         Some(record) if synced.ends_with(&changed_mark(record.updated_at.as_deref())) => "same",

@@ -1,8 +1,10 @@
 //! What a new clinic starts with: its audit chain and two agents with usable defaults.
+//!
+//! Here in steps, each safe to repeat; people get a clinic in one transaction, by `found`.
 
 use super::IntegrationError;
 use crate::audit;
-use crate::db::{OrgTx, agents, users};
+use crate::db::{DbError, OrgTx, agents, users};
 use crate::domain::{OrgId, Role, UserId};
 use crate::state::Services;
 
@@ -31,20 +33,20 @@ pub fn default_prompt(clinic: &str, role: &str) -> (String, String) {
 /// Gives a clinic what it needs to begin. Safe to repeat.
 pub async fn onboard(services: &Services, org: OrgId, name: &str) -> Result<(), IntegrationError> {
     audit::start(&services.pool, &services.vault, org).await?;
-    let short: String = name.chars().take(28).collect();
     let mut tx = OrgTx::service(&services.pool, org).await?;
+    insert_agents(&mut tx, name).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Both agents with usable defaults, where they are not there yet.
+pub(super) async fn insert_agents(tx: &mut OrgTx, name: &str) -> Result<(), DbError> {
+    let short: String = name.chars().take(28).collect();
     for role in ["inbound", "outbound"] {
         let (first_message, system_prompt) = default_prompt(name, role);
-        agents::insert_default(
-            &mut tx,
-            role,
-            &format!("{} {role}", short.trim()),
-            &first_message,
-            &system_prompt,
-        )
-        .await?;
+        let shown = format!("{} {role}", short.trim());
+        agents::insert_default(tx, role, &shown, &first_message, &system_prompt).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// Makes a person a member of a clinic.

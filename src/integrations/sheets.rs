@@ -1,7 +1,7 @@
 //! A row more in the clinic's spreadsheet, for whoever has something to report: a destination of
 //! deliveries. What stands in a row, and when, is the caller's affair.
 
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::{OrgId, ProviderId, Use};
 use crate::providers::Deadline;
 use crate::providers::google::sheets::{self, Appended, SheetChoice};
 use crate::providers::google::{self, GoogleClient, GoogleError};
@@ -71,7 +71,7 @@ pub async fn append_row(
     }
     Ok(match result {
         Ok(appended) => {
-            services.uses.integration(org, opened.integration_id);
+            services.uses.integration(org, opened.integration_id, Use::SheetRow);
             Ok(appended)
         }
         Err(error) => Err(row_error(&error)),

@@ -23,20 +23,25 @@ pub async fn flush(services: Arc<Services>) -> Result<(), DbError> {
 }
 
 async fn flush_uses(services: &Services) -> Result<(), DbError> {
-    let (mut used, mut assistants) = services.uses.drain();
+    let mut used = services.uses.drain();
     // Every process writes in the same order: none waits for a row of another that waits for it.
-    used.sort_unstable();
-    assistants.sort_unstable();
-    if !used.is_empty()
-        && let Err(error) = integrations::touch(&services.pool, &used).await
+    let mut integrations: Vec<_> = used.integrations.iter().map(|(key, what)| (*key, *what)).collect();
+    integrations.sort_unstable_by_key(|(key, _)| *key);
+    if !integrations.is_empty()
+        && let Err(error) = integrations::touch(&services.pool, &integrations).await
     {
-        services.uses.put_back(used, assistants);
+        services.uses.put_back(used);
         return Err(error);
     }
-    if !assistants.is_empty()
-        && let Err(error) = routes::touch_assistants(&services.pool, &assistants).await
+    used.integrations.clear();
+    let mut assistants: Vec<_> = used.assistants.iter().copied().collect();
+    let mut called: Vec<_> = used.called.iter().copied().collect();
+    assistants.sort_unstable();
+    called.sort_unstable();
+    if !(assistants.is_empty() && called.is_empty())
+        && let Err(error) = routes::touch_assistants(&services.pool, &assistants, &called).await
     {
-        services.uses.put_back(Vec::new(), assistants);
+        services.uses.put_back(used);
         return Err(error);
     }
     Ok(())

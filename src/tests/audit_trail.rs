@@ -263,3 +263,49 @@ async fn a_flood_of_refused_webhooks_is_counted_with_one_row_at_each_end() {
         .unwrap();
     assert_eq!(total, 170, "an unknown assistant is nobody's flood");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_the_trail_waits_for_nobody_who_writes_and_nobody_waits_for_it() {
+    let app = TestApp::start().await;
+    let clinic = with_rows(&app, "Alpha Dental").await;
+    let vault = &app.services.vault;
+    // Somebody has the head and has not come to an end.
+    let writing = "select 1 from audit_heads where org_id = $1 for update";
+    let mut writer = app.db.superuser.begin().await.unwrap();
+    sqlx::query(writing).bind(clinic.org.0).execute(&mut *writer).await.unwrap();
+    let asked = std::time::Instant::now();
+    assert_eq!(state(&app, clinic.org).await, ChainState::Intact { rows: 4 });
+    assert!(asked.elapsed() < std::time::Duration::from_secs(4), "{:?}", asked.elapsed());
+    writer.rollback().await.unwrap();
+    // And while a check has not come to its end, people sign in.
+    let mut checking = OrgTx::service(&app.services.pool, clinic.org).await.unwrap();
+    assert_eq!(audit::verify(&mut checking, vault).await.unwrap(), ChainState::Intact { rows: 4 });
+    app.sign_in(&clinic.email(Role::Owner)).await;
+    // The same check, asked again in the same transaction, knows of what came meanwhile.
+    assert_eq!(audit::verify(&mut checking, vault).await.unwrap(), ChainState::Intact { rows: 5 });
+    checking.rollback().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_stands_in_the_trail_with_who_sent_it_and_what_came_of_it() {
+    let app = TestApp::start().await;
+    let (clinic, owner) = app.connected_clinic("Alpha Dental").await;
+    let org = clinic.org.to_string();
+    let sent = owner.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100123" }))).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    let form = [("org", org.as_str()), ("to", "+15550100124")];
+    assert_eq!(owner.post("/dashboard/sms/test", &form).await.status, 303);
+    assert_eq!(owner.send("DELETE", "/api/integrations/twilio", None).await.status, 204);
+    let refused = owner.send("POST", "/api/sms/test", Some(json!({ "to": "+15550100123" }))).await;
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    let found = rows(&app, "audit_log", "message.tested").await;
+    let outcomes: Vec<&str> = found.iter().map(|row| row.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["success", "success", "failure"]);
+    let sid = sent.json()["sid"].as_str().unwrap().to_owned();
+    assert!(found[0].details.contains(&sid), "{found:?}");
+    assert_eq!(found[0].request_id.as_deref(), Some(sent.header("x-request-id")), "as in the log");
+    for row in &found {
+        assert_eq!(row.actor, clinic.email(Role::Owner));
+        assert!(!row.details.contains("5550100"), "a whole number: {row:?}");
+    }
+}

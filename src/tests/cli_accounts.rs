@@ -33,7 +33,7 @@ async fn an_operator_makes_a_clinic_and_its_people_and_they_can_sign_in() {
     assert_eq!(owner.code, Some(0), "{owner:?}");
     assert!(!owner.out.contains(PASSWORD) && !owner.err.contains(PASSWORD));
     for (email, role, password, says) in [
-        ("olivia@sunrise.example", "admin", PASSWORD, "already uses"),
+        ("olivia@sunrise.example", "admin", PASSWORD, "belongs to the clinic already"),
         ("other@sunrise.example", "king", PASSWORD, "owner, admin or member"),
         ("other@sunrise.example", "admin", "short", "at least 12"),
         ("nonsense", "admin", PASSWORD, "e-mail address"),
@@ -42,6 +42,21 @@ async fn an_operator_makes_a_clinic_and_its_people_and_they_can_sign_in() {
         assert_eq!(refused.code, Some(1), "{refused:?}");
         assert!(refused.err.contains(says), "{refused:?}");
     }
+    // Somebody with an account gets one more clinic; a clinic that is not there makes nobody.
+    let second = run(&["org", "create", "--name", "Harbor Clinic"], sandboxed, "");
+    let second = second.out.split_whitespace().next().unwrap().to_owned();
+    let join = |email: &str, org: &str| {
+        let arguments = ["user", "create", "--email", email, "--name", "O", "--org", org, "--role", "member"];
+        run(&arguments, sandboxed, "another sentence of words")
+    };
+    let joined = join("Olivia@sunrise.example", &second);
+    assert!(joined.code == Some(0) && joined.out.contains("stays as it was"), "{joined:?}");
+    let nowhere = join("new@sunrise.example", "01890000-0000-7000-8000-000000000000");
+    assert!(nowhere.code == Some(1) && nowhere.err.contains("no clinic with this id"), "{nowhere:?}");
+    let people: Vec<String> =
+        sqlx::query_scalar("select email from users").fetch_all(&db.superuser).await.unwrap();
+    assert_eq!(people, ["olivia@sunrise.example"]);
+
     let arguments = ["platform-admin", "create", "--email", "root@ops.example", "--name", "Root"];
     assert_eq!(run(&arguments, sandboxed, PASSWORD).code, Some(0));
     let admins: i64 =
@@ -50,7 +65,8 @@ async fn an_operator_makes_a_clinic_and_its_people_and_they_can_sign_in() {
 
     let app = TestApp::start_with(db.clone(), KEY).await;
     let browser: Browser = app.sign_in("olivia@sunrise.example").await;
-    assert!(browser.get("/dashboard").await.body.contains("Sunrise Dental"));
+    let page = browser.get("/dashboard").await.body;
+    assert!(page.contains("Sunrise Dental") && page.contains("Harbor Clinic"), "both are hers: {page}");
 
     let kept = "select public_url from installation";
     let before: String = sqlx::query_scalar(kept).fetch_one(&db.superuser).await.unwrap();
@@ -58,8 +74,32 @@ async fn an_operator_makes_a_clinic_and_its_people_and_they_can_sign_in() {
     assert!(status.code == Some(0) && status.out.contains("in the database: current"), "{status:?}");
     assert!(!status.out.contains(&KEY[..16]));
     let verified = run(&["audit", "verify", "--org", &org], sandboxed, "");
-    assert!(verified.code == Some(0) && verified.out.contains("intact: 1 rows"), "{verified:?}");
+    assert!(verified.code == Some(0) && verified.out.contains("rows."), "{verified:?}");
+    assert_eq!(run(&["keys", "rotate"], sandboxed, "").code, Some(0));
+    assert_eq!(run(&["keys", "reseal", "--org", &org], sandboxed, "").code, Some(0));
     assert_eq!(run(&["audit", "verify"], sandboxed, "").code, Some(0));
+    let actions = async |table: &str, of: &str| -> Vec<String> {
+        let query = format!("select action || ' ' || target from {table} where {of} order by seq");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&db.superuser).await.unwrap()
+    };
+    let id: i64 = sqlx::query_scalar("select kek_id from key_checks").fetch_one(&db.superuser).await.unwrap();
+    assert_eq!(
+        actions("platform_audit_log", "true").await,
+        [
+            format!("key.introduced key {id}"),
+            "platform_admin.created root@ops.example".to_owned(),
+            format!("keys.rotated key {id}"),
+        ]
+    );
+    let own = format!("org_id = '{org}' and action <> 'session.opened'");
+    assert_eq!(
+        actions("audit_log", &own).await,
+        [
+            "organization.created Sunrise Dental",
+            "member.added olivia@sunrise.example",
+            "keys.resealed data key"
+        ]
+    );
     let after: String = sqlx::query_scalar(kept).fetch_one(&db.superuser).await.unwrap();
     assert_eq!(before, after, "a command does not change under which address the service is reached");
 

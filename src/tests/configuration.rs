@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use voxanne::config::Config;
+use voxanne::config::{Config, ENCRYPTION_KEY};
 
 use crate::support::repository::read;
 
@@ -13,6 +13,8 @@ type Settings = BTreeMap<String, (String, String)>;
 fn declared() -> Settings {
     let command = Config::augment_args(clap::Command::new("voxanne"));
     let mut settings = Settings::new();
+    // Never a flag: a command line can be read by everybody.
+    settings.insert(ENCRYPTION_KEY.to_owned(), ("none".to_owned(), "none".to_owned()));
     for argument in command.get_arguments() {
         let long = argument.get_long().unwrap_or_else(|| panic!("{} has no flag", argument.get_id()));
         let variable = argument.get_env().unwrap_or_else(|| panic!("--{long} has no variable"));

@@ -10,8 +10,9 @@ use super::support::app::{Answer, Browser, TestApp};
 use super::support::repository::{files, read};
 
 /// Routes below `/api` that are no part of the described interface, and why: two have senders that
-/// prove themselves by signature, two are a consent's, one is the description, one a stream without end.
-const UNDESCRIBED: [&str; 9] = [
+/// prove themselves by signature, two are a consent's, two are the description, one a stream without end.
+const UNDESCRIBED: [&str; 10] = [
+    "/api/docs",
     "/api/auth/google/callback",
     "/api/auth/google/start",
     "/api/live",
@@ -355,5 +356,29 @@ async fn why_nothing_was_connected_is_one_problem_document_as_it_is_described() 
                 assert!(content.is_none() || is_error == is_problem, "{path} {status}: {response}");
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_the_interface_tells_every_operation_of_the_description() {
+    let app = TestApp::start().await;
+    let browser = app.browser();
+    let page = browser.get("/api/docs").await;
+    assert_eq!(page.status, 200);
+    let document = scraper::Html::parse_document(&page.body);
+    let select = |text: &str| scraper::Selector::parse(text).unwrap();
+    let mut told: Vec<String> = document
+        .select(&select("[data-operation]"))
+        .map(|operation| operation.attr("data-operation").unwrap().to_owned())
+        .collect();
+    let mut described: Vec<String> =
+        operations(&browser).await.into_iter().map(|(path, method)| format!("{method} {path}")).collect();
+    told.sort();
+    described.sort();
+    assert_eq!(told, described);
+    assert!(page.body.contains("SmsTestIn") && page.body.contains("SmsTestOut"), "bodies have their names");
+    // No script but our own, and that only with the nonce of the answer.
+    for script in document.select(&select("script")) {
+        assert!(script.attr("nonce").is_some() && script.attr("src").is_none());
     }
 }

@@ -159,6 +159,11 @@ async fn a_port_that_is_taken_is_one_sentence_and_a_good_start_ends_in_order() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body = client.get(format!("{}/readyz", serving.url())).send().await.unwrap();
     assert_eq!(body.status(), 200);
+    let began: Vec<String> = sqlx::query_scalar("select action from platform_audit_log order by seq")
+        .fetch_all(&db.superuser)
+        .await
+        .unwrap();
+    assert_eq!(began, ["key.introduced", "service.started"]);
     assert_eq!(serving.terminate(), Some(0));
     let ended = refused_key(&[("DATABASE_URL", &url), ("ENCRYPTION_KEY", TWO)]);
     assert!(ended.err.contains("does not fit the database"), "{}", ended.err);
@@ -194,4 +199,36 @@ async fn servers_on_one_data_folder_share_its_cluster_through_every_kind_of_end(
     let lost = refused_start(&arguments, &[]);
     assert!(lost.err.contains("is gone"), "{}", lost.err);
     assert!(!key.exists(), "no new key is made over data that an old one sealed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_of_not_getting_a_port_has_its_own_sentence() {
+    let db = TestDb::create().await;
+    let url = db.url("voxanne_app");
+    let environment = [("DATABASE_URL", url.as_str()), ("ENCRYPTION_KEY", ONE)];
+    // An address for documentation: no machine has it.
+    let elsewhere = run(&["serve", "--port", "0", "--bind", "192.0.2.1"], &environment, "");
+    let last = elsewhere.err.lines().last().unwrap();
+    assert!(elsewhere.code == Some(1) && last.contains("192.0.2.1 is no address"), "{last}");
+    assert!(!last.contains("taken"), "{last}");
+
+    let data = DataFolder::new("ports");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    // The stand-ins are on the ports after the service's own.
+    let port = (taken.local_addr().unwrap().port() - 1).to_string();
+    let ended = run(&["serve", "--sandbox", "--data-dir", data.text(), "--port", &port], &[], "");
+    let last = ended.err.lines().last().unwrap();
+    assert!(ended.code == Some(1) && last.contains("four ports after"), "{last}");
+    assert!(last.contains("--port"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_takes_neither_a_database_of_ones_own_nor_an_address_that_others_reach() {
+    let db = TestDb::create().await;
+    let url = db.url("voxanne_app");
+    let own = refused_start(&["--sandbox"], &[("DATABASE_URL", &url), ("ENCRYPTION_KEY", ONE)]);
+    assert!(own.err.contains("leave out DATABASE_URL"), "{}", own.err);
+    let open = refused_start(&["--sandbox", "--bind", "0.0.0.0"], &[]);
+    assert!(open.err.contains("listens on this machine only"), "{}", open.err);
+    assert!(keys::list_checks(&db.app).await.unwrap().is_empty());
 }

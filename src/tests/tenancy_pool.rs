@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use uuid::Uuid;
 use voxanne::db::pool::connect_app;
 use voxanne::db::{Access, DbError, OrgTx, PgPool, integrations, organizations};
-use voxanne::domain::OrgId;
+use voxanne::domain::{OrgId, Role};
 
 use crate::support::cluster::TestDb;
 use crate::tenancy_rows::Dice;
@@ -42,13 +42,23 @@ struct Clinic {
     org: Uuid,
     name: String,
     session: [u8; 32],
+    /// The hash of its API key.
+    key: [u8; 32],
+    /// An issuer of tokens that may speak for it alone.
+    issuer: Uuid,
+    /// The session of somebody of the platform who has a live grant for it.
+    staff: [u8; 32],
 }
 
 impl Clinic {
     async fn make(superuser: &sqlx::PgPool, dice: &mut Dice, number: usize) -> Self {
-        let (org, user, half) = (dice.uuid(), dice.uuid(), dice.uuid());
-        let mut session = [0; 32];
-        session[..16].copy_from_slice(half.as_bytes());
+        let (org, user, issuer, visitor) = (dice.uuid(), dice.uuid(), dice.uuid(), dice.uuid());
+        let mut hash = || {
+            let mut hash = [0; 32];
+            hash[..16].copy_from_slice(dice.uuid().as_bytes());
+            hash
+        };
+        let (session, key, staff) = (hash(), hash(), hash());
         let name = format!("Clinic {number}");
         let rows = format!(
             "insert into organizations (id, name, slug) values ('{org}', '{name}', 'clinic-{number}');
@@ -56,18 +66,39 @@ impl Clinic {
              insert into memberships (org_id, user_id, role) values ('{org}', '{user}', 'owner');
              insert into sessions (id_hash, user_id, org_id, data, idle_expires_at, expires_at)
              values ('\\x{}', '{user}', '{org}', '', now() + interval '1 day', now() + interval '1 day');
-             insert into org_integrations (org_id, id, provider, label) values ('{org}', '{}', 'vapi', '{name}')",
+             insert into org_integrations (org_id, id, provider, label) values ('{org}', '{org}', 'vapi', '{name}');
+             insert into api_keys (org_id, id, name, prefix, key_hash, role) values ('{org}', '{org}', 'n8n', 'vx', '\\x{}', 'admin');
+             insert into jwt_issuers (id, issuer, audience, only_organization, max_role, jwks_url)
+             values ('{issuer}', 'issuer-{number}', 'us', '{org}', 'admin', 'https://issuer.test/keys');
+             insert into users (id, email, name, password_hash) values ('{visitor}', 'staff-{number}@platform.test', 'S', '');
+             insert into platform_admins (user_id) values ('{visitor}');
+             insert into support_grants (org_id, id, user_id, staff, reason, expires_at)
+             values ('{org}', '{org}', '{visitor}', 'S', 'a test', now() + interval '1 day');
+             insert into sessions (id_hash, user_id, org_id, data, idle_expires_at, expires_at)
+             values ('\\x{}', '{visitor}', null, '', now() + interval '1 day', now() + interval '1 day')",
             hex::encode(session),
-            dice.uuid()
+            hex::encode(key),
+            hex::encode(staff),
         );
         superuser.execute(sqlx::raw_sql(AssertSqlSafe(rows))).await.unwrap();
-        Self { org, name, session }
+        Self { org, name, session, key, issuer, staff }
     }
 
     fn access(&self, dice: &mut Dice) -> Access {
-        match dice.below(2) {
-            0 => Access::Service(OrgId(self.org)),
-            _ => Access::Session { hash: self.session, expected: Some(OrgId(self.org)) },
+        let org = OrgId(self.org);
+        match dice.below(5) {
+            0 => Access::Service(org),
+            1 => Access::ApiKey { hash: self.key },
+            2 => Access::Token {
+                issuer: self.issuer,
+                org,
+                role: Role::Admin,
+                subject: "a program".to_owned(),
+                scopes: None,
+                ends_at: i64::MAX,
+            },
+            3 => Access::Platform { hash: self.staff, org, opening: false },
+            _ => Access::Session { hash: self.session, expected: Some(org) },
         }
     }
 }
@@ -93,7 +124,7 @@ async fn request(pool: PgPool, clinic: Clinic, access: Access, end: End) -> Resu
         integrations::list(&mut tx, 30).await?.into_iter().map(|row| row.label).collect();
     assert_eq!(labels, std::slice::from_ref(&clinic.name));
     assert_eq!(organizations::find(&mut tx).await?.name, clinic.name);
-    if matches!(access, Access::Session { .. }) {
+    if scope.role.may_configure() && !matches!(access, Access::Service(_)) {
         organizations::update_profile(&mut tx, &clinic.name, "UTC", "US").await?;
     }
     match end {

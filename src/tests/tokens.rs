@@ -2,6 +2,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use voxanne::auth::tokens::LEEWAY;
 use voxanne::domain::access_scope::NOUNS;
 use voxanne::domain::{OrgId, Role};
 use voxanne::integrations::bearer::{IssuerToAdd, KeyToAdd, add};
@@ -296,4 +297,19 @@ async fn published_keys_of_every_family_sign_in_their_own_way_and_in_no_other() 
     ] {
         assert_eq!(code(&ask(&app, "GET", STATUS, None, &token).await), (401, "token_signature".into()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_stream_ends_with_its_token() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("Sunrise Dental").await;
+    issuer(&app, "https://any.example", None, Role::Admin).await;
+    let mut ends = claims(&app, "https://any.example", clinic.org);
+    // Some seconds of grace are given after the end: the token is taken for one more second or two.
+    ends["exp"] = json!(app.clock.unix() - LEEWAY + 2);
+    let asked = std::time::Instant::now();
+    let answer = ask(&app, "GET", "/api/live", None, &sign(&ends)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("event: hello"), "{}", answer.body);
+    assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{:?}", asked.elapsed());
 }

@@ -11,6 +11,7 @@ use voxanne::webhooks::signature::{Algorithm, Encoding, HmacPlan, Scheme};
 
 use super::support::app::{Answer, TestApp};
 use super::support::wire::{Wire, insert_secret, now, proof, stored};
+use super::tenancy_pool::all_cases;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_changed_byte_of_signature_timestamp_or_body_is_refused() {
@@ -39,7 +40,8 @@ async fn every_changed_byte_of_signature_timestamp_or_body_is_refused() {
     }
     assert_eq!(refused, 64 + 10);
     // A changed body is not JSON any more, or another message: refused either way.
-    for at in (0..body.len()).step_by(5) {
+    // Every fifth byte; `VOXANNE_BARS=full` takes each.
+    for at in (0..body.len()).step_by(if all_cases() { 1 } else { 5 }) {
         let mut bytes = body.clone().into_bytes();
         bytes[at] ^= 1;
         let answer = wire.post(bytes, &good).await;
@@ -168,7 +170,7 @@ async fn two_secrets_live_during_a_rotation_and_the_old_one_ends() {
 }
 
 /// Everything of an answer but what differs between any two.
-fn fingerprint(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
+pub fn fingerprint(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
     let mut headers: BTreeMap<String, String> = answer
         .headers
         .iter()

@@ -211,6 +211,23 @@ impl Vault {
         envelope::seal_blob(place, key.version, &self.unwrap(place.org, &key)?, plaintext)
     }
 
+    /// Makes the first data key of an organization that is being made, and seals one value with it: both for
+    /// the caller to store, in one transaction with the organization. The seal is counted in the key.
+    ///
+    /// # Errors
+    /// Where there is no randomness to be had.
+    pub fn seal_first(
+        &self,
+        org: OrgId,
+        place: &Place<'_>,
+        plaintext: &[u8],
+    ) -> Result<(WrappedKey, Sealed), VaultError> {
+        let kek = self.keyring.current();
+        let key = envelope::new_data_key(kek.id(), kek.cipher(), Some(org), 1)?;
+        let sealed = envelope::seal_blob(place, key.version, &self.unwrap(Some(org), &key)?, plaintext)?;
+        Ok((WrappedKey { seals_reserved: 1, ..key }, sealed))
+    }
+
     /// A keyed hash of a value, to compare values without keeping them. It stays the same when
     /// key-encryption keys rotate, as it hangs on the platform's first data key.
     ///

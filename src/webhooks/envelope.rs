@@ -143,6 +143,30 @@ mod tests {
     }
 
     #[test]
+    fn any_bytes_are_an_envelope_or_an_error_and_never_a_panic() {
+        use proptest::prelude::*;
+        let any_bytes = proptest::collection::vec(any::<u8>(), 0..300);
+        // Close to what is expected, so that more than the first byte is looked at.
+        let close = r#"\{"message":\{"type":("[a-z]{0,4}"|[0-9]|null|\[\]),"call":\{"id":"[ -~]{0,9}","assistantId":("[a-f0-9-]{0,36}"|null)(\}\}\}|,[ -~]{0,30}|)"#;
+        let cases = || crate::webhooks::signature::tests::cases();
+        cases()
+            .run(&any_bytes, |bytes| {
+                let _ = Envelope::parse(&bytes);
+                Ok(())
+            })
+            .unwrap();
+        cases()
+            .run(&close, |text| {
+                if let Ok(envelope) = Envelope::parse(text.as_bytes()) {
+                    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+                    assert!(!envelope.kind.is_empty());
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
     fn hostile_bodies_are_errors_and_never_panics() {
         let deep =
             format!(r#"{{"message":{{"type":"hang","x":{}1{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000));

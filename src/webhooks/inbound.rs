@@ -50,6 +50,10 @@ pub enum InboundError {
     /// Not believed. The organization is known only where the id was; it is for counters alone.
     #[error("the webhook is not authentic")]
     Refused { org: Option<OrgId> },
+    /// Not believed either, since a secret of the clinic could not be read: the sender gets the same refusal,
+    /// operators learn of it.
+    #[error("a secret that webhooks are verified with is unreadable")]
+    Unreadable { org: OrgId, source: VaultError },
     #[error(transparent)]
     Inbox(#[from] InboxError),
     #[error("the route could not be looked up")]
@@ -81,10 +85,8 @@ pub async fn authenticate(
         spend_the_same_time(&signed, incoming.now);
         return Err(InboundError::Refused { org: None });
     };
-    if route.secrets.is_empty() {
-        spend_the_same_time(&signed, incoming.now);
-    }
-    let mut unreadable = None;
+    let mut unreadable = route.has_malformed.then_some(VaultError::Malformed("webhook secret"));
+    let mut was_compared = false;
     for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now))
     {
         let place = RouteSecret::place(route.org, secret.id);
@@ -96,13 +98,20 @@ pub async fn authenticate(
                 continue;
             }
         };
+        was_compared = true;
         if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
             return Ok(Verified { org: route.org, route: Some(route) });
         }
     }
+    if !was_compared {
+        spend_the_same_time(&signed, incoming.now);
+    }
+    let org = route.org;
     match unreadable {
-        Some(error) => Err(error.into()),
-        None => Err(InboundError::Refused { org: Some(route.org) }),
+        // What is only away for a moment is worth another try of the sender.
+        Some(error) if error.is_transient() => Err(error.into()),
+        Some(source) => Err(InboundError::Unreadable { org, source }),
+        None => Err(InboundError::Refused { org: Some(org) }),
     }
 }
 

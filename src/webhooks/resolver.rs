@@ -43,6 +43,8 @@ pub struct Route {
     pub org: OrgId,
     pub assistant: Option<Uuid>,
     pub secrets: Vec<RouteSecret>,
+    /// Another secret is stored in a form that nobody can read.
+    pub has_malformed: bool,
     pub keep_transcripts: bool,
     /// The generation in which loading began; see [`Resolver::evict`].
     generation: u64,
@@ -80,8 +82,6 @@ pub enum ResolveError {
     Db(#[source] Arc<DbError>),
     #[error("the route does not exist")]
     Unknown,
-    #[error("a stored webhook secret is unreadable")]
-    Unreadable,
 }
 
 impl Resolver {
@@ -160,8 +160,10 @@ impl Resolver {
             .map_err(|e| ResolveError::Db(Arc::new(e)))?;
         let first = rows.first().ok_or(ResolveError::Unknown)?;
         let (org, keep_transcripts) = (OrgId(first.org_id), first.keep_transcripts);
-        let secrets = rows.into_iter().filter_map(read_secret).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Route { org, assistant, secrets, keep_transcripts, generation }))
+        let stored = rows.iter().filter(|row| row.secret_id.is_some()).count();
+        let secrets: Vec<RouteSecret> = rows.into_iter().filter_map(read_secret).collect();
+        let has_malformed = secrets.len() < stored;
+        Ok(Arc::new(Route { org, assistant, secrets, has_malformed, keep_transcripts, generation }))
     }
 
     /// Forgets what is cached about an organization. An entry whose loading began before this
@@ -191,21 +193,17 @@ impl Resolver {
     }
 }
 
-fn read_secret(row: ResolvedRow) -> Option<Result<RouteSecret, ResolveError>> {
-    let id = row.secret_id?;
-    let read = || {
-        Some(RouteSecret {
-            id,
-            scheme: Scheme::from_stored(row.scheme.as_deref()?, &row.params?.0)?,
-            sealed: Sealed::parse(row.sealed?).ok()?,
-            key: WrappedKey {
-                version: row.key_version?,
-                kek_id: row.kek_id?,
-                bytes: row.wrapped?.into(),
-                seals_reserved: 0,
-            },
-            not_after: row.not_after.map(|at| at.unix_timestamp()),
-        })
-    };
-    Some(read().ok_or(ResolveError::Unreadable))
+fn read_secret(row: ResolvedRow) -> Option<RouteSecret> {
+    Some(RouteSecret {
+        id: row.secret_id?,
+        scheme: Scheme::from_stored(row.scheme.as_deref()?, &row.params?.0)?,
+        sealed: Sealed::parse(row.sealed?).ok()?,
+        key: WrappedKey {
+            version: row.key_version?,
+            kek_id: row.kek_id?,
+            bytes: row.wrapped?.into(),
+            seals_reserved: 0,
+        },
+        not_after: row.not_after.map(|at| at.unix_timestamp()),
+    })
 }

@@ -294,4 +294,4 @@ fn unix_seconds(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 #[path = "signature_tests.rs"]
-mod tests;
+pub(super) mod tests;

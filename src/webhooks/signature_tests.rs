@@ -215,3 +215,55 @@ fn wycheproof_hmac_vectors_hold() {
     }
     assert_eq!(run, 174);
 }
+
+/// As many cases of made-up input; `VOXANNE_BARS=full` makes it a million. The same in every run.
+pub fn cases() -> proptest::test_runner::TestRunner {
+    use proptest::test_runner::{Config, RngSeed, TestRunner};
+    let is_full = std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full");
+    let cases = if is_full { 1_000_000 } else { 5_000 };
+    let rng_seed = RngSeed::Fixed(20_250_701);
+    TestRunner::new(Config { cases, rng_seed, failure_persistence: None, ..Config::default() })
+}
+
+#[test]
+fn whatever_the_headers_say_it_is_refused_and_never_a_panic() {
+    use proptest::prelude::*;
+    let text = "[ -~\\t]{0,80}";
+    let template = prop_oneof![
+        Just("{timestamp}.{body}".to_owned()),
+        Just("{svix-id}.{timestamp}.{body}".to_owned()),
+        "[{}a-z.-]{0,40}",
+    ];
+    let plan = (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        0..3_u8,
+        template,
+        proptest::option::of("[a-z0-9=,]{0,8}"),
+    );
+    let strategy = (plan, text, text, text, proptest::collection::vec(any::<u8>(), 0..200), any::<i64>());
+    cases()
+        .run(&strategy, |(plan, signature, timestamp, id, body, now)| {
+            let (include_timestamp, is_base64, secret_is_base64, algorithm, payload_format, signature_prefix) = plan;
+            let plan = HmacPlan {
+                algorithm: [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512][usize::from(algorithm)],
+                include_timestamp,
+                signature_encoding: if is_base64 { Encoding::Base64 } else { Encoding::Hex },
+                secret_is_base64,
+                payload_format,
+                signature_prefix,
+                message_id_header: Some("x-id".to_owned()),
+                ..HmacPlan::default()
+            };
+            let given = headers(&[("x-signature", &signature), ("x-timestamp", &timestamp), ("x-id", &id)]);
+            let request = request(&given, &body);
+            assert!(verify(&Scheme::Hmac(plan), KEY, &request, now).is_err());
+            for (header, with_prefix) in [("x-signature", true), ("x-id", false)] {
+                let scheme = Scheme::Bearer { header: header.to_owned(), with_prefix };
+                assert!(verify(&scheme, KEY, &request, now).is_err());
+            }
+            Ok(())
+        })
+        .unwrap();
+}

@@ -20,11 +20,9 @@ use crate::domain::{CapabilityResult, CredentialId, OrgId, ProviderId};
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     pub checked_at: Option<UnixMillis>,
-    /// Who asked for the check: "A. Meyer", "the daily check".
-    pub checked_by: Option<String>,
     pub used_at: Option<UnixMillis>,
-    /// What used it: "a call", "a text message".
-    pub used_by: Option<String>,
+    /// What used it: "a call", "a message".
+    pub used_by: Option<&'static str>,
 }
 
 /// What went wrong, in four parts.
@@ -142,16 +140,14 @@ pub fn IntegrationCard(card: CardView, now: UnixMillis) -> impl IntoView {
     }
 }
 
-/// "Checked 4 min ago by A. Meyer · last used by a call 12 s ago".
+/// "Checked 4 min ago · Last used by a call 12 s ago".
 #[component]
 pub fn ProofLine(proof: Proof, now: UnixMillis) -> impl IntoView {
     let checked = proof.checked_at.map(|at| {
-        let by = proof.checked_by.map(|who| view! { <span>{format!(" by {who}")}</span> });
         view! {
             <span>
                 <span>"Checked "</span>
                 <Ago now at />
-                {by}
             </span>
         }
     });

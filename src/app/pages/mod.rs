@@ -3,6 +3,7 @@
 pub mod agent_tools;
 pub mod agents;
 pub mod alerts;
+pub mod api_docs;
 pub mod appointments;
 pub mod audit;
 pub mod call;

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 40] = [
+pub const GATE_FUNCTIONS: [&str; 42] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -58,6 +58,7 @@ pub const GATE_FUNCTIONS: [&str; 40] = [
     "claim_phone_number",
     "count_organizations",
     "create_organization",
+    "find_claim",
     "is_account_shared",
     "lease_alerts",
     "lease_deliveries",
@@ -66,6 +67,7 @@ pub const GATE_FUNCTIONS: [&str; 40] = [
     "organizations_of",
     "own_routes",
     "release_assistant",
+    "release_claim",
     "release_routes",
     "resolve_vapi",
     "count_keys_by_kek",

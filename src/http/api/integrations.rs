@@ -56,6 +56,8 @@ pub struct StatusOut {
     /// RFC 3339.
     pub last_verified_at: Option<String>,
     pub last_used_at: Option<String>,
+    /// What that was: `call`, `message`, `test_message`, `alert`, `free_times`, `booking`, `email`, `sheet_row`.
+    pub last_use: Option<String>,
     pub identity: Option<String>,
     pub error: Option<String>,
     pub fix: Option<String>,
@@ -161,6 +163,7 @@ fn status_out(
         verified: matches!(state, CardState::Connected | CardState::ConnectedLimited),
         last_verified_at: row.and_then(|row| row.last_verified_at).map(rfc3339),
         last_used_at: row.and_then(|row| row.last_success_at).map(rfc3339),
+        last_use: row.and_then(|row| row.last_use()?.1).map(|what| what.as_str().to_owned()),
         identity: row.and_then(|row| row.identity_name.clone().or_else(|| row.identity.clone())),
         error: row.and_then(|row| row.verification_error.clone()),
         fix: row.and_then(|row| row.fix_hint.clone()),

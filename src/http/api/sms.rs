@@ -1,18 +1,18 @@
 //! The test message, and who sends.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Admitted, JsonBody};
-use crate::calls::messages::{self, NewText, Purpose, hot_lead_text};
+use crate::calls::messages::{NewText, Purpose, hot_lead_text};
 use crate::calls::senders::{self, Choice};
+use crate::calls::test_message;
 use crate::domain::ProviderId;
 use crate::http::error::{HttpError, Problem};
 use crate::http::pages::integrations::SAMPLE_LEAD;
-use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 
 /// Where to.
@@ -56,7 +56,7 @@ pub async fn send_test(
     JsonBody(body): JsonBody<SmsTestIn>,
 ) -> Result<Json<SmsTestOut>, HttpError> {
     let services = &admitted.state.services;
-    admitted.caller.require_configure(services, "message.tested", "sms").await?;
+    test_message::require(services, &admitted.caller).await?;
     let channel = match body.channel.as_deref() {
         None | Some("sms") => Channel::Sms,
         Some("whatsapp") => Channel::WhatsApp,
@@ -77,8 +77,7 @@ pub async fn send_test(
         admitted.caller.user(),
     )?;
     new.sender = body.sender.as_deref().map(senders::parse).transpose()?;
-    let sent = messages::send(services, admitted.caller.org(), new, Deadline::after(Duration::from_secs(10)))
-        .await?;
+    let sent = test_message::send(services, &admitted.caller, new).await?;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Json(SmsTestOut {
         success: true,

@@ -1,6 +1,6 @@
 //! Forms of the cards: verify, disconnect, restore, and the test message. Connecting is in `connect`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -8,8 +8,8 @@ use axum::response::Response;
 use super::Submission;
 use super::connect::make_assistants;
 use crate::app::components::accounts::encoded;
-use crate::calls::messages::{self, NewText, Purpose, Sent, hot_lead_text};
-use crate::calls::senders;
+use crate::calls::messages::{NewText, Purpose, Sent, hot_lead_text};
+use crate::calls::{senders, test_message};
 use crate::domain::card::Meaning;
 use crate::domain::{Account, CredentialId, Outcome, ProviderId};
 use crate::http::error::{FieldError, HttpError};
@@ -18,7 +18,6 @@ use crate::http::pages::integrations::SAMPLE_LEAD;
 use crate::http::pages::millis;
 use crate::integrations::verify::{self, Restored};
 use crate::integrations::{disconnect, pause, primary, purge, signing};
-use crate::providers::egress::Deadline;
 use crate::providers::twilio::Channel;
 use crate::providers::{TestReport, catalogue};
 
@@ -150,16 +149,14 @@ pub async fn submit_rotate_secret(
 pub async fn submit_test_sms(form: Submission) -> Result<Response, HttpError> {
     const PANEL: &str = "/dashboard/integrations?panel=sms";
     let services = &form.state.services;
-    form.caller.require_configure(services, "message.tested", "sms").await?;
+    test_message::require(services, &form.caller).await?;
     let text = hot_lead_text(SAMPLE_LEAD);
     let started = Instant::now();
     let new = NewText::parse(form.fields.text("to"), &text, Channel::Sms, Purpose::Test, form.caller.user());
     let asked = Some(form.fields.text("sender")).filter(|word| !word.is_empty());
     let new = new.and_then(|new| Ok(NewText { sender: asked.map(senders::parse).transpose()?, ..new }));
     let sent = match new {
-        Ok(new) => {
-            messages::send(services, form.caller.org(), new, Deadline::after(Duration::from_secs(10))).await
-        }
+        Ok(new) => test_message::send(services, &form.caller, new).await,
         Err(error) => return form.back(PANEL, error.into(), &["to", "sender"], "sms").await,
     };
     let result = match sent {

@@ -18,12 +18,12 @@ use crate::auth::accounts::{self, NewUser};
 use crate::auth::session::key;
 use crate::auth::sign_in::{SignInError, normalize_email, sign_in};
 use crate::db::{OrgTx, organizations, users};
-use crate::domain::{OrgId, Role, UserId};
+use crate::domain::{OrgId, UserId};
 use crate::http::error::HttpError;
 use crate::http::extract::Visitor;
 use crate::http::middleware::security_headers::Nonce;
 use crate::http::pages::sign_in::{plain_shell, safe_next};
-use crate::integrations::onboard;
+use crate::integrations::found::{Maker, NewClinic, found};
 use crate::state::AppState;
 use crate::vault::SecretText;
 
@@ -178,6 +178,7 @@ pub async fn submit_setup(
     State(state): State<AppState>,
     Extension(nonce): Extension<Nonce>,
     session: Session,
+    origin: Origin,
     request: Request,
 ) -> Result<Response, HttpError> {
     let fields = read_fields(request).await?;
@@ -187,10 +188,11 @@ pub async fn submit_setup(
         return Err(HttpError::not_found());
     }
     let is_code = bool::from(code.as_bytes().ct_eq(fields.text("code").trim().as_bytes()));
-    let made = if is_code { make_first(&state, &fields).await } else { Err(wrong_code()) };
+    let made = if is_code { make_first(&state, &origin, &fields).await } else { Err(wrong_code()) };
     match made {
         Ok((user, org)) => {
             open_session(&session, user, Some(org)).await?;
+            record_sign_in(&state, &origin, fields.text("email"), Some(org), Ended::Success).await?;
             Ok(Redirect::to("/dashboard").into_response())
         }
         Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY => {
@@ -212,17 +214,27 @@ pub async fn submit_setup(
     }
 }
 
-async fn make_first(state: &AppState, fields: &Fields) -> Result<(UserId, OrgId), HttpError> {
-    let services = &state.services;
+/// All of it, or nothing: what went wrong can be sent again. Of two at once, one finds the page gone.
+async fn make_first(
+    state: &AppState,
+    origin: &Origin,
+    fields: &Fields,
+) -> Result<(UserId, OrgId), HttpError> {
     let password = SecretText::new(fields.text("password").to_owned());
     let new = NewUser { email: fields.text("email"), name: fields.text("name"), password };
-    // The clinic comes last: while there is none, this page can be sent again.
+    // Before the password is hashed: that takes a while.
     accounts::check_organization(fields.text("clinic"), "UTC")?;
-    let user = accounts::create_user(&services.pool, &state.passwords, new).await?;
-    let org = accounts::create_organization(&services.pool, fields.text("clinic"), "UTC", "US").await?;
-    onboard::onboard(services, org, fields.text("clinic").trim()).await?;
-    onboard::add_member(services, org, user, Role::Owner).await?;
-    Ok((user, org))
+    let owner = accounts::prepare(&state.passwords, new).await?;
+    let clinic = NewClinic {
+        id: None,
+        name: fields.text("clinic"),
+        time_zone: "UTC",
+        country: "US",
+        must_be_first: true,
+    };
+    let by = Maker { name: &owner.email, origin };
+    let org = found(&state.services, &clinic, Some(&owner), by).await?;
+    Ok((owner.id, org))
 }
 
 fn wrong_code() -> HttpError {

@@ -1,12 +1,14 @@
-//! A body that says it is too long: read away and refused, so that the sender hears why.
+//! The body of a form or of a call of the interface: whole, not too long, and in time.
 //!
-//! A server that answers without reading has to close the connection, and a sender that is still
-//! writing then sees a broken connection instead of the answer. What is read away is bounded, in
-//! bytes and in time; who sends more than that gets the broken connection.
+//! One that says it is too long is read away before it is refused, so that the sender hears why: a server
+//! that answers without reading has to close the connection, and a sender that is still writing then sees a
+//! broken connection instead of the answer. What is read away is bounded, in bytes and in time; who sends
+//! more than that gets the broken connection.
 
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
@@ -14,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
 use crate::http::error::HttpError;
+use crate::state::AppState;
 
 /// The largest body of forms and of the interface, in bytes.
 pub const LIMIT: usize = 64 * 1024;
@@ -21,23 +24,45 @@ pub const LIMIT: usize = 64 * 1024;
 const READ_AWAY: usize = 4 * 1024 * 1024;
 const READ_TIME: Duration = Duration::from_secs(2);
 
-/// Refuses a body by the length that it claims. One without a length meets the limit while it is read.
-pub async fn refuse_too_large(request: Request, next: Next) -> Response {
-    let claimed = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if claimed.is_none_or(|length: usize| length <= LIMIT) {
+/// Reads the body before anything else happens: what waits for a slow sender holds nothing but its place.
+pub async fn take_whole(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let mut body = request.into_body().into_data_stream();
-    let read_away = async {
-        let mut left = READ_AWAY;
-        while let Some(Ok(part)) = body.next().await {
-            left = left.saturating_sub(part.len());
-            if left == 0 {
-                break;
-            }
+    let claimed = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let (parts, body) = request.into_parts();
+    if claimed.is_some_and(|length: usize| length > LIMIT) {
+        // Whether all of it came or not, the answer is the same.
+        let _ = tokio::time::timeout(READ_TIME, read_away(body)).await;
+        return HttpError::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+    }
+    match tokio::time::timeout(state.body_time, read(body)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(status)) => HttpError::of_status(status).into_response(),
+        Err(_) => HttpError::of_status(StatusCode::REQUEST_TIMEOUT).into_response(),
+    }
+}
+
+async fn read(body: Body) -> Result<Vec<u8>, StatusCode> {
+    let mut parts = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
+        if bytes.len() + part.len() > LIMIT {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-    };
-    // Whether all of it came or not, the answer is the same.
-    let _ = tokio::time::timeout(READ_TIME, read_away).await;
-    HttpError::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response()
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+async fn read_away(body: Body) {
+    let mut parts = body.into_data_stream();
+    let mut left = READ_AWAY;
+    while let Some(Ok(part)) = parts.next().await {
+        left = left.saturating_sub(part.len());
+        if left == 0 {
+            break;
+        }
+    }
 }

@@ -133,6 +133,7 @@ fn status_label(status: StatusCode) -> &'static str {
         400 => "400",
         401 => "401",
         405 => "405",
+        408 => "408",
         413 => "413",
         503 => "503",
         _ => "other",

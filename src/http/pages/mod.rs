@@ -1,6 +1,7 @@
 //! Handlers of pages: extractor, one transaction, one query per view, HTML.
 
 pub mod agents;
+pub mod api_docs;
 pub mod appointments;
 pub mod audit;
 pub mod calls;

@@ -15,7 +15,7 @@ use crate::db::integrations::IntegrationRow;
 use crate::domain::account::MOST_ACCOUNTS;
 use crate::domain::card::CardState;
 use crate::domain::provider::{OAuthSpec, ProviderSpec};
-use crate::domain::{CredentialId, OrgId, ProviderId};
+use crate::domain::{CredentialId, OrgId, ProviderId, Use};
 use crate::http::flash::Said;
 use crate::integrations::cards::Card;
 use crate::providers::sms;
@@ -40,12 +40,7 @@ pub fn card(
         category: spec.category,
         purpose: spec.purpose,
         state: card.state,
-        proof: Proof {
-            checked_at: row.filter(|_| is_connected).and_then(|row| row.last_verified_at).map(millis),
-            checked_by: None,
-            used_at: row.and_then(|row| row.last_success_at).map(millis),
-            used_by: Some("a call".to_owned()),
-        },
+        proof: row.filter(|_| is_connected).map(proof).unwrap_or_default(),
         identity_name: row.filter(|_| is_connected).and_then(|row| row.identity_name.clone()),
         capabilities: row.filter(|_| is_connected).map(|row| row.capabilities.0.clone()).unwrap_or_default(),
         error: error(card),
@@ -71,6 +66,16 @@ pub fn card(
         callback: None,
         can_purge: false,
         accounts: accounts(card),
+    }
+}
+
+/// When the account was checked and used, and by what.
+fn proof(row: &IntegrationRow) -> Proof {
+    let used = row.last_use();
+    Proof {
+        checked_at: row.last_verified_at.map(millis),
+        used_at: used.map(|(at, _)| millis(at)),
+        used_by: used.and_then(|(_, what)| what).map(Use::phrase),
     }
 }
 

@@ -3,7 +3,6 @@
 //! Made by the same assembly as `voxanne serve`. Two clinics with their own accounts at Vapi and
 //! Twilio are one call away; a [`Browser`] keeps its cookie and says where its requests come from.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,8 @@ use voxanne::auth::accounts::{self, NewUser};
 use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
+use voxanne::http::listen::{Limits, serve};
+use voxanne::http::webhook_body::BODY_TIME;
 use voxanne::integrations::onboard;
 use voxanne::live::Live;
 use voxanne::providers::ProviderBases;
@@ -56,6 +57,8 @@ pub struct Setting {
     pub google: Option<OAuthClient>,
     /// Where the providers are, if not at the sandbox.
     pub bases: Option<ProviderBases>,
+    pub limits: Limits,
+    pub body_time: Duration,
 }
 
 impl Default for Setting {
@@ -68,6 +71,8 @@ impl Default for Setting {
             site_dir: None,
             google: Some(google),
             bases: None,
+            limits: Limits::default(),
+            body_time: BODY_TIME,
         }
     }
 }
@@ -187,12 +192,14 @@ impl TestApp {
                 setup_code: Some("the-code".to_owned()),
                 is_sandbox: true,
                 site_dir: setting.site_dir.unwrap_or_else(|| "target/site".into()),
+                body_time: setting.body_time,
                 stop: stop.clone(),
             },
         );
-        let router =
-            voxanne::http::router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let router = voxanne::http::router::router(app.clone());
+        let limits = setting.limits;
+        // What `stop` says is heard by what would never end by itself; the port stays open, to be asked.
+        tokio::spawn(async move { serve(listener, router, limits, &CancellationToken::new()).await });
         let live = app.live.clone();
         Self {
             url: format!("http://{address}"),

@@ -1,6 +1,6 @@
 //! Secrets that are planted, and the search for them in everything that came out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -15,6 +15,24 @@ pub struct Canary {
 }
 
 impl Canary {
+    /// What may be seen of a masked secret is its first ten and its last six characters at most. One more of
+    /// either is a part that no mask shows.
+    fn parts(&self) -> Vec<String> {
+        let chars: Vec<char> = self.value.chars().collect();
+        if chars.len() < 12 {
+            return Vec::new();
+        }
+        // A part that begins with words of everyday would be found everywhere; only secrets are masked.
+        let is_secret = chars.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if !is_secret {
+            return Vec::new();
+        }
+        // The sandbox's own keys are much alike, and like ids that are shown: only random ones count.
+        let is_random = |part: &&[char]| part.iter().collect::<BTreeSet<_>>().len() > 4;
+        let parts = [&chars[..11], &chars[chars.len() - 7..]];
+        parts.iter().filter(|part| is_random(part)).map(|part| part.iter().collect()).collect()
+    }
+
     /// The forms in which it could leave.
     fn forms(&self) -> Vec<String> {
         let bytes = self.value.as_bytes();
@@ -69,7 +87,7 @@ impl Outputs {
     pub fn find(&self, canaries: &[Canary]) -> Vec<String> {
         let mut forms: HashMap<[u8; FIRST], Vec<(&Canary, String)>> = HashMap::new();
         for canary in canaries {
-            for form in canary.forms() {
+            for form in canary.forms().into_iter().chain(canary.parts()) {
                 let first = form.as_bytes()[..FIRST].try_into().unwrap();
                 forms.entry(first).or_default().push((canary, form));
             }
@@ -96,7 +114,7 @@ impl Outputs {
 }
 
 /// So many bytes of a form are looked up; every form is longer.
-const FIRST: usize = 8;
+const FIRST: usize = 7;
 
 #[test]
 fn what_is_planted_is_found_in_every_form_and_only_where_it_must_not_be() {
@@ -108,6 +126,13 @@ fn what_is_planted_is_found_in_every_form_and_only_where_it_must_not_be() {
         let hits = outputs.find(std::slice::from_ref(&canary));
         assert!(!hits.is_empty(), "{form}");
         assert!(hits.iter().all(|hit| hit.starts_with("c in there: before")), "{hits:?}");
+    }
+    // Of what could be masked, a part that no mask shows is a find as well.
+    let masked = Canary { name: "m".to_owned(), value: "c0ffee12badcaf34".to_owned(), allowed: &[] };
+    for (shown, count) in [("c0ffee12ba***adcaf34", 1), ("c0ffee12bad***", 1), ("c0ffee12ba***dcaf34", 0)] {
+        let mut outputs = Outputs::default();
+        outputs.add(("there".to_owned(), shown.to_owned()));
+        assert_eq!(outputs.find(std::slice::from_ref(&masked)).len(), count, "{shown}");
     }
     let mut clean = Outputs::default();
     clean.add(("there".to_owned(), "a planted secret 18".to_owned()));

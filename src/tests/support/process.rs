@@ -136,8 +136,20 @@ impl Serving {
         serving
     }
 
+    /// Kilobytes of memory that it has (`VmRSS`), or had at most (`VmHWM`).
+    pub fn memory(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     pub fn url(&self) -> &str {
         self.ready["url"].as_str().unwrap()
+    }
+
+    /// What it has told the person at the terminal so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.join("out")).unwrap()).into_owned()
     }
 
     /// What it has logged so far.

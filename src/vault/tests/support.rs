@@ -154,6 +154,11 @@ pub async fn store(vault: &Vault, source: &MemorySource, org: OrgId, fields: &Se
     credential_id
 }
 
+/// `VOXANNE_BARS=full`: all cases of every bar.
+pub fn all_cases() -> bool {
+    std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full")
+}
+
 /// Runs bounded cases from a fixed seed, so that a failure is the same on every machine.
 pub fn cases(count: u32) -> TestRunner {
     let config = Config { cases: count, failure_persistence: None, ..Config::default() };

@@ -8,6 +8,7 @@ use super::telephone::{messages, no_messages, phone};
 use crate::app::components::card::{CardView, HintRow, Proof};
 use crate::app::components::field::FieldView;
 use crate::app::pages::agents::{AgentsView, agents_page};
+use crate::app::pages::api_docs::{ApiAnswer, ApiGroup, ApiOperation, ApiParameter, api_docs_page};
 use crate::app::pages::appointments::{AppointmentsView, appointments_page};
 use crate::app::pages::audit::{AuditOutcome, AuditRow, AuditView, audit_page};
 use crate::app::pages::call::{Said, call_page};
@@ -39,6 +40,24 @@ fn talk() -> TalkView {
     let href = |name: &str| format!("/pkg/{name}.js");
     let assets = TalkAssets { script_href: href("talk"), worklet_href: href("talk-worklet") };
     TalkView::Ready { assets: Some(assets), nonce: "bm9uY2U".to_owned() }
+}
+
+fn api_group(text: &str) -> ApiGroup {
+    let parameter = ApiParameter {
+        name: "provider".to_owned(),
+        place: "path".to_owned(),
+        is_required: true,
+        about: text.to_owned(),
+    };
+    let operation = ApiOperation {
+        method: "POST".to_owned(),
+        path: "/api/integrations/{provider}".to_owned(),
+        summary: text.to_owned(),
+        parameters: vec![parameter],
+        body: Some("ConnectIn".to_owned()),
+        answers: vec![ApiAnswer { status: "200".to_owned(), about: text.to_owned() }],
+    };
+    ApiGroup { name: "integrations".to_owned(), operations: vec![operation] }
 }
 
 fn appointments_drawn(view: AppointmentsView) -> String {
@@ -341,6 +360,7 @@ pub(super) fn all_pages(text: &str) -> Vec<(&'static str, String)> {
             render(shell("Event", NavItem::Events), || event_page(one_event(text, EventStatus::Parked))),
         ),
         ("audit", render(shell("Audit", NavItem::Audit), || audit_page(audit))),
+        ("api-docs", render(shell("Interface", NavItem::None), || api_docs_page(vec![api_group(text)]))),
     ];
     pages.extend(super::webhooks::pages(text));
     pages.extend(super::staff::pages(text));

@@ -78,9 +78,8 @@ pub(super) fn vapi_card(state: CardState) -> CardView {
         state,
         proof: Proof {
             checked_at: Some(NOW - 240_000),
-            checked_by: Some("A. Meyer".to_owned()),
             used_at: Some(NOW - 12_000),
-            used_by: Some("a call".to_owned()),
+            used_by: Some("a call"),
         },
         identity_name: Some("Praxis Nord".to_owned()),
         capabilities: vec![
