@@ -12,7 +12,6 @@ comment on column appointments.owed_at is 'From when on a worker takes it; until
 comment on column appointments.owed_claims is 'Which claim on it this is: an older one may send nothing any more.';
 comment on column appointments.looks is 'How often the calendar was looked at in vain.';
 create index appointments_owed on appointments (owed_at) where owed is not null;
-create index appointments_call on appointments (org_id, call_id) where call_id is not null;
 
 -- The appointment that a message tells of: whoever takes it up sees whether it was told.
 alter table messages add column appointment_id uuid;

@@ -14,6 +14,7 @@ use super::numbers::{client, not_ready};
 use super::outbound::limit;
 use crate::audit::Ended;
 use crate::db::{DbError, agents};
+use crate::domain::Use;
 use crate::integrations::ensure::ROLES;
 use crate::integrations::{Caller, IntegrationError};
 use crate::providers::vapi::VapiCredentials;

@@ -88,6 +88,7 @@ pub(super) fn set_aside(busy: &[Busy], events: &[ListedEvent], aside: &[String])
         left.extend(within.filter(|part| part.start < part.end));
     }
     left.sort_unstable();
+    left.dedup();
     left
 }
 
