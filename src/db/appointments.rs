@@ -50,7 +50,7 @@ pub struct AppointmentRow {
     pub updated_at: OffsetDateTime,
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, call_id, ended_call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
     must_release, looks, reason, created_at, updated_at";
 

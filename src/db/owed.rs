@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::appointments::AppointmentRow;
+use super::appointments::{AppointmentRow, COLUMNS};
 use super::{DbError, OrgTx};
 
 /// For how long a claim holds: longer than a provider is ever waited for.
@@ -52,14 +52,13 @@ impl<'r> FromRow<'r, PgRow> for Claimed {
 
 /// Takes what nobody is at.
 pub async fn claim(tx: &mut OrgTx, limit: i64) -> Result<Vec<Claimed>, DbError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "update appointments a
             set owed_at = clock_timestamp() + make_interval(secs => $2), owed_claims = a.owed_claims + 1
           where a.id in (select o.id from appointments o where o.owed is not null and o.owed_at <= clock_timestamp()
                           order by o.owed_at limit $1 for update skip locked)
-         returning id, call_id, service, practitioner, starts_at, ends_at, status, sealed_patient, patient_mask, replaces,
-                   must_release, looks, reason, created_at, updated_at, owed, owed_claims",
-    )
+         returning {COLUMNS}, owed, owed_claims"
+    )))
     .bind(limit)
     .bind(OWED_SECONDS)
     .fetch_all(tx.conn())

@@ -22,7 +22,8 @@ pub struct Worker(Child);
 
 impl Worker {
     pub fn start(data: &DataFolder) -> Self {
-        let mut command = voxanne(&["worker", "--sandbox", "--data-dir", data.text()], &[]);
+        // With ports of its own: another test's worker has stand-ins as well.
+        let mut command = voxanne(&["worker", "--sandbox", "--port", "0", "--data-dir", data.text()], &[]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 

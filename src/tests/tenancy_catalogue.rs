@@ -57,8 +57,8 @@ const MISTAKES: [(&str, &str); 27] = [
     ("grant delete on audit_log to voxanne_app", "table audit_log lacks the policy tenant_delete"),
     ("create policy more on jobs for select to voxanne_app using (true)", "policy more of jobs"),
     (
-        "create policy gate_select on tool_calls for select to voxanne_gate using (true)",
-        "policy gate_select of tool_calls",
+        "create policy gate_select on oauth_tokens for select to voxanne_gate using (true)",
+        "policy gate_select of oauth_tokens",
     ),
     ("alter table organizations no force row level security", "organizations does not force"),
     ("alter policy own_select on organizations using (true)", "policy own_select of organizations"),

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+mod agreement;
 pub mod app;
 pub mod canaries;
 pub mod cluster;
