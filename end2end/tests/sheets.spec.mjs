@@ -27,7 +27,7 @@ test("a spreadsheet is connected on Google's page, and one that is not shared is
   // That of the other clinic's account is one that Google does not show to this one.
   await panel(page).getByLabel(/^Spreadsheet/).fill(address("frontdesk@sunrise.example"));
   await panel(page).getByRole("button", { name: "Test and save" }).click();
-  await expect(page.locator("[data-outcome=refused]")).toContainText(`${name} has no such spreadsheet`);
+  await expect(page.locator("[data-outcome=refused]")).toContainText("Share the spreadsheet with the account");
 
   await open(page, `${integrations}?panel=${word}`, scripts);
   await panel(page).getByLabel(/^Spreadsheet/).fill(address(desk));

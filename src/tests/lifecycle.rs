@@ -124,7 +124,7 @@ async fn what_a_disconnect_leaves_is_removed_by_the_owner_in_the_browser() {
     let (clinic, owner) = app.connected_clinic("Sunrise Dental").await;
     let admin = app.sign_in(&clinic.email(Role::Admin)).await;
     let org = clinic.org.to_string();
-    let link = "Remove what is stored for Twilio for good";
+    let link = "Remove for good what is stored for Twilio";
     assert!(!owner.get("/dashboard/integrations").await.body.contains(link), "it is connected");
     owner.post("/dashboard/integrations/twilio/disconnect", &[("org", &org)]).await;
     assert!(owner.get("/dashboard/integrations").await.body.contains(link));

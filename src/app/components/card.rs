@@ -284,7 +284,7 @@ fn actions(card: &CardView) -> impl IntoView + use<> {
                 href=format!("/dashboard/integrations?panel={word}&confirm=disconnect")
                 label="Remove for good"
                 weight=Weight::Quiet
-                full_label=format!("Remove what is stored for {} for good", card.name)
+                full_label=format!("Remove for good what is stored for {}", card.name)
             />
         }
     });
