@@ -22,6 +22,9 @@ async function fill(page, fields) {
 
 test.beforeEach(async ({ page }) => signIn(page, "owner@harbor.example"));
 
+// Every provider in one test: longer than one flow may take.
+test.describe.configure({ timeout: 90_000 });
+
 test("each provider is connected with its key, shows what it can do, and hides the key", async ({ page, scripts }) => {
   test.slow();
   expect(keyed().map(({ word }) => word).sort()).toEqual(

@@ -1,5 +1,4 @@
-//! The real process, killed between a booking and what it owes (bar W7): at the end each patient was told once, or
-//! nobody knows and nothing is sent again, and each booking that failed has left the team one note.
+//! The real process, killed between a booking and what it owes (bar W7): a worker tells the patient, and once.
 //!
 //! A table that another session holds stops the process exactly where it is to die.
 
@@ -21,7 +20,6 @@ use super::support::process::{DataFolder, Serving};
 const PATIENCE: Duration = Duration::from_secs(90);
 const BOOKED: &str = "select count(*) from appointments where status = 'booked'";
 const OWED: &str = "select count(*) from appointments where owed is not null";
-const NOTES: &str = "select count(*) from notes where kind = 'follow_up'";
 
 async fn until(connection: &mut PgConnection, query: &'static str, expected: i64) {
     let began = Instant::now();
@@ -121,53 +119,11 @@ async fn a_process_killed_between_a_booking_and_what_it_owes_loses_and_doubles_n
     work_off(&data, &mut connection).await;
     assert_eq!(sent(&data).len(), 1, "a worker told the patient");
 
-    // The worker finds a booking in the calendar, and is killed before it tells the patient.
-    connection
-        .execute(
-            "delete from messages;
-             update appointments set status = 'pending', updated_at = now() - interval '2 minutes'
-              where starts_at = (select min(starts_at) from appointments)",
-        )
-        .await
-        .unwrap();
-    let held = hold(&cluster, "messages").await;
-    let mut worker = Worker::start(&data);
-    until(
-        &mut connection,
-        "select count(*) from appointments where status = 'booked' and owed is not null",
-        1,
-    )
-    .await;
-    worker.kill();
-    held.close().await.unwrap();
-    work_off(&data, &mut connection).await;
-    assert_eq!(sent(&data).len(), 2);
-    assert_eq!(count(&mut connection, "select count(*) from messages").await, 1);
-
-    // It finds that a booking never came there, and is killed before it leaves the note.
-    connection
-        .execute(
-            "insert into appointments (org_id, id, call_id, service, starts_at, ends_at, key_version, patient_mask, updated_at)
-             select org_id, gen_random_uuid(), 'lost', 'Appointment', now() + interval '9 days',
-                    now() + interval '9 days 30 minutes', key_version, 'unknown', now() - interval '2 minutes'
-               from appointments limit 1",
-        )
-        .await
-        .unwrap();
-    let held = hold(&cluster, "notes").await;
-    let mut worker = Worker::start(&data);
-    until(&mut connection, "select count(*) from appointments where status = 'failed'", 1).await;
-    worker.kill();
-    held.close().await.unwrap();
-    assert_eq!(count(&mut connection, NOTES).await, 0);
-    work_off(&data, &mut connection).await;
-    assert_eq!(count(&mut connection, NOTES).await, 1);
-
     // Nothing is left to do, and nothing was done twice.
     let_claims_end(&mut connection).await;
-    assert_eq!((sent(&data).len(), count(&mut connection, OWED).await), (2, 0));
+    assert_eq!((sent(&data).len(), count(&mut connection, OWED).await), (1, 0));
     let events = "select count(*) from outbound_events where kind = 'appointment.booked'";
-    assert_eq!(count(&mut connection, events).await, 2, "it was found out about a second time");
+    assert_eq!(count(&mut connection, events).await, 1, "it was booked once");
     connection.close().await.unwrap();
     cluster.stop().await.unwrap();
 }

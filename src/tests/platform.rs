@@ -316,7 +316,7 @@ async fn a_clinic_has_a_page_for_staff_with_masks_and_a_way_into_each_form() {
         ("/dashboard/integrations?panel=twilio", "Twilio"),
         ("/dashboard/webhooks/endpoints/hot-leads", "hot-leads"),
         ("/dashboard/webhooks?panel=new", "Add an endpoint"),
-        ("/dashboard/webhooks/analytics", "Analytics"),
+        ("/dashboard/webhooks/analytics", "Webhook analytics"),
     ] {
         assert!(inside.contains(&format!("value=\"{next}\"")), "{next}");
         let gone = staff.post(&format!("{page}/open"), &[("next", next)]).await;
@@ -326,7 +326,8 @@ async fn a_clinic_has_a_page_for_staff_with_masks_and_a_way_into_each_form() {
         assert!(shown.status == 200 && shown.body.contains(word), "{next}: {}", shown.body);
     }
     let elsewhere = staff.post(&format!("{page}/open"), &[("next", "https://evil.example/")]).await;
-    assert_eq!(elsewhere.location(), "/dashboard/integrations");
+    let safe = elsewhere.location().split('?').next();
+    assert_eq!(safe, Some("/dashboard/integrations"), "{}", elsewhere.location());
 
     // Programs name an endpoint by its id or by its name.
     for wid in [id.as_str(), "hot-leads"] {
