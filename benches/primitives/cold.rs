@@ -86,13 +86,17 @@ async fn run(embedded: &Embedded, time: Duration) -> Result<(), Failure> {
                 async move {
                     // What this org has cached counts as missing from now on.
                     vault.evict(org);
-                    Ok(drop(vault.open::<Credentials>(org).await?))
+                    vault.open::<Credentials>(org).await?;
+                    Ok(())
                 }
             })
             .await?,
             round(&mut superuser, &orgs, time, move |org| {
                 let bare = bare.clone();
-                async move { Ok(drop(sqlx::query(SELECT).bind(org.0).fetch_one(&bare).await?)) }
+                async move {
+                    sqlx::query(SELECT).bind(org.0).fetch_one(&bare).await?;
+                    Ok(())
+                }
             })
             .await?,
             round(&mut superuser, &orgs, time, move |org| {

@@ -49,7 +49,7 @@ use crate::webhooks::outbound::OutboundError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum NoteText {
     /// The caller may believe in a booking that there is not; why.
-    NotBooked(String),
+    Unbooked(String),
     /// It is booked, and no message about it went out.
     NotTold,
     /// It is cancelled here and still in the calendar.
@@ -59,7 +59,7 @@ enum NoteText {
 impl NoteText {
     fn sentence(&self, service: &str, at: &str) -> String {
         match self {
-            NoteText::NotBooked(why) => format!("{service} on {at} was wanted and is not booked. {why}"),
+            NoteText::Unbooked(why) => format!("{service} on {at} was wanted and is not booked. {why}"),
             NoteText::NotTold => {
                 format!(
                     "{service} on {at} is booked, and the message about it could not be sent. Tell the patient."

@@ -98,7 +98,7 @@ pub(super) async fn pay(services: &Services, org: OrgId, claimed: Claimed) -> Re
     let claim = Claim { appointment: row.id, number: claim };
     let call = row.call_id.clone().unwrap_or_default();
     let why = match owed {
-        Owed::FollowUp => NoteText::NotBooked(row.reason.clone().unwrap_or_default()),
+        Owed::FollowUp => NoteText::Unbooked(row.reason.clone().unwrap_or_default()),
         // Over, or emptied by the clinic's retention: there is nothing to tell any more.
         Owed::Confirmation if row.sealed_patient.is_none() || services.clock.now() > row.starts_at => {
             settle(services, org, claim).await;

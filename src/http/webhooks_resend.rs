@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use super::webhook_body::WebhookBody;
-use crate::audit::machines::Cause;
+use super::webhooks::{count_duplicates, refused};
 use crate::db::{OrgTx, organizations};
 use crate::state::AppState;
 use crate::webhooks::inbound::{InboundError, micros};
@@ -28,15 +28,10 @@ pub async fn receive(
 ) -> Result<StatusCode, HttpError> {
     let started = Instant::now();
     let services = &state.services;
-    let count = |org, cause| services.counts.count(org, cause, services.clock.now());
-    let refused = |error: InboundError| -> HttpError {
-        if let InboundError::Refused { org: Some(org) } = &error {
-            count(*org, Cause::WebhookRefused);
-        }
-        error.into()
-    };
     let now = services.clock.now().unix_timestamp();
-    let sender = authenticate(&services.vault, &route, &headers, &body, now).await.map_err(refused)?;
+    let sender = authenticate(&services.vault, &route, &headers, &body, now)
+        .await
+        .map_err(|error| refused(services, error))?;
     let verified_us = micros(started);
     let org = sender.verified.org();
     let id = request_id.header_value().to_str().unwrap_or_default();
@@ -46,14 +41,12 @@ pub async fn receive(
         let receives = organizations::find_receiving(&mut tx).await?;
         tx.commit().await?;
         if receives.is_none() {
-            return Err(refused(InboundError::Refused { org: Some(org) }));
+            return Err(refused(services, InboundError::Refused { org: Some(org) }));
         }
         let news = read(&body).map_err(InboundError::from)?;
         let event = prepare(&services.vault, &sender, &news, started, verified_us).await?;
         let stored = services.inbox.store(&sender.verified, event).await.map_err(InboundError::from)?;
-        if stored == Stored::Duplicate {
-            count(org, Cause::WebhookDuplicate);
-        }
+        count_duplicates(services, org, usize::from(stored == Stored::Duplicate));
         Ok(StatusCode::OK)
     }
     .instrument(span)

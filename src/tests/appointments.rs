@@ -11,13 +11,14 @@ use voxanne::sandbox::Fault;
 use super::support::app::TestApp;
 use super::support::line::{BOOKED, CALLER, Line, booking, events, first_time, sentence, until};
 use super::support::state::connect;
+use super::tenancy_pool::all_cases;
 
 const PENDING: &str = "select count(*) from appointments where org_id = $1 and status = 'pending'";
 const NOTES: &str = "select count(*) from notes where org_id = $1";
 
 /// All cases of the bar where somebody asks for them.
 fn at_once() -> usize {
-    if std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full") { 1_000 } else { 60 }
+    if all_cases() { 1_000 } else { 60 }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use voxanne::sandbox::{DEMO_GOOGLE_CLIENT, Fault};
 use super::support::app::{Browser, TestApp};
 use super::support::process::Serving;
 use super::support::state::state;
+use super::tenancy_pool::all_cases;
 
 const CARD: &str = "google_calendar";
 const VERIFY: &str = "/api/integrations/google_calendar/verify";
@@ -58,7 +59,7 @@ async fn a_process_killed_while_it_renews_is_healed_by_the_other_with_one_more_r
     while app.token_requests() == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let many = if std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full") { 400 } else { 30 };
+    let many = if all_cases() { 400 } else { 30 };
     let there = at(&follower, &owner);
     let waiting = join_all((0..many).map(|_| there.send("POST", VERIFY, None)));
     leader.kill();

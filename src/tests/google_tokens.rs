@@ -12,6 +12,7 @@ use voxanne::sandbox::Fault;
 use super::support::app::TestApp;
 use super::support::consent::{begin, consent, open};
 use super::support::state::{card, state};
+use super::tenancy_pool::all_cases;
 
 const CARD: &str = "google_calendar";
 const VERIFY: &str = "/api/integrations/google_calendar/verify";
@@ -30,7 +31,7 @@ async fn fifty_users_of_one_expired_token_in_two_processes_are_one_refresh() {
     }
     let before = app.token_requests();
     // As many as a busy evening has, where all bars are measured.
-    let many = if std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full") { 400 } else { 50 };
+    let many = if all_cases() { 400 } else { 50 };
     let users = (0..many).map(|n| {
         let services = if n % 2 == 0 { &app.services } else { &second.services };
         tokens::access(services, clinic.org)

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
+use super::tenancy_pool::all_cases;
 use crate::support::cluster::TestDb;
 use crate::tenancy_model::{Answer, Model, Outcome, run};
 use crate::tenancy_roles::role_for;
@@ -16,7 +17,7 @@ use crate::tenancy_rows::{Dice, Pool, Table, insert_text, key_of, key_sql, liter
 
 /// Cases a cell.
 pub fn cases() -> usize {
-    if std::env::var("VOXANNE_BARS").is_ok_and(|bars| bars == "full") { 1_000 } else { 50 }
+    if all_cases() { 1_000 } else { 50 }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     };
     let start = match start(context) {
         Ok(start) => start,
-        Err(ended) => return ended,
+        Err(sentence) => return Ended::failed(sentence),
     };
     let name = call.text(&["name", "patientName", "fullName", "customerName"]);
     let patient = Patient::of(name, context.phone(), call.text(&["notes", "note", "reason"]));
@@ -48,17 +48,13 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     conclude(context, &wanted, outcome).await
 }
 
-/// When the appointment shall begin.
-pub(super) fn start(context: &Context<'_>) -> Result<Timestamp, Ended> {
+/// When the appointment shall begin, or what to say where that was not understood.
+pub(super) fn start(context: &Context<'_>) -> Result<Timestamp, String> {
     let now = timestamp(context.services.clock.now());
     match context.call.when(&START, &context.facts.local(now)) {
         Some(When::Moment(at)) => Ok(at),
-        Some(When::Day(day)) => {
-            Err(Ended::failed(format!("I need the time on {day} at which it shall begin.")))
-        }
-        None => {
-            Err(Ended::failed("I need to know the day and the time at which the appointment shall begin."))
-        }
+        Some(When::Day(day)) => Err(format!("I need the time on {day} at which it shall begin.")),
+        None => Err("I need to know the day and the time at which the appointment shall begin.".to_owned()),
     }
 }
 
@@ -97,7 +93,7 @@ pub(super) async fn conclude(context: &Context<'_>, wanted: &Wanted<'_>, conclud
     };
     let (service, at) = (&wanted.service.name, facts.spoken(wanted.start));
     let why = wanted.patient.text.clone();
-    Ended::failed(sentence).or_note(noting(wanted, NoteText::NotBooked(why).sentence(service, &at)), owed)
+    Ended::failed(sentence).or_note(noting(wanted, NoteText::Unbooked(why).sentence(service, &at)), owed)
 }
 
 /// The patient, with what the team is to know.

@@ -10,7 +10,7 @@ pub(super) async fn run(context: &Context<'_>) -> Ended {
     let facts = context.facts;
     let start = match book::start(context) {
         Ok(start) => start,
-        Err(ended) => return ended,
+        Err(sentence) => return Ended::failed(sentence),
     };
     let old = match own::find(context, &[]).await {
         Ok(old) => old,

@@ -56,7 +56,7 @@ impl WholeAssistant {
             patch.insert("model".into(), model);
             parts.push("tools");
         }
-        (!parts.is_empty()).then(|| Mend { patch: Value::Object(patch), parts })
+        (!parts.is_empty()).then_some(Mend { patch: Value::Object(patch), parts })
     }
 }
 
