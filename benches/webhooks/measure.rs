@@ -165,12 +165,8 @@ impl Way {
 /// Only forged signatures for known clinics: the product must refuse them without the database. Then
 /// as many beside genuine reports, which must not notice.
 async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
-    let express = match ways.iter().find(|way| way.name == "Express") {
-        Some(way) => {
-            Some(Load { tenants: tenants.to_owned(), forged: true, ..way.load.clone() }.run().await?)
-        }
-        None => None,
-    };
+    let at_express = ways.iter().find(|way| way.name == "Express").map(|way| way.load.clone());
+    let at_express = at_express.map(|load| Load { tenants: tenants.to_owned(), forged: true, ..load });
     let [product, ..] = ways else { anyhow::bail!("there is no product") };
     let load = Load { tenants: tenants.to_owned(), forged: true, ..product.load.clone() };
     // Routes live five minutes in the cache: those that have run out since are loaded here.
@@ -185,10 +181,21 @@ async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
     let one = tenants.with_extension("one");
     let text = std::fs::read_to_string(tenants)?;
     std::fs::write(&one, text.lines().next().unwrap_or_default())?;
-    let figures = Load { tenants: one, ..load.clone() }.run().await?;
+    let at_one = Load { tenants: one, ..load.clone() };
+    let mut figures = vec![at_one.run().await?];
     tokio::time::sleep(lag).await;
     let after = statements(&mut product.rows).await?;
-    ensure!(figures.ok == 0, "{} forged requests were accepted", figures.ok);
+    let mut express = Vec::new();
+    for round in 1..=ROUNDS {
+        if let Some(load) = &at_express {
+            express.push(load.run().await?);
+        }
+        if round > 1 {
+            figures.push(at_one.run().await?);
+        }
+    }
+    let accepted: u64 = figures.iter().map(|found| found.ok).sum();
+    ensure!(accepted == 0, "{accepted} forged requests were accepted");
 
     let good = Load { rate: Some(GOOD_RATE), forged: false, ..load.clone() };
     let alone = good.run().await?;
@@ -197,8 +204,9 @@ async fn flood(ways: &mut [Way], tenants: &Path) -> Result<Flood> {
     let (beside, flood) = (beside?, flood?);
     ensure!(beside.ok == beside.answers, "genuine reports were refused during the flood");
     Ok(Flood {
-        figures,
-        express,
+        answers: figures.first().map_or(0, |found| found.answers),
+        figures: report::median(&figures),
+        express: (!express.is_empty()).then(|| report::median(&express)),
         transactions_quiet: quiet - before,
         transactions: after - quiet,
         good_p99: [alone.p99, beside.p99],

@@ -18,8 +18,7 @@ const EXAMINED: usize = 20_000;
 /// How far the clocks of a process and the database may be apart: ids carry the process's time.
 const SKEW_SECONDS: i64 = 600;
 
-const COLUMNS: &str =
-    "id, source, kind, call_id, status, summary, trace, attempts, error, received_at, processed_at";
+const COLUMNS: &str = "id, source, kind, call_id, status, summary::json, trace::json, attempts, error, received_at, processed_at";
 
 /// What a list shows; an empty one shows everything.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +109,7 @@ pub async fn list(tx: &mut OrgTx, filter: &EventFilter, limit: usize) -> Result<
         .push(" order by id desc limit ")
         .push_bind(number(limit + 1))
         .push(
-            ") select e.id, e.source, e.kind, e.call_id, e.status, e.summary, e.trace, e.attempts, e.error, e.received_at,
+            ") select e.id, e.source, e.kind, e.call_id, e.status, e.summary::json, e.trace::json, e.attempts, e.error, e.received_at,
                       e.processed_at, edge.last
                  from edge left join (picked join inbound_events e using (id)) on true order by e.id desc",
         );
@@ -191,7 +190,7 @@ pub async fn replay(tx: &mut OrgTx, id: EventId) -> Result<bool, DbError> {
         "update inbound_events set status = 'received', attempts = 0, next_attempt_at = now(), lease_until = null,
                 processed_at = null, error = null,
                 trace = (trace::jsonb || jsonb_build_object('stage', 'replayed',
-                  'us', (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint))::json
+                  'us', (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint))::text
           where id = $1 and status <> 'received' and sealed_payload is not null",
     )
     .bind(id.0)
@@ -215,7 +214,7 @@ pub async fn recover(
         "update inbound_events set status = 'received', attempts = 0, next_attempt_at = now(), lease_until = null,
                 error = null,
                 trace = (trace::jsonb || jsonb_build_object('stage', 'recovered',
-                  'us', (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint))::json
+                  'us', (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint))::text
           where id in (select id from inbound_events
                         where status = 'parked' and id >= $1 and received_at >= $2 and kind <> all ($3)
                           and sealed_payload is not null

@@ -1,5 +1,7 @@
 //! The durable inbox of verified webhooks.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::Value;
 use sqlx::Postgres;
@@ -15,6 +17,9 @@ use crate::domain::{EventId, OrgId};
 
 /// The status of a new event that a worker is to take up at once; its row says `received`.
 pub const DUE: &str = "due";
+
+/// How long a batch may take: the limit that the database has for a statement, with the way there and back.
+const WRITE: Duration = Duration::from_secs(12);
 
 /// A verified event, sealed, on its way into the inbox.
 #[derive(Clone, Debug)]
@@ -65,25 +70,38 @@ impl InboxWriter {
 
     async fn insert(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
         if self.pool.is_pooled() {
-            return Ok(statement(events).fetch_one(&self.pool).await?);
+            let new = tokio::time::timeout(WRITE, statement(events).fetch_one(&self.pool)).await;
+            let new = new.map_err(|late| DbError::Unavailable(std::io::Error::from(late).into()))??;
+            return Ok(new.unwrap_or_else(|| events.iter().map(|event| event.id).collect()));
         }
         // Taken, so that a future that is dropped half-way takes the connection with it.
         let mut connection = match self.kept.take() {
             Some(connection) => connection,
             None => self.pool.acquire().await?,
         };
-        let result = statement(events).fetch_one(&mut *connection).await;
-        if result.is_ok() {
-            self.kept = Some(connection);
-        } else {
+        // One timer for all who wait for the batch. Where it ends, nobody knows whether the rows were stored;
+        // senders try again, and a row that is there is not stored twice.
+        let written = tokio::time::timeout(WRITE, statement(events).fetch_one(&mut *connection)).await;
+        match written {
+            Ok(Ok(new)) => {
+                self.kept = Some(connection);
+                Ok(new.unwrap_or_else(|| events.iter().map(|event| event.id).collect()))
+            }
             // Whatever went wrong, the next batch begins on a sound one.
-            connection.close_on_drop();
+            Ok(Err(error)) => {
+                connection.close_on_drop();
+                Err(error.into())
+            }
+            Err(late) => {
+                connection.close_on_drop();
+                Err(DbError::Unavailable(std::io::Error::from(late).into()))
+            }
         }
-        Ok(result?)
     }
 }
 
-fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Vec<Uuid>, PgArguments> {
+/// Gives the ids of those that are new, or null where all are.
+fn statement(events: &[Box<NewEvent>]) -> QueryScalar<'_, Postgres, Option<Vec<Uuid>>, PgArguments> {
     let orgs: Vec<Uuid> = events.iter().map(|e| e.org.0).collect();
     let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
     let sources: Vec<&str> = events.iter().map(|e| e.source).collect();
@@ -159,7 +177,7 @@ pub async fn begin(tx: &mut OrgTx, id: EventId) -> Result<Option<WaitingEvent>, 
         "update inbound_events set attempts = attempts + 1 where id = $1 and status = 'received'
          returning sealed_payload, attempts,
                 (extract(epoch from clock_timestamp() - received_at) * 1000000)::bigint as waited_us,
-                coalesce((select max((s ->> 'us')::bigint) from json_array_elements(trace) s
+                coalesce((select max((s ->> 'us')::bigint) from json_array_elements(trace::json) s
                            where s ->> 'stage' in ('received', 'verified', 'sealed')), 0) as last_us",
     )
     .bind(id.0)
@@ -203,8 +221,8 @@ pub async fn finish(
 ) -> Result<(), DbError> {
     sqlx::query(
         "update inbound_events set status = 'processed', processed_at = now(), next_attempt_at = null, lease_until = null,
-                error = null, summary = (summary::jsonb || coalesce($2, '{}'::jsonb))::json,
-                trace = (trace::jsonb || $3)::json
+                error = null, summary = (summary::jsonb || coalesce($2, '{}'::jsonb))::text,
+                trace = (trace::jsonb || $3)::text
           where id = $1 and status = 'received'",
     )
     .bind(id.0)

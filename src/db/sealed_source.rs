@@ -1,5 +1,7 @@
 //! Where the vault finds what it opens: sealed rows and wrapped keys, straight from the tables.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -8,6 +10,9 @@ use super::{DbError, OrgTx, PgPool};
 use crate::domain::card::Verification;
 use crate::domain::{CredentialId, IntegrationId, OrgId, ProviderId};
 use crate::vault::{ActiveCredential, Sealed, SealedSource, SourceError, Usability, VaultError, WrappedKey};
+
+/// How long finding, making or counting a data key may take: a connection and some statements.
+const KEY_LIMIT: Duration = Duration::from_secs(15);
 
 /// The vault's source over the app's pool.
 #[derive(Clone, Debug)]
@@ -73,16 +78,14 @@ impl SealedSource for PgSource {
         org: Option<OrgId>,
         version: Option<i32>,
     ) -> Result<Option<WrappedKey>, SourceError> {
-        let row = match org {
-            None => keys::find_platform(&self.0, version).await.map_err(source)?,
-            Some(org) => {
-                let mut tx = OrgTx::service(&self.0, org).await.map_err(source)?;
-                let row = keys::find(&mut tx, version).await.map_err(source)?;
-                tx.commit().await.map_err(source)?;
-                row
-            }
+        let find = async {
+            let Some(org) = org else { return keys::find_platform(&self.0, version).await };
+            let mut tx = OrgTx::service(&self.0, org).await?;
+            let row = keys::find(&mut tx, version).await?;
+            tx.commit().await?;
+            Ok(row)
         };
-        Ok(row.map(wrapped))
+        Ok(in_time(find).await?.map(wrapped))
     }
 
     async fn insert_data_key(&self, org: Option<OrgId>, key: &WrappedKey) -> Result<WrappedKey, SourceError> {
@@ -92,32 +95,38 @@ impl SealedSource for PgSource {
             wrapped: key.bytes.to_vec(),
             seals_reserved: 0,
         };
-        let there = match org {
-            None => {
-                keys::insert_platform(&self.0, &row).await.map_err(source)?;
-                keys::find_platform(&self.0, Some(key.version)).await.map_err(source)?
-            }
-            Some(org) => {
-                let mut tx = OrgTx::service(&self.0, org).await.map_err(source)?;
-                keys::insert(&mut tx, &row).await.map_err(source)?;
-                let there = keys::find(&mut tx, Some(key.version)).await.map_err(source)?;
-                tx.commit().await.map_err(source)?;
-                there
-            }
+        let insert = async {
+            let Some(org) = org else {
+                keys::insert_platform(&self.0, &row).await?;
+                return keys::find_platform(&self.0, Some(key.version)).await;
+            };
+            let mut tx = OrgTx::service(&self.0, org).await?;
+            keys::insert(&mut tx, &row).await?;
+            let there = keys::find(&mut tx, Some(key.version)).await?;
+            tx.commit().await?;
+            Ok(there)
         };
-        there.map(wrapped).ok_or_else(|| source(DbError::NotFound))
+        in_time(insert).await?.map(wrapped).ok_or_else(|| source(DbError::NotFound))
     }
 
     async fn reserve_seals(&self, org: Option<OrgId>, version: i32, block: i64) -> Result<i64, SourceError> {
-        match org {
-            None => keys::reserve_platform_seals(&self.0, version, block).await.map_err(source),
-            Some(org) => {
-                let mut tx = OrgTx::service(&self.0, org).await.map_err(source)?;
-                let total = keys::reserve_seals(&mut tx, version, block).await.map_err(source)?;
-                tx.commit().await.map_err(source)?;
-                Ok(total)
-            }
-        }
+        in_time(async {
+            let Some(org) = org else { return keys::reserve_platform_seals(&self.0, version, block).await };
+            let mut tx = OrgTx::service(&self.0, org).await?;
+            let total = keys::reserve_seals(&mut tx, version, block).await?;
+            tx.commit().await?;
+            Ok(total)
+        })
+        .await
+    }
+}
+
+/// Ends what takes too long. Everybody of a clinic waits for its key, a webhook among them, for which no other
+/// timer runs; and a server that is stopped ends none of its statements.
+async fn in_time<T>(work: impl Future<Output = Result<T, DbError>>) -> Result<T, SourceError> {
+    match tokio::time::timeout(KEY_LIMIT, work).await {
+        Ok(done) => done.map_err(source),
+        Err(late) => Err(SourceError::new(late)),
     }
 }
 

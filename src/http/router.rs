@@ -26,7 +26,7 @@ use super::error::HttpError;
 use super::middleware::body_limit;
 use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::{Nonce, security_headers};
-use super::middleware::webhook_layer;
+use super::middleware::webhook_layer::{self, EndedBy};
 use super::pages::{self, sign_in};
 use super::{
     api, consent, forms, live, webhook_body, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp,
@@ -158,9 +158,10 @@ pub fn router(state: AppState) -> Router {
 
 /// The routes that providers post to, with the layers around them.
 pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
-    let routes = Router::new()
+    let of_calls = Router::new()
         .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
-        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
+        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post));
+    let of_messages = Router::new()
         .route("/api/webhooks/resend/{route}", post(webhooks_resend::receive).fallback(webhooks::only_post))
         .route(
             "/api/webhooks/whatsapp/{route}",
@@ -176,7 +177,8 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
             "/api/webhooks/twilio/{route}/status",
             post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
-    webhook_layer::around(routes, state, webhook_body::BODY_LIMIT)
+    webhook_layer::around(of_calls, state, EndedBy::Handler, webhook_body::BODY_LIMIT)
+        .merge(webhook_layer::around(of_messages, state, EndedBy::Timer, webhook_body::BODY_LIMIT))
 }
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.

@@ -1,5 +1,8 @@
 //! The body of a webhook: whole, not too long, and in time.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -22,7 +25,14 @@ impl FromRequest<AppState> for WebhookBody {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, HttpError> {
-        match tokio::time::timeout(state.body_time, Bytes::from_request(request, state)).await {
+        let mut reading = pin!(Bytes::from_request(request, state));
+        // Nearly always the whole body has come with the headers, and a timer for it would be for nothing.
+        let read = match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+            Poll::Ready(read) => Ok(read),
+            // On the heap: a timer in the future of every request makes each of them larger.
+            Poll::Pending => Box::pin(tokio::time::timeout(state.body_time, reading)).await,
+        };
+        match read {
             Ok(Ok(bytes)) => Ok(Self(bytes)),
             Ok(Err(rejection)) => Err(unreadable(&rejection)),
             Err(_) => Err(HttpError::of_status(StatusCode::REQUEST_TIMEOUT)),

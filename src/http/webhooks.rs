@@ -4,6 +4,9 @@
 //! database does not take the message in time, the answer is 200 with a sentence that says that nothing was
 //! done, since Vapi lets an assistant say nothing else. Tool calls get their results within the budget of
 //! `calls::tools`; what else there is to do comes after the answer.
+//!
+//! No timer runs for a request as a whole (`webhook_layer::EndedBy`): its body, a route or a key that is not
+//! cached, the inbox and the tools each have an end of their own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +21,11 @@ use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
+use super::router::REQUEST_TIMEOUT;
 use super::webhook_body::WebhookBody;
 use crate::audit::machines::Cause;
 use crate::calls::{agents, samples, tools};
-use crate::db::{OrgTx, inbound};
+use crate::db::{OrgTx, inbound, organizations};
 use crate::domain::{EventId, OrgId, sample};
 use crate::state::{AppState, Services};
 use crate::webhooks::envelope::Envelope;
@@ -61,7 +65,8 @@ pub async fn receive_vapi(
     }
     let storing = store(services, &verified, &envelope, &body, started);
     let in_time = match is_answered_now(&envelope.kind) {
-        true => tokio::time::timeout_at((started + STORE).into(), storing).await,
+        // On the heap, as below.
+        true => Box::pin(tokio::time::timeout_at((started + STORE).into(), storing)).await,
         false => Ok(storing.await),
     };
     let (event_id, payload, stored) = match in_time {
@@ -84,7 +89,8 @@ pub async fn receive_vapi(
     // On the heap, and only here: the work of all tools would make every report's future so large that
     // moving it costs more than to verify a signature.
     let answer = answer_now(services, org, &envelope, payload, started, (event_id, stored));
-    Box::pin(answer.instrument(span())).await
+    let answered = Box::pin(tokio::time::timeout(REQUEST_TIMEOUT, answer.instrument(span())));
+    answered.await.unwrap_or_else(|_| Err(HttpError::of_status(StatusCode::SERVICE_UNAVAILABLE)))
 }
 
 /// How long the database has to take a message that somebody waits for, from the arrival of the request.
@@ -174,6 +180,17 @@ pub(super) fn refused(services: &Services, error: InboundError) -> HttpError {
         _ => {}
     }
     error.into()
+}
+
+/// Refuses for a clinic that takes nothing in: one that is suspended, or gone.
+pub(super) async fn check_receives(services: &Services, org: OrgId) -> Result<(), HttpError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let receives = organizations::find_receiving(&mut tx).await?;
+    tx.commit().await?;
+    match receives {
+        Some(_) => Ok(()),
+        None => Err(refused(services, InboundError::Refused { org: Some(org) })),
+    }
 }
 
 /// Counts what was there before.

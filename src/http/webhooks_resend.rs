@@ -11,8 +11,7 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use super::webhook_body::WebhookBody;
-use super::webhooks::{count_duplicates, refused};
-use crate::db::{OrgTx, organizations};
+use super::webhooks::{check_receives, count_duplicates, refused};
 use crate::state::AppState;
 use crate::webhooks::inbound::{InboundError, micros};
 use crate::webhooks::inbox::Stored;
@@ -37,12 +36,7 @@ pub async fn receive(
     let id = request_id.header_value().to_str().unwrap_or_default();
     let span = tracing::info_span!("webhook", id, %org, kind = "resend");
     async {
-        let mut tx = OrgTx::service(&services.pool, org).await?;
-        let receives = organizations::find_receiving(&mut tx).await?;
-        tx.commit().await?;
-        if receives.is_none() {
-            return Err(refused(services, InboundError::Refused { org: Some(org) }));
-        }
+        check_receives(services, org).await?;
         let news = read(&body).map_err(InboundError::from)?;
         let event = prepare(&services.vault, &sender, &news, started, verified_us).await?;
         let stored = services.inbox.store(&sender.verified, event).await.map_err(InboundError::from)?;

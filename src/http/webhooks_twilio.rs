@@ -16,8 +16,7 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use super::webhook_body::WebhookBody;
-use super::webhooks::{count_duplicates, refused};
-use crate::db::{OrgTx, organizations};
+use super::webhooks::{check_receives, count_duplicates, refused};
 use crate::state::{AppState, Services};
 use crate::webhooks::envelope::EnvelopeError;
 use crate::webhooks::inbound::{InboundError, micros};
@@ -85,12 +84,7 @@ async fn receive(
     let id = post.request_id.header_value().to_str().unwrap_or_default();
     let span = tracing::info_span!("webhook", id, %org, kind = "twilio");
     async {
-        let mut tx = OrgTx::service(&services.pool, org).await?;
-        let receiving = organizations::find_receiving(&mut tx).await?;
-        tx.commit().await?;
-        if receiving.is_none() {
-            return Err(refused(services, InboundError::Refused { org: Some(org) }));
-        }
+        check_receives(services, org).await?;
         let form = signed.form.ok_or(InboundError::Unparsable(EnvelopeError::Unparsable))?;
         let news = read(&form, post.uri.query().unwrap_or_default()).map_err(InboundError::from)?;
         let stored = news::store(services, &signed.verified, &[news], started, verified_us).await?;

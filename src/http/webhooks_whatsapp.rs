@@ -16,10 +16,9 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use super::webhook_body::WebhookBody;
-use super::webhooks::{count_duplicates, refused};
+use super::webhooks::{check_receives, count_duplicates, refused};
 use crate::calls::statuses;
 use crate::db::messages::StatusNews;
-use crate::db::{OrgTx, organizations};
 use crate::domain::ProviderId;
 use crate::state::AppState;
 use crate::webhooks::inbound::{InboundError, micros};
@@ -77,12 +76,7 @@ pub async fn receive(
     let id = request_id.header_value().to_str().unwrap_or_default();
     let span = tracing::info_span!("webhook", id, %org, kind = "whatsapp");
     async {
-        let mut tx = OrgTx::service(&services.pool, org).await?;
-        let receiving = organizations::find_receiving(&mut tx).await?;
-        tx.commit().await?;
-        if receiving.is_none() {
-            return Err(refused(services, InboundError::Refused { org: Some(org) }));
-        }
+        check_receives(services, org).await?;
         let news = read(&sender, &body).map_err(InboundError::from)?;
         let duplicates = news::store(services, &sender.verified, &news, started, verified_us).await?;
         count_duplicates(services, org, duplicates);

@@ -107,6 +107,7 @@ mod webhook_forms;
 mod webhook_pages;
 mod webhook_plans;
 mod webhook_replay;
+mod webhook_unreadable;
 mod whatsapp;
 mod whatsapp_messages;
 mod work;

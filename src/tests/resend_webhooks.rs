@@ -17,7 +17,7 @@ fn secret(text: &str) -> String {
     format!("whsec_{}", STANDARD.encode(text))
 }
 
-fn body(kind: &str) -> String {
+pub fn body(kind: &str) -> String {
     let bounce = json!({ "type": "Permanent", "subType": "Suppressed" });
     json!({ "type": kind, "created_at": "2026-11-28T08:00:00Z",
         "data": { "email_id": "56761188", "to": ["patient@home.example"], "subject": "Your visit", "bounce": bounce } })
@@ -32,15 +32,15 @@ fn signature(secret: &str, id: &str, at: i64, body: &str) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-struct Line {
-    clinic: Clinic,
+pub struct Line {
+    pub clinic: Clinic,
     owner: Browser,
-    path: String,
+    pub path: String,
     secret: String,
 }
 
 impl Line {
-    async fn connect(app: &TestApp, name: &str, at: usize) -> Self {
+    pub async fn connect(app: &TestApp, name: &str, at: usize) -> Self {
         let clinic = app.clinic(name).await;
         let owner = app.sign_in(&clinic.email(Role::Owner)).await;
         let secret = secret(&format!("the signing secret of {name}"));
@@ -53,13 +53,13 @@ impl Line {
         Self { clinic, owner, path, secret }
     }
 
-    async fn deliver(&self, app: &TestApp, id: &str, body: &str) -> Answer {
+    pub async fn deliver(&self, app: &TestApp, id: &str, body: &str) -> Answer {
         let at = app.services.clock.now().unix_timestamp();
         post(app, &self.path, id, at, &signature(&self.secret, id, at, body), body).await
     }
 }
 
-async fn post(app: &TestApp, path: &str, id: &str, at: i64, signature: &str, body: &str) -> Answer {
+pub async fn post(app: &TestApp, path: &str, id: &str, at: i64, signature: &str, body: &str) -> Answer {
     let at = at.to_string();
     let headers = [
         ("content-type", "application/json"),

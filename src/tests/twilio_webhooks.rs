@@ -59,7 +59,7 @@ fn form(pairs: &[(&str, &str)]) -> FormFields {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn hello() -> FormFields {
+pub fn hello() -> FormFields {
     form(&[
         ("MessageSid", "SM0123"),
         ("From", PATIENT),
@@ -68,7 +68,7 @@ fn hello() -> FormFields {
     ])
 }
 
-async fn post(app: &TestApp, url: &str, body: &str, signature: Option<&str>) -> Answer {
+pub async fn post(app: &TestApp, url: &str, body: &str, signature: Option<&str>) -> Answer {
     let mut headers = vec![("content-type", FORM)];
     headers.extend(signature.map(|signature| ("x-twilio-signature", signature)));
     app.browser().raw("POST", &url[app.url.len()..], &headers, Some(body)).await

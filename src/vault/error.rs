@@ -86,8 +86,12 @@ impl VaultError {
 }
 
 impl From<SourceError> for VaultError {
+    /// A store that answered with what is no blob did answer: asking again would not help.
     fn from(error: SourceError) -> Self {
-        Self::Source(Arc::new(error))
+        match error.0.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(other) => Self::Source(Arc::new(SourceError(other))),
+        }
     }
 }
 

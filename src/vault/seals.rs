@@ -4,10 +4,10 @@
 //! the store in blocks before they are made, so a crash can only over-count; at the limit the next
 //! version of the data key takes over by itself.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::{Duration, Instant};
 
-use moka::future::Cache;
 use tokio::sync::Mutex;
 
 use super::envelope::{self, WrappedKey};
@@ -23,11 +23,13 @@ pub const MAX_SEALS: i64 = 1 << 31;
 const ATTEMPTS: usize = 16;
 
 /// What this process has reserved and not used yet, per organization.
+///
+/// A map and no cache: every webhook takes a seal, and nothing here needs to know who was used last.
 pub(super) struct Seals {
-    /// By organization and its generation, so that an eviction also ends an allotment.
-    allotments: Cache<(Option<OrgId>, u64), Slot>,
+    shards: Box<[Lock<HashMap<Option<OrgId>, Slot>>]>,
     block: i64,
     limit: i64,
+    ttl: Duration,
 }
 
 /// Locked while it is refilled; whoever comes meanwhile waits for that one refill.
@@ -36,18 +38,23 @@ type Slot = Arc<Mutex<Option<Allotment>>>;
 struct Allotment {
     key: WrappedKey,
     left: i64,
+    /// An eviction ends what was reserved in an older generation.
+    generation: u64,
+    since: Instant,
 }
 
 impl Seals {
-    /// How many organizations keep an allotment; what others had left over is lost.
-    const ORGANIZATIONS: u64 = 100_000;
+    /// How many organizations keep an allotment. Where there are more, a shard begins anew: what was left over
+    /// in it is lost, which a budget of two thousand million does not feel.
+    const ORGANIZATIONS: usize = 100_000;
+    const SHARDS: usize = 64;
 
     /// A `block` over the `limit` is cut to it, a `limit` over [`MAX_SEALS`] to that. The age of an
     /// allotment is bounded by `ttl`, so that a new version made elsewhere is taken up by then.
     pub(super) fn new(block: i64, limit: i64, ttl: Duration) -> Self {
         let limit = limit.clamp(1, MAX_SEALS);
-        let allotments = Cache::builder().max_capacity(Self::ORGANIZATIONS).time_to_live(ttl).build();
-        Self { allotments, block: block.clamp(1, limit), limit }
+        let shards = (0..Self::SHARDS).map(|_| Lock::default()).collect();
+        Self { shards, block: block.clamp(1, limit), limit, ttl }
     }
 
     /// Takes one seal of the organization's current data key, which is made when there is none.
@@ -58,20 +65,42 @@ impl Seals {
         keyring: &Keyring,
         source: &dyn SealedSource,
     ) -> Result<WrappedKey, VaultError> {
-        let slot = self.allotments.get_with((org, generation), async { Arc::default() }).await;
+        let slot = self.slot(org);
         // Held across the refill: whoever comes meanwhile needs its result.
         let mut slot = slot.lock().await;
-        let allotment = match slot.as_mut().filter(|allotment| allotment.left > 0) {
+        let usable = |allotment: &&mut Allotment| {
+            allotment.left > 0 && allotment.generation >= generation && allotment.since.elapsed() < self.ttl
+        };
+        let allotment = match slot.as_mut().filter(usable) {
             Some(allotment) => allotment,
-            None => slot.insert(self.reserve(org, keyring, source).await?),
+            None => {
+                let since = Instant::now();
+                // On the heap: it is rare, and would make the future of every seal larger.
+                let (key, left) = Box::pin(self.reserve(org, keyring, source)).await?;
+                slot.insert(Allotment { key, left, generation, since })
+            }
         };
         allotment.left -= 1;
         Ok(allotment.key.clone())
     }
 
+    /// The slot of an organization.
+    fn slot(&self, org: Option<OrgId>) -> Slot {
+        // The last byte of a UUIDv7 is random.
+        let [.., last] = org.map_or([0; 16], |org| *org.0.as_bytes());
+        let mut shard =
+            self.shards[usize::from(last) % Self::SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= Self::ORGANIZATIONS / Self::SHARDS && !shard.contains_key(&org) {
+            shard.clear();
+        }
+        shard.entry(org).or_default().clone()
+    }
+
     /// Forgets all allotments; the seals in them stay counted as used.
     pub(super) fn clear(&self) {
-        self.allotments.invalidate_all();
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 
     async fn reserve(
@@ -79,7 +108,7 @@ impl Seals {
         org: Option<OrgId>,
         keyring: &Keyring,
         source: &dyn SealedSource,
-    ) -> Result<Allotment, VaultError> {
+    ) -> Result<(WrappedKey, i64), VaultError> {
         let mut key = find_or_insert_first(org, keyring, source).await?;
         for _ in 0..ATTEMPTS {
             if key.seals_reserved < self.limit {
@@ -87,7 +116,7 @@ impl Seals {
                 // Ours are the last `block` of `total`; those beyond the limit are not to be used.
                 let left = self.block.min(self.limit.saturating_sub(total.saturating_sub(self.block)));
                 if left > 0 {
-                    return Ok(Allotment { key, left });
+                    return Ok((key, left));
                 }
             }
             key = insert_next(org, &key, keyring, source).await?;

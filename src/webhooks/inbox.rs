@@ -162,6 +162,10 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, arrived
                     events = events.len(),
                     "the inbox could not store"
                 );
+                // Those behind would wait for the same thing, one batch after the other.
+                while let Ok(waiting) = queue.try_recv() {
+                    let _ = waiting.answer.send(Err(InboxError::Unavailable));
+                }
                 for answer in answers {
                     let _ = answer.to.send(Err(reason(&error)));
                 }
@@ -200,7 +204,7 @@ async fn write_one(writer: &mut InboxWriter, event: Box<NewEvent>) -> Result<Sto
 /// (class 22). Whatever else went wrong is ours, and the sender may try again.
 fn reason(error: &DbError) -> InboxError {
     match error {
-        DbError::Constraint { .. } => InboxError::Refused,
+        DbError::Constraint { .. } | DbError::Text(_) => InboxError::Refused,
         DbError::Fault(sqlx::Error::Database(database))
             if database.code().is_some_and(|code| code.starts_with("22")) =>
         {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::address::Address;
 use super::envelope::EnvelopeError;
 use super::inbound::{InboundError, Verified, micros};
+use super::receiver::Receiver;
 use super::strict;
 use super::svix::{MessageId, verify_svix};
 use crate::db::inbound::NewEvent;
@@ -29,18 +30,16 @@ const NOBODYS: &str = "whsec_bm9ib2R5IGhhcyB0aGlzIHNlY3JldA==";
 const MOST_OF_A_WORD: usize = 100;
 
 /// What of a clinic's credential tells who posts; the API key is not among it.
-struct Receiver {
-    secret: SecretText,
-}
+struct Secret(SecretText);
 
-impl Credential for Receiver {
+impl Credential for Secret {
     const PROVIDER: ProviderId = ProviderId::Resend;
 
     fn from_fields(fields: &SecretFields) -> Result<Self, VaultError> {
         const FIELD: &str = "webhookSecret";
         let found = fields.find(FIELD).filter(|value| !value.expose().is_empty()).cloned();
         let secret = found.ok_or(VaultError::MissingField { provider: Self::PROVIDER, field: FIELD })?;
-        Ok(Self { secret })
+        Ok(Self(secret))
     }
 }
 
@@ -62,21 +61,13 @@ pub async fn authenticate(
     body: &[u8],
     now: i64,
 ) -> Result<Sender, InboundError> {
-    let org = ADDRESS.org_of(vault, route).await?;
-    let receiver = match org {
-        None => None,
-        Some(org) => match vault.open_to_receive::<Receiver>(org).await {
-            Ok(opened) => Some(opened.credentials),
-            Err(VaultError::NotConnected { .. } | VaultError::MissingField { .. }) => None,
-            Err(error) => return Err(error.into()),
-        },
-    };
+    let receiver = Receiver::<Secret>::find(vault, ADDRESS, route).await?;
     // The same work for an address that nobody has.
-    let secret = receiver.as_ref().map_or(NOBODYS, |receiver| receiver.secret.expose());
+    let secret = receiver.secrets.as_ref().map_or(NOBODYS, |Secret(secret)| secret.expose());
     let verified = verify_svix(secret, headers, body, now);
-    match (org, receiver, verified) {
+    match (receiver.org, &receiver.secrets, verified) {
         (Some(org), Some(_), Ok(id)) => Ok(Sender { verified: Verified::of(org), id }),
-        (org, _, _) => Err(InboundError::Refused { org }),
+        _ => Err(receiver.refusal()),
     }
 }
 

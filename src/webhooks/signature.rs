@@ -213,8 +213,9 @@ fn verify_hmac(plan: &HmacPlan, secret: &[u8], request: &Signed<'_>, now: i64) -
     for candidate in signature.split_ascii_whitespace().take(8) {
         let prefix = plan.signature_prefix.as_deref().unwrap_or_default();
         let Some(encoded) = candidate.strip_prefix(prefix) else { continue };
-        let Some(given) = decode(plan.signature_encoding, encoded) else { continue };
-        is_good |= mac_fits(plan, key, request, timestamp.unwrap_or_default(), message_id, &given);
+        let mut room = [0; MOST_SIGNATURE];
+        let Some(given) = decode(plan.signature_encoding, encoded, &mut room) else { continue };
+        is_good |= mac_fits(plan, key, request, timestamp.unwrap_or_default(), message_id, given);
     }
     if is_good { Ok(()) } else { Err(Refusal::Forged) }
 }
@@ -267,11 +268,20 @@ fn feed<M: Mac>(mac: &mut M, template: &str, request: &Signed<'_>, timestamp: &s
     mac.update(rest.as_bytes());
 }
 
-fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
-    match encoding {
-        Encoding::Hex => hex::decode(text).ok(),
-        Encoding::Base64 => STANDARD.decode(text).ok(),
-    }
+/// The bytes of the longest signature, that of SHA-512.
+const MOST_SIGNATURE: usize = 64;
+
+/// A signature's bytes, on the stack; none where it is longer than any, or not of its encoding.
+fn decode<'a>(encoding: Encoding, text: &str, room: &'a mut [u8; MOST_SIGNATURE]) -> Option<&'a [u8]> {
+    let length = match encoding {
+        Encoding::Hex => {
+            let length = text.len() / 2;
+            hex::decode_to_slice(text, room.get_mut(..length)?).ok()?;
+            length
+        }
+        Encoding::Base64 => STANDARD.decode_slice(text, room).ok()?,
+    };
+    room.get(..length)
 }
 
 /// A header that must be there exactly once: which of two would be the signed one?

@@ -9,10 +9,10 @@ use axum::http::header::CONTENT_TYPE;
 use super::address::Address;
 use super::form::Form;
 use super::inbound::{InboundError, Verified};
+use super::receiver::Receiver;
 use super::twilio_signature::{is_body_signed, is_form_signed};
-use crate::domain::OrgId;
 use crate::providers::twilio::{TwilioAuth, TwilioCredentials};
-use crate::vault::{SecretText, Vault, VaultError};
+use crate::vault::{SecretText, Vault};
 
 /// The addresses that are given to Twilio.
 pub const ADDRESS: Address = Address("twilio webhook address");
@@ -39,17 +39,17 @@ pub struct Posted<'a> {
 /// # Errors
 /// [`InboundError::Refused`], or the vault's where nobody could look.
 pub async fn authenticate(vault: &Vault, posted: &Posted<'_>) -> Result<Signed, InboundError> {
-    let org = ADDRESS.org_of(vault, posted.route).await?;
-    let token = match org {
-        Some(org) => find_token(vault, org).await?,
-        None => None,
-    };
+    let receiver = Receiver::<TwilioCredentials>::find(vault, ADDRESS, posted.route).await?;
+    let token = receiver.secrets.as_ref().and_then(|credentials| match &credentials.auth {
+        TwilioAuth::AuthToken(token) => Some(token),
+        TwilioAuth::ApiKey { .. } => None,
+    });
     let text =
         |name: &str| posted.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = text(CONTENT_TYPE.as_str()).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let signature = text("x-twilio-signature");
     // The same work for an address that nobody has.
-    let key = token.as_ref().map_or("a token that no clinic has ever had", SecretText::expose).as_bytes();
+    let key = token.map_or("a token that no clinic has ever had", SecretText::expose).as_bytes();
     let (form, is_signed) = if kind == "application/x-www-form-urlencoded" {
         match Form::parse(posted.body) {
             Ok(form) => {
@@ -61,24 +61,8 @@ pub async fn authenticate(vault: &Vault, posted: &Posted<'_>) -> Result<Signed, 
     } else {
         (None, is_body_signed(key, posted.url, posted.body, signature))
     };
-    match (org, token) {
+    match (receiver.org, token) {
         (Some(org), Some(_)) if is_signed => Ok(Signed { verified: Verified::of(org), form }),
-        (org, _) => Err(InboundError::Refused { org }),
-    }
-}
-
-/// The Auth Token of a clinic that has connected Twilio with one.
-async fn find_token(vault: &Vault, org: OrgId) -> Result<Option<SecretText>, InboundError> {
-    match vault.open_to_receive::<TwilioCredentials>(org).await {
-        Ok(opened) => Ok(match opened.credentials.auth {
-            TwilioAuth::AuthToken(token) => Some(token),
-            TwilioAuth::ApiKey { .. } => None,
-        }),
-        Err(
-            VaultError::NotConnected { .. }
-            | VaultError::MissingField { .. }
-            | VaultError::InvalidField { .. },
-        ) => Ok(None),
-        Err(error) => Err(error.into()),
+        _ => Err(receiver.refusal()),
     }
 }

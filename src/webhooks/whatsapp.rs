@@ -9,22 +9,23 @@ use subtle::ConstantTimeEq;
 
 use super::address::Address;
 use super::inbound::{InboundError, Verified};
+use super::receiver::Receiver;
 use super::signature::{HmacPlan, Scheme, Signed, verify};
-use crate::domain::{OrgId, ProviderId};
+use crate::domain::ProviderId;
 use crate::vault::{Credential, SecretFields, SecretText, Vault, VaultError};
 
 /// The addresses that are given to Meta.
 pub const ADDRESS: Address = Address("whatsapp webhook address");
 
 /// What of a clinic's credential tells who posts; the access token is not among it.
-struct Receiver {
+struct Secrets {
     phone_number_id: String,
     business_account_id: String,
     app_secret: SecretText,
     verify_token: SecretText,
 }
 
-impl Credential for Receiver {
+impl Credential for Secrets {
     const PROVIDER: ProviderId = ProviderId::WhatsApp;
 
     fn from_fields(fields: &SecretFields) -> Result<Self, VaultError> {
@@ -49,17 +50,6 @@ pub struct Sender {
     pub business_account_id: String,
 }
 
-/// The clinic of an address, and what tells who posts to it, where it has connected WhatsApp to
-/// receive. Nothing is said about why there is none.
-async fn find(vault: &Vault, route: &str) -> Result<(Option<OrgId>, Option<Receiver>), InboundError> {
-    let Some(org) = ADDRESS.org_of(vault, route).await? else { return Ok((None, None)) };
-    match vault.open_to_receive::<Receiver>(org).await {
-        Ok(opened) => Ok((Some(org), Some(opened.credentials))),
-        Err(VaultError::NotConnected { .. } | VaultError::MissingField { .. }) => Ok((Some(org), None)),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Meta's scheme: `X-Hub-Signature-256: sha256=` and the HMAC-SHA256 of the raw body in hexadecimal.
 /// It signs no time; that nothing counts twice is the dedupe key's work.
 fn scheme() -> Scheme {
@@ -79,28 +69,29 @@ pub async fn authenticate(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Sender, InboundError> {
-    let (org, receiver) = find(vault, route).await?;
+    let receiver = Receiver::<Secrets>::find(vault, ADDRESS, route).await?;
     let signed = Signed { headers, body, method: "POST", url: "" };
     // The same work for an address that nobody has.
-    let key = receiver.as_ref().map_or("a secret that no clinic has ever had", |one| one.app_secret.expose());
+    let key =
+        receiver.secrets.as_ref().map_or("a secret that no clinic has ever had", |s| s.app_secret.expose());
     let is_signed = verify(&scheme(), key.as_bytes(), &signed, 0).is_ok();
-    match (org, receiver) {
-        (Some(org), Some(receiver)) if is_signed => Ok(Sender {
+    match (receiver.org, &receiver.secrets) {
+        (Some(org), Some(secrets)) if is_signed => Ok(Sender {
             verified: Verified::of(org),
-            phone_number_id: receiver.phone_number_id,
-            business_account_id: receiver.business_account_id,
+            phone_number_id: secrets.phone_number_id.clone(),
+            business_account_id: secrets.business_account_id.clone(),
         }),
-        (org, _) => Err(InboundError::Refused { org }),
+        _ => Err(receiver.refusal()),
     }
 }
 
 /// Whether whoever sets the webhook up at Meta knows the clinic's verify token.
 pub async fn challenge(vault: &Vault, route: &str, token: &str) -> Result<(), InboundError> {
-    let (org, receiver) = find(vault, route).await?;
-    let known = receiver.as_ref().map_or("", |one| one.verify_token.expose());
+    let receiver = Receiver::<Secrets>::find(vault, ADDRESS, route).await?;
+    let known = receiver.secrets.as_ref().map_or("", |secrets| secrets.verify_token.expose());
     // Hashing first makes the lengths equal, so that the comparison tells nothing about them.
     let is_same = bool::from(Sha256::digest(token).ct_eq(&Sha256::digest(known)));
-    if is_same && receiver.is_some() { Ok(()) } else { Err(InboundError::Refused { org }) }
+    if is_same && receiver.secrets.is_some() { Ok(()) } else { Err(receiver.refusal()) }
 }
 
 #[cfg(test)]

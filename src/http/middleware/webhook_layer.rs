@@ -25,23 +25,40 @@ use uuid::Uuid;
 use crate::http::router::{REQUEST_ID, REQUEST_TIMEOUT, panicked};
 use crate::state::AppState;
 
+/// Who ends a request that takes too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// A timer of this layer.
+    Timer,
+    /// Everything that the handler waits for has an end of its own. For the route that carries nearly all
+    /// requests: a timer for each would cost more than to count, name and answer it.
+    Handler,
+}
+
 /// Puts the layers around webhook routes.
-pub fn around(webhooks: Router<AppState>, state: &AppState, body_limit: usize) -> Router<AppState> {
+pub fn around(
+    webhooks: Router<AppState>,
+    state: &AppState,
+    ended_by: EndedBy,
+    body_limit: usize,
+) -> Router<AppState> {
     let is_https = state.services.public_url.scheme() == "https";
-    webhooks.layer(ServiceBuilder::new().layer(Around { is_https }).layer(DefaultBodyLimit::max(body_limit)))
+    let around = Around { is_https, ended_by };
+    webhooks.layer(ServiceBuilder::new().layer(around).layer(DefaultBodyLimit::max(body_limit)))
 }
 
 /// The layer of [`Guarded`].
 #[derive(Clone, Copy)]
 struct Around {
     is_https: bool,
+    ended_by: EndedBy,
 }
 
 impl<S> Layer<S> for Around {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { inner, is_https: self.is_https }
+        Guarded { inner, around: *self }
     }
 }
 
@@ -49,7 +66,7 @@ impl<S> Layer<S> for Around {
 #[derive(Clone)]
 struct Guarded<S> {
     inner: S,
-    is_https: bool,
+    around: Around,
 }
 
 impl<S> Service<Request> for Guarded<S>
@@ -73,10 +90,14 @@ where
         // The pattern, never the path: the number of series is that of the routes.
         let route = request.extensions().get::<MatchedPath>().cloned();
         request.extensions_mut().insert(RequestId::new(id.clone()));
-        let is_https = self.is_https;
+        let Around { is_https, ended_by } = self.around;
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
-            let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+            let answered = match ended_by {
+                EndedBy::Handler => Ok(answer.await),
+                EndedBy::Timer => Box::pin(tokio::time::timeout(REQUEST_TIMEOUT, answer)).await,
+            };
+            let mut response = match answered {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
                 Ok(Err(panic)) => panicked(panic),
