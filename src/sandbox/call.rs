@@ -19,6 +19,8 @@ use super::state::{Shared, Stored, now_iso};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the conversation has taken when it is reported; nobody waits for it.
 const TALK: Duration = Duration::from_secs(90);
+/// How long a message is sent again that nobody takes: as all tries of our backoff plan together.
+const PATIENCE: Duration = Duration::from_secs(213);
 /// How much of an answer is kept for the page.
 const MOST_ANSWER: usize = 64 * 1024;
 
@@ -36,6 +38,9 @@ pub struct CallScript {
     /// for is.
     pub structured_data: Value,
     pub ended_reason: String,
+    /// After what pause a message that was not taken is sent again, until it is or [`PATIENCE`] is over; none where it
+    /// is not. Vapi does so with the pauses of the assistant's backoff plan, and the signature of each try is new.
+    pub again_after: Option<Duration>,
 }
 
 /// One use of a tool.
@@ -91,6 +96,7 @@ impl Default for CallScript {
                 .to_owned(),
             structured_data: json!({ "patientName": "Alex Example", "interestLevel": "high" }),
             ended_reason: "customer-ended-call".to_owned(),
+            again_after: None,
         }
     }
 }
@@ -145,6 +151,7 @@ pub(super) struct Line {
     control_url: Option<String>,
     kind: &'static str,
     customer_facts: Value,
+    again_after: Option<Duration>,
 }
 
 pub(super) async fn place(
@@ -251,6 +258,7 @@ fn pick_up(shared: &Shared, id: Uuid, script: &CallScript) -> Result<Line, Place
         started_at: (OffsetDateTime::now_utc() - TALK).format(&Rfc3339).unwrap_or_default(),
         kind: "inboundPhoneCall",
         customer_facts: json!({ "number": script.customer }),
+        again_after: script.again_after,
     })
 }
 
@@ -263,7 +271,10 @@ impl Line {
     /// Tells that the call is over, and then what it was.
     pub(super) async fn end(&self, script: &CallScript) -> [CallStep; 2] {
         let ended = json!({ "type": "status-update", "status": "ended", "endedReason": script.ended_reason });
-        [self.send(ended, "ended").await, self.send(report(&self.assistant, script, &self.started_at), "ended").await]
+        [
+            self.send(ended, "ended").await,
+            self.send(report(&self.assistant, script, &self.started_at), "ended").await,
+        ]
     }
 
     /// What the assistant says first.
@@ -294,7 +305,16 @@ impl Line {
             "updatedAt": now_iso(),
             "monitor": { "controlUrl": self.control_url },
         });
-        self.post(kind, json!({ "message": message }).to_string()).await
+        let body = json!({ "message": message }).to_string();
+        let begun = Instant::now();
+        loop {
+            let step = self.post(kind.clone(), body.clone()).await;
+            let is_taken = step.status.is_some_and(|status| status < 500);
+            match self.again_after.filter(|_| !is_taken && begun.elapsed() < PATIENCE) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return step,
+            }
+        }
     }
 
     async fn post(&self, message: String, body: String) -> CallStep {

@@ -256,6 +256,11 @@ impl HooksHandle<'_> {
         self.0.shared.receiver.list()
     }
 
+    /// Every post that came, oldest first, once: only so many are kept.
+    pub fn take(&self) -> Vec<ReceivedHook> {
+        self.0.shared.receiver.take()
+    }
+
     /// Forgets what came.
     pub fn forget(&self) {
         self.0.shared.receiver.clear();

@@ -133,6 +133,10 @@ impl Receiver {
         self.lock().received.iter().cloned().collect()
     }
 
+    pub(super) fn take(&self) -> Vec<ReceivedHook> {
+        self.lock().received.drain(..).collect()
+    }
+
     pub(super) fn clear(&self) {
         self.lock().received.clear();
     }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::Connection;
 use voxanne::calls::tools::{LATER, NOT_BEGUN};
@@ -228,4 +229,40 @@ async fn an_agent_sends_three_texts_in_a_call_and_so_many_in_an_hour() {
     let said = sentence(&wire.send(&wire.send_sms("last", "t", "Hi")).await);
     assert!(said.starts_with("I can not send more text messages now."), "{said}");
     assert_eq!(app.sandbox.phone_log().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_the_database_does_not_tell_keeps_nobody_waiting() {
+    let app = TestApp::start().await;
+    let wire = connected(&app).await;
+    let number = json!({ "phoneNumber": { "id": "7a1c6a44-6d0c-4b7e-9d3a-0d9f5b3c1e11" } });
+    for held in ["assistant_org_mapping", "phone_number_org_mapping"] {
+        // The way to the clinic is not known to the process.
+        app.services.resolver.evict_all();
+        let mut holder = app.db.superuser.acquire().await.unwrap();
+        let mut tx = holder.begin().await.unwrap();
+        let lock = format!("lock table {held} in access exclusive mode");
+        sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
+        let bodies = [
+            wire.send_sms("call", "t", "See you."),
+            wire.message("assistant-request", "ringing", &number),
+            wire.report("ended"),
+        ];
+        let started = Instant::now();
+        for answer in join_all(bodies.iter().map(|body| wire.send(body))).await {
+            assert_eq!(answer.status, 503, "{held}: {}", answer.body);
+            assert_eq!(answer.header("retry-after"), "2");
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "{held}: {:?}", started.elapsed());
+        assert_eq!(app.count("select count(*) from inbound_events where org_id = $1", wire.org).await, 0);
+        tx.rollback().await.unwrap();
+        drop(holder);
+        until(&app, &wire, WAITS_FOR_LOCK, 0).await;
+    }
+    // What Vapi sends again is taken.
+    assert_eq!(
+        sentence(&wire.send(&wire.send_sms("call", "t", "See you.")).await),
+        "The text message is on its way."
+    );
+    assert_eq!(wire.send(&wire.report("ended")).await.status, 200);
 }

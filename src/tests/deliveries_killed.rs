@@ -13,7 +13,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
@@ -129,8 +128,7 @@ async fn every_accepted_event_arrives_although_process_and_database_die_again_an
             browser = sign_in(&serving).await;
         } else {
             // Immediate: no checkpoint, no goodbye.
-            let (pid, _) = data.cluster().expect("a running cluster");
-            kill_process(Pid::from_raw(pid).unwrap(), Signal::QUIT).unwrap();
+            let pid = data.kill_cluster();
             let began = Instant::now();
             while data.cluster().is_none_or(|(now, _)| now == pid)
                 || browser.send("GET", "/api/endpoints", None).await.status != 200

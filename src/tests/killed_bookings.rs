@@ -1,129 +1,271 @@
-//! The real process, killed between a booking and what it owes (bar W7): a worker tells the patient, and once.
+//! The real process, killed at every point of a booking (bar W7): whoever looks after what it has left finds one event
+//! in the calendar or none, tells the patient once, or parks what nobody knows; and the patient can ask again.
 //!
-//! A table that another session holds stops the process exactly where it is to die.
+//! What another session holds, or a provider keeps to itself, stops the process exactly where it is to die.
 
-use std::time::{Duration, Instant};
-
-use jiff::civil::Weekday;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
-use voxanne::db::embedded::{Embedded, EmbeddedOptions};
-use voxanne::sandbox::DEMO_GOOGLE;
+use sqlx::{Connection, PgConnection};
+use voxanne::domain::ProviderId;
+use voxanne::sandbox::{Fault, Sandbox};
 
-use super::killed_reports::{Worker, connect_demo, count, sent};
-use super::support::app::Browser;
-use super::support::consent;
-use super::support::process::{DataFolder, Serving};
+use super::support::cluster::TestDb;
+use super::support::line::{Line, sentence};
+use super::support::outlived::Outlived;
+use super::support::wire::Wire;
 
-const PATIENCE: Duration = Duration::from_secs(90);
-const BOOKED: &str = "select count(*) from appointments where status = 'booked'";
-const OWED: &str = "select count(*) from appointments where owed is not null";
+/// Where the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    /// Before the message of the call is stored.
+    BeforeEvent,
+    /// Before the tool call is claimed.
+    BeforeClaim,
+    /// Claimed, and before the appointment has a row.
+    BeforeRow,
+    /// With a row, and before anything is in the calendar.
+    BeforeInsert,
+    /// It is in the calendar, and Google has not said so.
+    Inserting,
+    /// Google has said so, and our row does not.
+    Inserted,
+    /// Booked, and before the message has a row.
+    BeforeMessage,
+    /// With a row, and Twilio has not taken it.
+    NotTaken,
+    /// Twilio has taken it and has not said so.
+    Taken,
+    /// Twilio has said so, and our row does not.
+    Sent,
+    /// Our row says so, and the booking still owes its confirmation.
+    Unsettled,
+    /// The caller has the answer.
+    After,
+}
 
-async fn until(connection: &mut PgConnection, query: &'static str, expected: i64) {
-    let began = Instant::now();
-    while count(connection, query).await != expected {
-        assert!(began.elapsed() < PATIENCE, "{query} is {}", count(connection, query).await);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+/// What there is when somebody has looked after what the dead have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    /// In the calendar, booked, and told to the clinic's endpoints.
+    booked: [i64; 3],
+    /// Texts that went out, and such of which nobody knows.
+    texts: (usize, i64),
+    /// What the team is to look after.
+    notes: i64,
+}
+
+const NOTHING: Left = Left { booked: [0; 3], texts: (0, 0), notes: 0 };
+const DONE: Left = Left { booked: [1; 3], texts: (1, 0), notes: 0 };
+
+const POINTS: [(Point, Left); 12] = [
+    (Point::BeforeEvent, NOTHING),
+    (Point::BeforeClaim, NOTHING),
+    (Point::BeforeRow, NOTHING),
+    (Point::BeforeInsert, Left { notes: 1, ..NOTHING }),
+    (Point::Inserting, DONE),
+    (Point::Inserted, DONE),
+    (Point::BeforeMessage, DONE),
+    (Point::NotTaken, Left { texts: (0, 1), ..DONE }),
+    (Point::Taken, Left { texts: (1, 1), ..DONE }),
+    (Point::Sent, Left { texts: (1, 1), ..DONE }),
+    (Point::Unsettled, DONE),
+    (Point::After, DONE),
+];
+
+const PENDING: &str = "select count(*) from appointments where status = 'pending'";
+const SENDING: &str = "select count(*) from messages where status = 'sending'";
+const OPEN: &str = "select (select count(*) from appointments where status = 'pending' or owed is not null)
+                         + (select count(*) from messages where status = 'sending')
+                         + (select count(*) from tool_calls where status = 'running')
+                         + (select count(*) from inbound_events where status = 'received')";
+
+/// One booking of one call.
+struct Asked {
+    point: Point,
+    call: String,
+    caller: String,
+    start: String,
+}
+
+impl Asked {
+    fn body(&self, line: &Line, id: &str) -> String {
+        let arguments = json!({ "start": self.start, "name": "Robin Patient" });
+        line.message_from(&self.caller, &self.call, id, "book_appointment", &arguments)
     }
-}
 
-/// Lets whoever was at something have lost its time.
-async fn let_claims_end(connection: &mut PgConnection) {
-    connection
-        .execute("update appointments set owed_at = now() - interval '1 second' where owed is not null")
-        .await
-        .unwrap();
-}
-
-/// Holds a table, so that whoever wants to write into it waits.
-async fn hold(cluster: &Embedded, table: &str) -> PgConnection {
-    let mut connection = cluster.superuser_options().database("voxanne").connect().await.unwrap();
-    let lock = format!("begin; lock table {table} in access exclusive mode");
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.unwrap();
-    connection
-}
-
-/// Lets a worker do what is left, until nothing is owed.
-async fn work_off(data: &DataFolder, connection: &mut PgConnection) {
-    let_claims_end(connection).await;
-    let worker = Worker::start(data);
-    until(connection, OWED, 0).await;
-    drop(worker);
-}
-
-/// Ten o'clock on a day from Monday to Friday, some days ahead.
-fn start() -> String {
-    let now = Timestamp::from_second(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap();
-    let mut day = now.to_zoned_datetime(TimeZone::UTC).date().checked_add(3.days()).unwrap();
-    while matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) {
-        day = day.tomorrow().unwrap();
+    /// Asks for it and kills the process where it is to die.
+    async fn and_die(&self, house: &mut Outlived, line: &Line, wire: &Wire) {
+        let held = self.prepare(house).await;
+        let asking = Outlived::ask(wire, &self.body(line, "first"));
+        let held = self.wait(house, line, held).await;
+        if self.point == Point::After {
+            let said = sentence(&asking.await.unwrap().unwrap());
+            assert!(said.starts_with("The appointment is booked for"), "{said}");
+            house.kill();
+        } else {
+            house.kill();
+            assert!(asking.await.unwrap().is_none(), "{:?}: nobody answers", self.point);
+        }
+        if let Some(held) = held {
+            held.close().await.unwrap();
+        }
+        for provider in [ProviderId::GoogleCalendar, ProviderId::Twilio] {
+            house.app.sandbox.faults().set(provider, Fault::None);
+        }
     }
-    format!("{day}T10:00")
-}
 
-/// A patient calls and books; the answer may never come.
-fn book(serving: &Serving, assistant: &str, start: &str) {
-    let page = serving.ready["sandbox"]["page"].as_str().unwrap().trim_end_matches('/').to_owned();
-    let arguments = json!({ "start": start, "name": "Robin Patient" }).to_string();
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("assistant", assistant)
-        .append_pair("customer", "+15550100188")
-        .append_pair("tool", "book_appointment")
-        .append_pair("arguments", &arguments)
-        .finish();
-    tokio::spawn(async move {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client
-            .post(format!("{page}/calls"))
-            .header("origin", &page)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form);
-        let _ = request.send().await;
-    });
-}
+    /// What is in its way from the beginning.
+    async fn prepare(&self, house: &Outlived) -> Option<PgConnection> {
+        let faults = house.app.sandbox.faults();
+        let table = match self.point {
+            Point::BeforeEvent => "inbound_events",
+            Point::BeforeClaim => "tool_calls",
+            Point::BeforeRow => "appointments",
+            Point::BeforeMessage => "messages",
+            point => {
+                match point {
+                    Point::BeforeInsert => faults.set(ProviderId::GoogleCalendar, Fault::Hang),
+                    Point::Inserting => faults.set(ProviderId::GoogleCalendar, Fault::HeldAnswer),
+                    Point::Inserted => faults.set(ProviderId::GoogleCalendar, Fault::Slow),
+                    Point::NotTaken => faults.set(ProviderId::Twilio, Fault::Hang),
+                    Point::Taken => faults.set(ProviderId::Twilio, Fault::HeldAnswer),
+                    Point::Sent | Point::Unsettled => faults.set(ProviderId::Twilio, Fault::Slow),
+                    _ => {}
+                }
+                return None;
+            }
+        };
+        Some(house.hold(&format!("lock table {table} in access exclusive mode")).await)
+    }
 
-async fn connect_google(serving: &Serving, browser: &Browser, org: &str) {
-    let form = [("org", org), ("intent", "sign_in")];
-    let begun = browser.post("/dashboard/integrations/google_calendar/connect", &form).await;
-    assert_eq!(begun.status, 303, "{}", begun.body);
-    let back = consent::open(begun.location()).await.allow(DEMO_GOOGLE[0].email, &[]).await;
-    assert_eq!(browser.get(&back).await.status, 303, "{}", serving.log());
+    /// Waits until it is where it is to die; gives what holds it there.
+    async fn wait(&self, house: &Outlived, line: &Line, held: Option<PgConnection>) -> Option<PgConnection> {
+        let is_made = |sandbox: &Sandbox| {
+            sandbox.google().events(&line.google, "primary").iter().any(|event| self.is_of(event))
+        };
+        let texts =
+            |sandbox: &Sandbox| sandbox.phone_log().iter().filter(|entry| entry.to == self.caller).count();
+        match self.point {
+            Point::BeforeEvent | Point::BeforeClaim | Point::BeforeRow | Point::BeforeMessage => {
+                house.until_somebody_waits().await;
+                held
+            }
+            Point::BeforeInsert => {
+                house.until(PENDING, 1).await;
+                let is_asked = |sandbox: &Sandbox| !sandbox.requests(ProviderId::GoogleCalendar).is_empty();
+                house.until_seen("the calendar is asked", is_asked).await;
+                None
+            }
+            Point::Inserting => {
+                house.until_seen("the event", is_made).await;
+                None
+            }
+            Point::Inserted => {
+                house.until(PENDING, 1).await;
+                let row = "select 1 from appointments where status = 'pending' for update";
+                let held = house.hold(row).await;
+                house.until_seen("the event", is_made).await;
+                house.until_somebody_waits().await;
+                Some(held)
+            }
+            Point::NotTaken => {
+                house.until(SENDING, 1).await;
+                let is_asked = |sandbox: &Sandbox| !sandbox.requests(ProviderId::Twilio).is_empty();
+                house.until_seen("Twilio is asked", is_asked).await;
+                None
+            }
+            Point::Taken => {
+                house.until_seen("the text", |sandbox| texts(sandbox) == 1).await;
+                None
+            }
+            Point::Sent => {
+                house.until(SENDING, 1).await;
+                let held = house.hold("select 1 from messages where status = 'sending' for update").await;
+                house.until_seen("the text", |sandbox| texts(sandbox) == 1).await;
+                house.until_somebody_waits().await;
+                Some(held)
+            }
+            Point::Unsettled => {
+                house.until(SENDING, 1).await;
+                let held = house.hold("select 1 from appointments where owed is not null for update").await;
+                house.until(SENDING, 0).await;
+                house.until_somebody_waits().await;
+                Some(held)
+            }
+            Point::After => None,
+        }
+    }
+
+    /// Whether an event of the calendar is at this time, and stands.
+    fn is_of(&self, event: &serde_json::Value) -> bool {
+        let start = event["start"]["dateTime"].as_str().unwrap_or_default();
+        start.starts_with(&self.start) && event["status"] != "cancelled"
+    }
+
+    async fn left(&self, house: &Outlived, line: &Line) -> Left {
+        let sandbox = &house.app.sandbox;
+        let events = sandbox.google().events(&line.google, "primary");
+        let events = events.iter().filter(|event| self.is_of(event)).count();
+        let count = async |query: &'static str| house.count_of(&self.call, query).await;
+        let booked = "select count(*) from appointments where call_id = $1 and status = 'booked'";
+        let told = "select count(*) from outbound_events where call_id = $1 and kind = 'appointment.booked'";
+        let parked = "select count(*) from messages where call_id = $1 and status = 'parked'";
+        Left {
+            booked: [i64::try_from(events).unwrap(), count(booked).await, count(told).await],
+            texts: (
+                sandbox.phone_log().iter().filter(|entry| entry.to == self.caller).count(),
+                count(parked).await,
+            ),
+            notes: count("select count(*) from notes where call_id = $1").await,
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_killed_between_a_booking_and_what_it_owes_loses_and_doubles_nothing() {
-    let data = DataFolder::new("killed-bookings");
-    let cluster = Embedded::start(&data.path, EmbeddedOptions::default()).await.unwrap();
-    let serve = || Serving::start(&["--sandbox", "--no-worker", "--data-dir", data.text()], &[]);
-    let serving = serve();
-    let mut connection = cluster.superuser_options().database("voxanne").connect().await.unwrap();
-    let (browser, assistant) = connect_demo(&serving).await;
-    let org: String = sqlx::query_scalar(
-        "select org_id::text from assistant_org_mapping where vapi_assistant_id = $1::uuid",
-    )
-    .bind(&assistant)
-    .fetch_one(&mut connection)
-    .await
-    .unwrap();
-    connect_google(&serving, &browser, &org).await;
+async fn a_booking_cut_off_anywhere_is_in_the_calendar_once_and_told_once() {
+    let mut house = Outlived::over(TestDb::create().await).await;
+    let line = Line::open(&house.app, "Sunrise Dental").await;
+    let wire = house.wire(&line);
+    house.app.sandbox.faults().set_delay(std::time::Duration::from_millis(400));
+    // Without a worker, nothing happens but what is asked for.
+    house.serve(&["--no-worker"]);
+    let mut all = Vec::new();
+    for (at, (point, expected)) in POINTS.into_iter().enumerate() {
+        let call = format!("call-{point:?}");
+        let start = line.first_free(&format!("look-{at}")).await;
+        let asked = Asked { point, call, caller: format!("+155501003{at:02}"), start };
+        house.app.sandbox.forget_requests();
+        asked.and_die(&mut house, &line, &wire).await;
+        // What the dead had sent may still come to its end in the database.
+        house.until_nobody_waits().await;
+        house.lose().await;
+        house.work().await;
+        assert_eq!(house.count(OPEN).await, 0, "{point:?}");
+        assert_eq!(asked.left(&house, &line).await, expected, "{point:?}");
 
-    // Booked, and killed before the message has a row.
-    let held = hold(&cluster, "messages").await;
-    book(&serving, &assistant, &start());
-    until(&mut connection, BOOKED, 1).await;
-    serving.kill();
-    held.close().await.unwrap();
-    assert_eq!((count(&mut connection, OWED).await, sent(&data).len()), (1, 0));
-    work_off(&data, &mut connection).await;
-    assert_eq!(sent(&data).len(), 1, "a worker told the patient");
-
-    // Nothing is left to do, and nothing was done twice.
-    let_claims_end(&mut connection).await;
-    assert_eq!((sent(&data).len(), count(&mut connection, OWED).await), (1, 0));
-    let events = "select count(*) from outbound_events where kind = 'appointment.booked'";
-    assert_eq!(count(&mut connection, events).await, 1, "it was booked once");
-    connection.close().await.unwrap();
-    cluster.stop().await.unwrap();
+        // Vapi, who has no answer, asks again, which changes only what was not begun; and so does the patient.
+        house.serve(&["--no-worker"]);
+        let again = sentence(&wire.send(&asked.body(&line, "first")).await);
+        let is_new = matches!(point, Point::BeforeEvent | Point::BeforeClaim);
+        assert_eq!(
+            again.starts_with("The appointment is booked for"),
+            is_new || point == Point::After,
+            "{again}"
+        );
+        let once_more = sentence(&wire.send(&asked.body(&line, "second")).await);
+        let is_missing = expected.booked == [0; 3] && !is_new;
+        let begin = if is_missing { "The appointment is booked for" } else { "That is booked already" };
+        assert!(once_more.starts_with(begin), "{point:?}: {once_more}");
+        all.push((asked, expected));
+    }
+    house.terminate();
+    house.lose().await;
+    house.work().await;
+    assert_eq!(house.count(OPEN).await, 0);
+    for (asked, expected) in all {
+        let texts = if expected == NOTHING || expected.notes > 0 { (1, 0) } else { expected.texts };
+        let expected = Left { booked: [1; 3], texts, notes: expected.notes };
+        assert_eq!(asked.left(&house, &line).await, expected, "{:?}, in the end", asked.point);
+    }
+    let parked = house.app.recorded(line.clinic.org, "message.parked", "failure").await;
+    assert_eq!(parked, 3, "somebody is told of each that nobody knows of");
 }

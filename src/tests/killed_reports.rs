@@ -18,16 +18,16 @@ const CALLS: i64 = 12;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A worker of its own, which may be killed.
-pub struct Worker(Child);
+struct Worker(Child);
 
 impl Worker {
-    pub fn start(data: &DataFolder) -> Self {
+    fn start(data: &DataFolder) -> Self {
         // With ports of its own: another test's worker has stand-ins as well.
         let mut command = voxanne(&["worker", "--sandbox", "--port", "0", "--data-dir", data.text()], &[]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    pub fn kill(&mut self) {
+    fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -40,7 +40,7 @@ impl Drop for Worker {
     }
 }
 
-pub async fn count(connection: &mut PgConnection, query: &'static str) -> i64 {
+async fn count(connection: &mut PgConnection, query: &'static str) -> i64 {
     connection.fetch_one(query).await.unwrap().get(0)
 }
 
@@ -68,7 +68,7 @@ async fn let_leases_end(connection: &mut PgConnection) {
 }
 
 /// The texts that the stand-in of Twilio has sent.
-pub fn sent(data: &DataFolder) -> Vec<String> {
+fn sent(data: &DataFolder) -> Vec<String> {
     let text = std::fs::read_to_string(data.path.join("sandbox.json")).unwrap_or_default();
     let world: Value = serde_json::from_str(&text).unwrap_or_default();
     let messages = world["twilio"]["messages"].as_array().cloned().unwrap_or_default();
@@ -76,7 +76,7 @@ pub fn sent(data: &DataFolder) -> Vec<String> {
 }
 
 /// Signs the demo's owner in and connects Vapi and Twilio. Gives the inbound assistant too.
-pub async fn connect_demo(serving: &Serving) -> (Browser, String) {
+async fn connect_demo(serving: &Serving) -> (Browser, String) {
     let account = &serving.ready["accounts"][0];
     let browser = Browser::to(serving.url());
     let fields =

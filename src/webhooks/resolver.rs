@@ -1,7 +1,8 @@
 //! Which clinic a webhook is for: one cached entry with all that verification needs, sealed.
 //!
 //! Unknown ids have a cache of their own, small and short-lived, and misses share a few permits, so
-//! that somebody who sends random ids can neither fill the cache nor drain the database.
+//! that somebody who sends random ids can neither fill the cache nor drain the database. Nobody waits for a
+//! database that does not tell: whoever sends is asked to come back.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::signature::Scheme;
@@ -20,6 +22,10 @@ use crate::vault::{Place, Sealed, WrappedKey};
 
 /// Lookups of unknown ids that may run at once.
 const MISSES_AT_ONCE: usize = 4;
+
+/// How long a route may be looked for in the database: somebody may be waiting on the line, and the answer is to
+/// be out before five seconds are over.
+const LOOK: Duration = Duration::from_millis(2500);
 
 /// A live verification secret, sealed.
 pub struct RouteSecret {
@@ -64,7 +70,7 @@ pub struct Resolver {
     known: Cache<Key, Arc<Route>>,
     /// The generation in which nobody had claimed the id; any news since then make it a miss.
     unknown: Cache<Key, u64>,
-    misses: Semaphore,
+    misses: Arc<Semaphore>,
     generation: AtomicU64,
     evicted: RwLock<Evicted>,
 }
@@ -82,6 +88,8 @@ pub enum ResolveError {
     Db(#[source] Arc<DbError>),
     #[error("the route does not exist")]
     Unknown,
+    #[error("the route was not found in time")]
+    Late,
 }
 
 impl Resolver {
@@ -99,27 +107,31 @@ impl Resolver {
             pool,
             known,
             unknown,
-            misses: Semaphore::new(MISSES_AT_ONCE),
+            misses: Arc::new(Semaphore::new(MISSES_AT_ONCE)),
             generation: AtomicU64::new(1),
             evicted: RwLock::default(),
         }
     }
 
     /// The route of an assistant, or else of a phone number; `None` where nobody has claimed it.
+    ///
+    /// # Errors
+    /// Where the database does not tell, or not within 2.5 seconds.
     pub async fn resolve(
         &self,
         assistant: Option<Uuid>,
         phone_number: Option<Uuid>,
     ) -> Result<Option<Arc<Route>>, ResolveError> {
+        let until = Instant::now() + LOOK;
         for key in [assistant.map(Key::Assistant), phone_number.map(Key::PhoneNumber)].into_iter().flatten() {
-            if let Some(route) = self.find(key).await? {
+            if let Some(route) = self.find(key, until).await? {
                 return Ok(Some(route));
             }
         }
         Ok(None)
     }
 
-    async fn find(&self, key: Key) -> Result<Option<Arc<Route>>, ResolveError> {
+    async fn find(&self, key: Key, until: Instant) -> Result<Option<Arc<Route>>, ResolveError> {
         if let Some(route) = self.known.get(&key).await {
             if self.is_current(&route) {
                 return Ok(Some(route));
@@ -130,13 +142,7 @@ impl Resolver {
         if self.unknown.get(&key).await == Some(generation) {
             return Ok(None);
         }
-        let mut loaded = self.known.try_get_with(key, self.load(key)).await;
-        if loaded.as_ref().is_ok_and(|route| !self.is_current(route)) {
-            // Somebody else's loading, begun before news came.
-            self.known.invalidate(&key).await;
-            loaded = self.known.try_get_with(key, self.load(key)).await;
-        }
-        match loaded {
+        match timeout_at(until, self.load_current(key)).await.map_err(|_| ResolveError::Late)? {
             Ok(route) => Ok(Some(route)),
             Err(error) => match error.as_ref() {
                 ResolveError::Unknown => {
@@ -148,16 +154,33 @@ impl Resolver {
         }
     }
 
+    async fn load_current(&self, key: Key) -> Result<Arc<Route>, Arc<ResolveError>> {
+        let loaded = self.known.try_get_with(key, self.load(key)).await?;
+        if self.is_current(&loaded) {
+            return Ok(loaded);
+        }
+        // Somebody else's loading, begun before news came.
+        self.known.invalidate(&key).await;
+        self.known.try_get_with(key, self.load(key)).await
+    }
+
     async fn load(&self, key: Key) -> Result<Arc<Route>, ResolveError> {
-        let _permit = self.misses.acquire().await.map_err(|_| ResolveError::Unknown)?;
+        let permit = self.misses.clone().acquire_owned().await.map_err(|_| ResolveError::Unknown)?;
         let generation = self.generation.load(Ordering::Acquire);
         let (assistant, phone_number) = match key {
             Key::Assistant(id) => (Some(id), None),
             Key::PhoneNumber(id) => (None, Some(id)),
         };
-        let rows = routes::resolve_vapi(&self.pool, assistant, phone_number)
-            .await
-            .map_err(|e| ResolveError::Db(Arc::new(e)))?;
+        // In a task of its own, with the permit: its connection is at work until the database has answered, also
+        // when nobody waits for that any more.
+        let pool = self.pool.clone();
+        let asking = tokio::spawn(async move {
+            let rows = routes::resolve_vapi(&pool, assistant, phone_number).await;
+            drop(permit);
+            rows
+        });
+        let rows =
+            asking.await.map_err(|_| ResolveError::Late)?.map_err(|e| ResolveError::Db(Arc::new(e)))?;
         let first = rows.first().ok_or(ResolveError::Unknown)?;
         let (org, keep_transcripts) = (OrgId(first.org_id), first.keep_transcripts);
         let stored = rows.iter().filter(|row| row.secret_id.is_some()).count();

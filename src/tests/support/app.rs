@@ -147,7 +147,8 @@ impl TestApp {
         Self::start_as(TestDb::create().await, &hex::encode(rand_bytes()), sandbox, setting).await
     }
 
-    async fn start_as(db: TestDb, key: &str, sandbox: Sandbox, setting: Setting) -> Self {
+    /// A server with settings of its own.
+    pub async fn start_as(db: TestDb, key: &str, sandbox: Sandbox, setting: Setting) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let clock = Clock::default();
@@ -389,7 +390,7 @@ impl Browser {
     }
 }
 
-fn rand_bytes() -> [u8; 32] {
+pub fn rand_bytes() -> [u8; 32] {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).unwrap();
     bytes

@@ -138,11 +138,28 @@ impl TestDb {
     }
 
     async fn open(name: String) -> Self {
-        let cluster = cluster();
-        let app = connect_app(cluster.app.clone().database(&name), 4).await.unwrap();
+        let Cluster { owner, app, superuser, .. } = cluster();
+        Self::connect(name, owner, app, superuser).await
+    }
+
+    /// The database of a cluster of a test's own, which may die.
+    pub async fn of(cluster: &Embedded) -> Self {
+        let owner = cluster.owner_options();
+        migrate(&owner).await.unwrap();
+        let name = owner.get_database().unwrap().to_owned();
+        Self::connect(name, &owner, &cluster.app_options(), &cluster.superuser_options()).await
+    }
+
+    async fn connect(
+        name: String,
+        owner: &PgConnectOptions,
+        app: &PgConnectOptions,
+        superuser: &PgConnectOptions,
+    ) -> Self {
+        let app = connect_app(app.clone().database(&name), 4).await.unwrap();
         let pool = || PgPoolOptions::new().max_connections(2);
-        let owner = pool().connect_lazy_with(cluster.owner.clone().database(&name));
-        let superuser = pool().connect_lazy_with(cluster.superuser.clone().database(&name));
+        let owner = pool().connect_lazy_with(owner.clone().database(&name));
+        let superuser = pool().connect_lazy_with(superuser.clone().database(&name));
         Self { name, app, owner, superuser }
     }
 
@@ -167,14 +184,18 @@ impl TestDb {
 
     /// The address of this database for a process of its own, as some role of the cluster.
     pub fn url(&self, role: &str) -> String {
-        let app = &cluster().app;
-        let socket = app.get_socket().unwrap().to_string_lossy();
+        let known = self.owner.connect_options();
+        let socket = known.get_socket().unwrap().to_string_lossy();
         let socket: String = url::form_urlencoded::byte_serialize(socket.as_bytes()).collect();
-        format!("postgres://{role}@localhost:{}/{}?host={socket}&sslmode=disable", app.get_port(), self.name)
+        format!(
+            "postgres://{role}@localhost:{}/{}?host={socket}&sslmode=disable",
+            known.get_port(),
+            self.name
+        )
     }
 
     /// How the server connects to this database; for a pool of a test's own.
     pub fn app_options(&self) -> PgConnectOptions {
-        cluster().app.clone().database(&self.name)
+        (*self.owner.connect_options()).clone().username("voxanne_app")
     }
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod consent;
 pub mod line;
 pub mod mortal;
+pub mod outlived;
 pub mod pgbouncer;
 pub mod process;
 pub mod repository;

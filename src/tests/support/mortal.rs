@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
@@ -137,8 +136,7 @@ impl Mortal {
 
     /// PostgreSQL ends at once, without checkpoint or goodbye, and comes back.
     pub async fn restart_database(&self) {
-        let (pid, _) = self.data.cluster().expect("a running cluster");
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::QUIT).unwrap();
+        let pid = self.data.kill_cluster();
         let began = Instant::now();
         while self.data.cluster().is_none_or(|(now, _)| now == pid) || self.connect().await.is_err() {
             assert!(began.elapsed() < PATIENCE, "the database does not come back");

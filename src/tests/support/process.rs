@@ -101,6 +101,21 @@ impl DataFolder {
         rustix::process::test_kill_process(Pid::from_raw(pid)?).ok()?;
         Some((pid, PathBuf::from(lines.get(4)?)))
     }
+
+    /// Ends the cluster's server at once, without checkpoint or goodbye; gives the number that it had.
+    pub fn kill_cluster(&self) -> i32 {
+        let (pid, _) = self.cluster().expect("a running cluster");
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::QUIT).unwrap();
+        pid
+    }
+}
+
+/// A port that nobody has, for a server that is to come back under its address. The system gives none of these
+/// to whoever asks for any port, so it is free after the server has died, too.
+pub fn free_port() -> u16 {
+    use std::net::TcpListener;
+    let ports = std::iter::repeat_with(|| 20_000 + uuid::Uuid::new_v4().as_u128() as u16 % 10_000);
+    ports.take(1000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// A server that is ready. Dropped, it is killed.
@@ -114,9 +129,14 @@ pub struct Serving {
 impl Serving {
     /// Starts `serve` on a free port and waits until it is ready.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_at(0, arguments, environment)
+    }
+
+    /// The same on that port.
+    pub fn start_at(port: u16, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = scratch_folder("serving");
-        let ready_file = folder.join("ready.json");
-        let mut all = vec!["serve", "--port", "0", "--ready-file", ready_file.to_str().unwrap()];
+        let (port, ready_file) = (port.to_string(), folder.join("ready.json"));
+        let mut all = vec!["serve", "--port", &port, "--ready-file", ready_file.to_str().unwrap()];
         all.extend(arguments);
         let child = voxanne(&all, environment)
             .stdout(std::fs::File::create(folder.join("out")).unwrap())
