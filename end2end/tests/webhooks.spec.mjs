@@ -56,6 +56,34 @@ test("an endpoint is added, tried, looked at and replayed", async ({ page, scrip
   await expect(row).toContainText("100.00 %");
 });
 
+test("a form that was not right keeps token and headers, masked", async ({ page, scripts }) => {
+  const name = scripts ? "browser-kept" : "browser-kept-plain";
+  const token = "a-very-secret-token-of-forty-characters-or-more";
+  await remove(page, name);
+  await open(page, `${home}?panel=new`, scripts);
+  const form = panel(page);
+  const address = form.getByLabel(/^Address/);
+  const url = `${ready().sandbox.n8n}webhook/demo/${name}`;
+  await form.getByLabel("Name", { exact: true }).fill("Not A Name");
+  await address.fill(url);
+  await form.getByText("Token or headers").click();
+  await form.getByLabel(/^Bearer token/).fill(token);
+  await form.getByLabel(/^Headers of your own/).fill("X-Key: a-key-that-nobody-reads");
+  await form.getByRole("button", { name: "Add endpoint" }).click();
+
+  await expect(form.getByText("Use 1 to 64 small letters")).toBeVisible();
+  await expect(address).toHaveValue(url);
+  await expect(form.getByLabel(/^Bearer token/)).toHaveValue("");
+  await expect(form.getByLabel(/^Bearer token/)).toHaveAttribute("placeholder", /^Kept from your last try/);
+  await expect(form.getByText("a-***-reads")).toBeVisible();
+  expect(await page.content()).not.toContain(token);
+  await form.getByLabel("Name", { exact: true }).fill(name);
+  await form.getByRole("button", { name: "Add endpoint" }).click();
+  await expect(page.locator("[data-secret-once]")).toBeVisible();
+  await page.goto(`${home}/endpoints/${name}`);
+  await expect(page.getByText("authorization: Bearer a-v***r-more, x-key: a-***-reads")).toBeVisible();
+});
+
 test("charts say what the pointer is over, and their numbers stand in a table", async ({ page, scripts }) => {
   await open(page, `${home}/analytics?range=today`, scripts);
   const chart = page.locator("#over-time");

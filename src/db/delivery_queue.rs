@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::endpoints::StoredTarget;
 use super::{DbError, OrgTx, PgPool};
 use crate::domain::OrgId;
 
@@ -72,9 +73,9 @@ pub struct Job {
     /// One more with every replay.
     pub rounds: i32,
     pub destination: String,
-    pub url: String,
+    #[sqlx(flatten)]
+    pub target: StoredTarget,
     pub settings: Json<Value>,
-    pub sealed_auth: Option<Vec<u8>>,
     /// Absent once retention has emptied it.
     pub sealed_payload: Option<Vec<u8>>,
     /// The secrets that sign now, the newest first, and their ids.
@@ -90,8 +91,8 @@ pub struct Job {
 /// The job behind a lease; none where the lease is not ours any more or nothing is left to do.
 pub async fn find_job(tx: &mut OrgTx, delivery: Uuid, claim: i32) -> Result<Option<Job>, DbError> {
     Ok(sqlx::query_as(
-        "select d.id as delivery_id, d.endpoint_id, d.event_id, d.kind, d.cause, d.rounds, e.destination, e.url, e.settings, e.sealed_auth,
-                v.sealed_payload, coalesce(s.ids, '{}') as secret_ids, coalesce(s.secrets, '{}') as secrets,
+        "select d.id as delivery_id, d.endpoint_id, d.event_id, d.kind, d.cause, d.rounds, e.destination, e.address, e.sealed_target,
+                e.url, e.sealed_auth, e.settings, v.sealed_payload, coalesce(s.ids, '{}') as secret_ids, coalesce(s.secrets, '{}') as secrets,
                 d.attempts, q.tries, q.claims as claim, clock_timestamp() as claimed_at
            from delivery_queue q
            join deliveries d on d.org_id = q.org_id and d.id = q.delivery_id

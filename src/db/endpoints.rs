@@ -7,6 +7,26 @@ use uuid::Uuid;
 
 use super::{DbError, OrgTx};
 
+/// What is sealed of an endpoint, as its row holds it: all in one, or apart in a row that was written before
+/// addresses were sealed.
+#[derive(Clone, sqlx::FromRow)]
+pub struct StoredTarget {
+    /// The address with its path masked; none in a row from before.
+    pub address: Option<String>,
+    /// Address and headers.
+    pub sealed_target: Option<Vec<u8>>,
+    /// Of a row from before.
+    pub url: Option<String>,
+    /// Of a row from before: its headers.
+    pub sealed_auth: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for StoredTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredTarget").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// An endpoint as lists show it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct EndpointRow {
@@ -14,7 +34,8 @@ pub struct EndpointRow {
     pub workflow_name: String,
     /// `url` or `google_sheets`.
     pub destination: String,
-    pub url: String,
+    #[sqlx(flatten)]
+    pub target: StoredTarget,
     pub settings: Json<Value>,
     pub description: String,
     /// The kinds that are wanted; empty for all.
@@ -42,7 +63,8 @@ pub struct EndpointRow {
     pub updated_at: OffsetDateTime,
 }
 
-const SELECT: &str = "select id, workflow_name, destination, url, settings, description, events, auth_hint, is_active, \
+const SELECT: &str = "select id, workflow_name, destination, address, sealed_target, url, sealed_auth, settings, \
+    description, events, auth_hint, is_active, \
     disabled_reason, disabled_at, failures_in_row, failing_since, blocked_until, blocked_reason, attempts_total, \
     attempts_succeeded, attempts_failed, last_called_at, last_status, last_error, created_by, created_at, updated_by, \
     updated_at from endpoints";
@@ -85,7 +107,6 @@ pub struct EndpointValues<'a> {
     pub id: Uuid,
     pub workflow_name: &'a str,
     pub destination: &'a str,
-    pub url: &'a str,
     pub settings: &'a Value,
     pub description: &'a str,
     pub events: &'a [String],
@@ -93,59 +114,60 @@ pub struct EndpointValues<'a> {
     pub by: &'a str,
 }
 
-/// Sealed headers or bearer, and how they are shown.
-pub struct SealedAuth<'a> {
-    pub sealed: Option<&'a [u8]>,
-    pub key_version: Option<i32>,
+/// Address and headers sealed, and how they are shown.
+pub struct SealedTarget<'a> {
+    pub sealed: &'a [u8],
+    pub key_version: i32,
+    /// The address with its path masked.
+    pub address: &'a str,
+    /// Names of the headers, values masked.
     pub hint: &'a Value,
 }
 
 /// # Errors
 /// [`DbError::Constraint`] `endpoints_workflow_name_key` where the name is taken.
-pub async fn insert(tx: &mut OrgTx, new: &EndpointValues<'_>, auth: &SealedAuth<'_>) -> Result<(), DbError> {
+pub async fn insert(
+    tx: &mut OrgTx,
+    new: &EndpointValues<'_>,
+    target: &SealedTarget<'_>,
+) -> Result<(), DbError> {
     let org = tx.org();
     sqlx::query(
-        "insert into endpoints (org_id, id, workflow_name, destination, url, settings, description, events, is_active,
-                                sealed_auth, key_version, auth_hint, created_by, updated_by)
+        "insert into endpoints (org_id, id, workflow_name, destination, address, settings, description, events, is_active,
+                                sealed_target, key_version, auth_hint, created_by, updated_by)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
     )
     .bind(org.0)
     .bind(new.id)
     .bind(new.workflow_name)
     .bind(new.destination)
-    .bind(new.url)
+    .bind(target.address)
     .bind(Json(new.settings))
     .bind(new.description)
     .bind(new.events)
     .bind(new.is_active)
-    .bind(auth.sealed)
-    .bind(auth.key_version)
-    .bind(Json(auth.hint))
+    .bind(target.sealed)
+    .bind(target.key_version)
+    .bind(Json(target.hint))
     .bind(new.by)
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// Changes an endpoint, its secrets left as they are. Another address is given another chance: what is
-/// known of failures is forgotten.
+/// Changes an endpoint, what is sealed of it left as it is.
 ///
 /// # Errors
 /// As [`insert`].
 pub async fn update(tx: &mut OrgTx, new: &EndpointValues<'_>) -> Result<(), DbError> {
     sqlx::query(
-        "update endpoints set workflow_name = $2, destination = $3, settings = $5, description = $6, events = $7,
-                failures_in_row = case when url = $4 then failures_in_row else 0 end,
-                failing_since = case when url = $4 then failing_since end,
-                blocked_until = case when url = $4 then blocked_until end,
-                blocked_reason = case when url = $4 then blocked_reason end,
-                url = $4, updated_by = $8, updated_at = now()
+        "update endpoints set workflow_name = $2, destination = $3, settings = $4, description = $5, events = $6,
+                updated_by = $7, updated_at = now()
           where id = $1",
     )
     .bind(new.id)
     .bind(new.workflow_name)
     .bind(new.destination)
-    .bind(new.url)
     .bind(Json(new.settings))
     .bind(new.description)
     .bind(new.events)
@@ -155,15 +177,41 @@ pub async fn update(tx: &mut OrgTx, new: &EndpointValues<'_>) -> Result<(), DbEr
     Ok(())
 }
 
-pub async fn update_auth(tx: &mut OrgTx, id: Uuid, auth: &SealedAuth<'_>) -> Result<(), DbError> {
-    sqlx::query("update endpoints set sealed_auth = $2, key_version = $3, auth_hint = $4 where id = $1")
-        .bind(id)
-        .bind(auth.sealed)
-        .bind(auth.key_version)
-        .bind(Json(auth.hint))
-        .execute(tx.conn())
-        .await?;
+/// Puts an address and headers in the place of those that are stored, which leaves nothing of them in the
+/// clear. Another address is given another chance: what is known of failures is forgotten.
+pub async fn update_target(
+    tx: &mut OrgTx,
+    id: Uuid,
+    target: &SealedTarget<'_>,
+    is_moved: bool,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update endpoints set sealed_target = $2, key_version = $3, address = $4, auth_hint = $5, url = null, sealed_auth = null,
+                failures_in_row = case when $6 then 0 else failures_in_row end,
+                failing_since = case when $6 then null else failing_since end,
+                blocked_until = case when $6 then null else blocked_until end,
+                blocked_reason = case when $6 then null else blocked_reason end
+          where id = $1",
+    )
+    .bind(id)
+    .bind(target.sealed)
+    .bind(target.key_version)
+    .bind(target.address)
+    .bind(Json(target.hint))
+    .bind(is_moved)
+    .execute(tx.conn())
+    .await?;
     Ok(())
+}
+
+/// Endpoints whose address is not sealed yet, locked until the transaction ends. Those that somebody else
+/// has locked are left out.
+pub async fn lock_plain(tx: &mut OrgTx) -> Result<Vec<EndpointRow>, DbError> {
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where address is null order by id for update skip locked"
+    )))
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Switches an endpoint on or off by hand. Switched on, it begins anew; its counts stay.

@@ -20,6 +20,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod delivery_queue;
 pub mod embedded;
+pub mod endpoint_drafts;
 pub mod endpoints;
 pub mod event_list;
 pub mod event_trace;

@@ -20,6 +20,8 @@ pub enum Overdue {
     Calls,
     /// Payloads and answers of events out, older than the clinic's retention.
     Deliveries,
+    /// Endpoints whose address is not sealed yet, and drafts of their forms that have expired.
+    Endpoints,
     /// Drafts that have expired, and versions that were out of use for this many days.
     Credentials { days: i32 },
     /// Messages that have been `sending`, and tool calls that have been `running`, for this many seconds.
@@ -41,6 +43,9 @@ pub async fn list(pool: &PgPool, what: Overdue, after: OrgId, limit: i32) -> Res
         Overdue::Calls => ("select * from list_overdue_calls($1, $2) where $3::integer is null", None),
         Overdue::Deliveries => {
             ("select * from list_overdue_deliveries($1, $2) where $3::integer is null", None)
+        }
+        Overdue::Endpoints => {
+            ("select * from list_untended_endpoints($1, $2) where $3::integer is null", None)
         }
         Overdue::Appointments { seconds } => {
             ("select * from list_open_appointments($3, $1, $2)", Some(seconds))

@@ -23,7 +23,7 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const SEALED_COLUMNS: [SealedColumn; 19] = [
+pub const SEALED_COLUMNS: [SealedColumn; 21] = [
     SealedColumn { table: "org_credentials", column: "sealed", id: "id", provider: "provider" },
     SealedColumn { table: "webhook_secrets", column: "sealed", id: "id", provider: "source" },
     SealedColumn { table: "inbound_events", column: "sealed_payload", id: "id", provider: "source" },
@@ -38,7 +38,10 @@ pub const SEALED_COLUMNS: [SealedColumn; 19] = [
     SealedColumn { table: "leads", column: "sealed_contact", id: "id", provider: "''" },
     SealedColumn { table: "alerts", column: "sealed_content", id: "id", provider: "''" },
     SealedColumn { table: "alert_settings", column: "sealed_recipients", id: "org_id", provider: "''" },
+    // Of these two a row has one, so one version of the key does for both.
+    SealedColumn { table: "endpoints", column: "sealed_target", id: "id", provider: "''" },
     SealedColumn { table: "endpoints", column: "sealed_auth", id: "id", provider: "''" },
+    SealedColumn { table: "endpoint_drafts", column: "sealed", id: "id", provider: "''" },
     SealedColumn { table: "endpoint_secrets", column: "sealed", id: "id", provider: "''" },
     SealedColumn { table: "outbound_events", column: "sealed_payload", id: "id", provider: "''" },
     SealedColumn { table: "delivery_attempts", column: "sealed_answer", id: "id", provider: "''" },

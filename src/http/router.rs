@@ -86,10 +86,10 @@ pub fn router(state: AppState) -> Router {
         .route("/dashboard/messages", get(pages::messages::show))
         .route("/dashboard/messages/opt-outs", post(forms::messages::submit_opt_out))
         .route("/dashboard/webhooks", get(pages::webhooks::endpoints::list))
-        .route("/dashboard/webhooks/endpoints", post(forms::webhooks::submit_new))
+        .route("/dashboard/webhooks/endpoints", post(forms::endpoints::submit_new))
         .route(
             "/dashboard/webhooks/endpoints/{name}",
-            get(pages::webhooks::endpoints::show).post(forms::webhooks::submit_change),
+            get(pages::webhooks::endpoints::show).post(forms::endpoints::submit_change),
         )
         .route("/dashboard/webhooks/endpoints/{name}/rotate", post(forms::webhooks::submit_rotate))
         .route("/dashboard/webhooks/endpoints/{name}/on", post(forms::webhooks::submit_on))

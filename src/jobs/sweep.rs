@@ -19,6 +19,7 @@ use crate::db::{
     inbound_messages, jobs, leads, messages, notes, outbound, outbound_calls, sessions, tool_calls,
 };
 use crate::domain::OrgId;
+use crate::integrations::endpoints::tend;
 use crate::integrations::ensure::ENSURE_ASSISTANTS;
 use crate::integrations::{IntegrationError, give_up, signing};
 use crate::state::Services;
@@ -32,13 +33,14 @@ const ENSURE_HOURS: i32 = 24;
 /// How long counts of what machines did are kept.
 const COUNT_DAYS: i32 = 90;
 
-/// Parks what is stuck and removes what has expired. Public so that tests can run it when they
+/// Parks what is stuck, removes what has expired, seals what was written before it was sealed. Public so that tests can run it when they
 /// choose, as the others here.
 pub async fn sweep_often(services: Arc<Services>) -> Result<(), DbError> {
     let parked = sweep(&services, Overdue::Messages { seconds: ABANDONED_SECONDS }).await;
     let purged = sweep(&services, Overdue::Credentials { days: services.restore_days }).await;
     let settled = sweep(&services, Overdue::Appointments { seconds: ABANDONED_SECONDS }).await;
-    parked.and(purged).and(settled)
+    let tended = sweep(&services, Overdue::Endpoints).await;
+    parked.and(purged).and(settled).and(tended)
 }
 
 /// Empties what was kept long enough, deletes ended webhook credentials at Vapi, has assistants looked
@@ -77,6 +79,9 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
     if let Overdue::Secrets { days } = what {
         return signing::delete_ended(services, org, days).await;
     }
+    if let Overdue::Endpoints = what {
+        return tend::tend(services, org).await;
+    }
     if let Overdue::Appointments { .. } = what {
         // The calendar is asked, so no transaction is open meanwhile.
         if let Err(error) = open_bookings::settle(services, org).await {
@@ -102,7 +107,7 @@ async fn sweep_one(services: &Services, what: Overdue, org: OrgId) -> Result<(),
                 jobs::request(&mut tx, ENSURE_ASSISTANTS).await?;
                 0
             }
-            Overdue::Secrets { .. } | Overdue::Appointments { .. } => 0,
+            Overdue::Secrets { .. } | Overdue::Appointments { .. } | Overdue::Endpoints => 0,
         };
         tx.commit().await?;
         if rows < BATCH {

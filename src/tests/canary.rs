@@ -1,5 +1,5 @@
 //! Secrets that are planted and then looked for in everything that comes out: logs at their most
-//! talkative, PostgreSQL's own log with every parameter, pages, answers, metrics.
+//! talkative, PostgreSQL's own log with every parameter, the database itself, pages, answers, metrics.
 //!
 //! The real binary runs with its stand-ins, once well and once through their failures. Each secret
 //! is looked for as it is, in base64, in hexadecimal and as part of an address.
@@ -12,9 +12,11 @@ use uuid::Uuid;
 use voxanne::db::embedded::{Embedded, EmbeddedOptions};
 use voxanne::sandbox::{DEMO_AWS, DEMO_TWILIO, DEMO_VAPI, DEMO_VONAGE};
 
+use super::canary_endpoint::Endpoint;
 use super::support::app::Browser;
 use super::support::canaries::{Canary, Outputs};
 use super::support::process::{DataFolder, Serving, run};
+use super::support::state::every_row;
 use super::tenancy_pool::all_cases;
 
 /// Makes the cluster before the server does, and tells it to log every statement with its
@@ -131,13 +133,17 @@ async fn no_planted_secret_comes_out_anywhere() {
     let (password, guess, said) = (fresh("password"), fresh("guess"), fresh("transcript"));
     let (bad_vapi, bad_twilio) = (Uuid::new_v4().to_string(), Uuid::new_v4().simple().to_string());
     let org = serving.ready["accounts"][0]["org"].as_str().unwrap().to_owned();
-    let email = "canary@clinic.example";
-    let user = ["user", "create", "--email", email, "--name", "C", "--org", &org, "--role", "owner"];
-    let mut user = user.to_vec();
-    user.extend(["--data-dir", data.text()]);
-    let made = run(&user, &[("RUST_LOG", "trace")], &password);
-    assert_eq!(made.code, Some(0), "{made:?}");
-    outputs.add(("the command that makes a person".to_owned(), made.out + &made.err));
+    let (email, of_member) = ("canary@clinic.example", "member-canary@clinic.example");
+    for (email, role) in [(email, "owner"), (of_member, "member")] {
+        let user = ["user", "create", "--email", email, "--name", "C", "--org", &org, "--role", role];
+        let mut user = user.to_vec();
+        user.extend(["--data-dir", data.text()]);
+        let made = run(&user, &[("RUST_LOG", "trace")], &password);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        outputs.add(("the command that makes a person".to_owned(), made.out + &made.err));
+    }
+    let member = Browser::to(serving.url());
+    assert_eq!(member.post("/login", &[("email", of_member), ("password", &password)]).await.status, 303);
 
     let browser = Browser::to(serving.url());
     let refused = browser.post("/login", &[("email", email), ("password", &guess)]).await;
@@ -250,6 +256,9 @@ async fn no_planted_secret_comes_out_anywhere() {
         outputs.keep("a forged webhook", answer);
     }
     read_everything(&mut outputs, &browser).await;
+    let endpoint = Endpoint::new();
+    let n8n = serving.ready["sandbox"]["n8n"].as_str().unwrap();
+    endpoint.use_it(&mut outputs, (&browser, &member, &org), (&stand_in, n8n)).await;
 
     for fault in [
         "server_error",
@@ -304,6 +313,9 @@ async fn no_planted_secret_comes_out_anywhere() {
     assert!(postgres.to_lowercase().contains("parameters: $1"), "with their parameters");
     assert!(serving.log().contains("TRACE"), "the log is at its most talkative");
     outputs.add(("PostgreSQL's log".to_owned(), postgres));
+    let mut superuser = cluster.superuser_options().connect().await.unwrap();
+    outputs.add(("the database".to_owned(), every_row(&mut superuser).await));
+    superuser.close().await.unwrap();
     let key_line = std::fs::read_to_string(data.path.with_file_name("data.key")).unwrap();
     assert_eq!(serving.terminate(), Some(0));
     cluster.stop().await.unwrap();
@@ -326,6 +338,7 @@ async fn no_planted_secret_comes_out_anywhere() {
         canary("a transcript", "I would like to book a cleaning for next week", &[]),
     ];
     canaries.extend(planted);
+    canaries.extend(endpoint.canaries());
     assert!(canaries.len() >= if all_cases() { 200 } else { 50 }, "{}", canaries.len());
     let hits = outputs.find(&canaries);
     assert!(hits.is_empty(), "{} hits in {} outputs:\n{}", hits.len(), outputs.len(), hits.join("\n"));

@@ -16,6 +16,7 @@ use voxanne::vault::{KeyState, Keyring, Place};
 
 use super::support::app::TestApp;
 use super::support::consent::consent;
+use super::webhook_pages::attribute;
 
 /// The services of a process that has another key file.
 pub async fn with_keys(app: &TestApp, text: &str) -> std::sync::Arc<Services> {
@@ -97,6 +98,14 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     let call = serde_json::json!({ "number": "+15550100123", "phoneNumberId": from });
     owner.send("POST", "/api/calls/outbound", Some(call)).await;
 
+    let hook = app.sandbox.hooks().url("demo/crm");
+    let crm = serde_json::json!({ "workflowName": "crm", "url": hook, "bearerToken": "a-token-of-the-crm" });
+    assert_eq!(owner.send("POST", "/api/endpoints", Some(crm)).await.status, 201);
+    let org = clinic.org.to_string();
+    let typed =
+        [("org", org.as_str()), ("workflowName", "No"), ("url", &hook), ("bearerToken", "a-new-token")];
+    let back = owner.post("/dashboard/webhooks/endpoints/crm", &typed).await.location().to_owned();
+
     let resealed = reseal(&app.services, clinic.org, |_| {}).await.unwrap();
     assert!(resealed >= 6, "two credentials, a webhook secret, events, a message, the audit key: {resealed}");
     for column in SEALED_COLUMNS {
@@ -112,6 +121,18 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     // All of it still opens: credentials for a call, the webhook's secret, the key of the trail.
     let transcript = app.sandbox.place_call(assistant, &CallScript::default()).await.unwrap();
     assert!(transcript.steps.iter().all(|step| step.status == Some(200)), "{transcript:?}");
+    let call = async || {
+        let body = serde_json::json!({ "payload": {} });
+        let called = owner.send("POST", "/api/endpoints/crm/call", Some(body)).await;
+        assert_eq!(called.json()["success"], true, "{}", called.body);
+        app.sandbox.hooks().received().last().unwrap().headers["authorization"].clone()
+    };
+    assert_eq!(call().await, "Bearer a-token-of-the-crm");
+    assert_eq!(owner.send("GET", "/api/endpoints/crm", None).await.json()["url"], hook);
+    let draft = attribute(&owner.get(&back).await.body, "#endpoint-form input[name=draft]", "value");
+    let right = [("org", org.as_str()), ("workflowName", "crm"), ("url", &hook), ("draft", &draft)];
+    assert_eq!(owner.post("/dashboard/webhooks/endpoints/crm", &right).await.status, 303);
+    assert_eq!(call().await, "Bearer a-new-token");
     let listed = owner.send("GET", "/api/appointments", None).await.json();
     assert_eq!(listed["appointments"][0]["patient"]["name"], "Robin Patient", "{listed}");
     let notes = owner.send("GET", "/api/notes", None).await.json();
@@ -122,7 +143,7 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
     }
 }
 
-/// An endpoint with its secrets, an event, and what came back of it.
+/// An endpoint from before addresses were sealed with its secrets, an event, and what came back of it.
 async fn seal_an_event_out(app: &TestApp, org: OrgId) {
     let id = Uuid::now_v7();
     let mut sealed = Vec::new();

@@ -15,7 +15,7 @@ const COMMANDS: [&str; 3] = ["insert", "update", "delete"];
 const ALL: &str = "owner, admin, member, service, platform";
 
 /// Tenant table, and who may insert, update and delete. Everybody of the organization may select.
-const MATRIX: [(&str, [&str; 3]); 37] = [
+const MATRIX: [(&str, [&str; 3]); 38] = [
     ("agent_configs", ["owner, admin, service", "owner, admin, service, platform", "owner"]),
     ("alert_settings", ["owner, admin", "owner, admin, service", "owner"]),
     ("alerts", ["service", "service", "owner, service"]),
@@ -30,6 +30,10 @@ const MATRIX: [(&str, [&str; 3]); 37] = [
     ("delivery_attempts", ["service", "service", "owner, service"]),
     ("delivery_hours", ["service", "service", "owner, service"]),
     ("delivery_queue", [ALL, "owner, admin, service, platform", "owner, admin, service, platform"]),
+    (
+        "endpoint_drafts",
+        ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, service, platform"],
+    ),
     (
         "endpoint_secrets",
         ["owner, admin, platform", "owner, admin, service, platform", "owner, admin, service, platform"],

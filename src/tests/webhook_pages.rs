@@ -63,19 +63,19 @@ impl Desk {
     }
 }
 
-fn all(html: &str, selector: &str) -> Vec<String> {
+pub fn all(html: &str, selector: &str) -> Vec<String> {
     let selector = Selector::parse(selector).unwrap();
     let document = Html::parse_document(html);
     document.select(&selector).map(|one| one.text().collect::<Vec<_>>().join(" ")).collect()
 }
 
-fn text(html: &str, selector: &str) -> String {
+pub fn text(html: &str, selector: &str) -> String {
     let found = all(html, selector);
     assert_eq!(found.len(), 1, "{selector}: {html}");
     found[0].trim().to_owned()
 }
 
-fn attribute(html: &str, selector: &str, name: &str) -> String {
+pub fn attribute(html: &str, selector: &str, name: &str) -> String {
     let selector = Selector::parse(selector).unwrap();
     let document = Html::parse_document(html);
     document.select(&selector).next().and_then(|one| one.attr(name)).unwrap_or_default().to_owned()
@@ -172,7 +172,7 @@ async fn what_failed_stands_in_the_console_and_goes_out_again_by_one_click() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_is_not_right_comes_back_with_what_was_typed_but_no_secret() {
+async fn a_form_that_is_not_right_comes_back_with_what_was_typed_and_says_why() {
     let desk = desk().await;
     let fields = [
         ("org", desk.org.as_str()),
@@ -180,15 +180,15 @@ async fn a_form_that_is_not_right_comes_back_with_what_was_typed_but_no_secret()
         ("url", "http://192.168.1.4/hook"),
         ("description", "<b>To the CRM"),
         ("event:lead.hot", "yes"),
-        ("headers", "X-Key: the-secret-value"),
     ];
     let answer = desk.owner.post(&format!("{HOME}/endpoints"), &fields).await;
     assert_eq!((answer.status, answer.location()), (303, "/dashboard/webhooks?panel=new&said=1"));
     let page = desk.get(answer.location()).await;
     assert_eq!(attribute(&page, "input[name=workflowName]", "value"), "Leads & more");
     assert_eq!(attribute(&page, "input[name=url]", "aria-invalid"), "true");
-    assert!(page.contains("small letters") && page.contains("Enter token or headers again"), "{page}");
-    assert!(!page.contains("the-secret-value"));
+    assert_eq!(attribute(&page, "input[name=url]", "value"), "http://192.168.1.4/hook");
+    assert!(page.contains("small letters") && page.contains("&lt;b&gt;To the CRM"), "{page}");
+    assert!(!page.contains("Kept from your last try"), "nothing secret was typed");
     assert_eq!(all(&page, "#event-lead-hot[checked]").len(), 1);
 
     let (_, first) = desk.make("leads", &[]).await;

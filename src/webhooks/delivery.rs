@@ -16,6 +16,7 @@ use super::outbound::{OutboundError, Payload};
 use super::retry::{self, Next, Outcome};
 use super::signing;
 use super::switch_off::switch_off;
+use super::target::Target;
 use crate::audit::AuditError;
 use crate::db::delivery_queue::{self as queue, Job, Last, NewAttempt};
 use crate::db::{DbError, OrgTx, endpoints};
@@ -23,7 +24,7 @@ use crate::domain::OrgId;
 use crate::providers::egress::{Deadline, EgressError};
 use crate::providers::hook::{HOOK_TIMEOUT, Post};
 use crate::state::Services;
-use crate::vault::{Place, Sealed, SecretFields, SecretText, VaultError};
+use crate::vault::{Place, Sealed, SecretText, VaultError};
 
 /// The time that a try may take.
 pub const TRY: Duration = HOOK_TIMEOUT;
@@ -117,11 +118,6 @@ pub enum Plan {
     Waiting { is_last: bool },
 }
 
-/// Where the headers or the bearer of an endpoint are sealed.
-pub fn auth_place(org: OrgId, endpoint: Uuid) -> Place<'static> {
-    Place { org: Some(org), table: "endpoints", column: "sealed_auth", provider: "", row: endpoint }
-}
-
 /// Where a signing secret is sealed.
 pub fn secret_place(org: OrgId, secret: Uuid) -> Place<'static> {
     Place { org: Some(org), table: "endpoint_secrets", column: "sealed", provider: "", row: secret }
@@ -146,8 +142,8 @@ pub async fn send(
     let deadline = Deadline::after(within);
     let began = Instant::now();
     let sent = match open(services, org, job).await {
-        Ok(Some((payload, headers, secrets))) => match job.destination.as_str() {
-            "url" => post(services, job, &payload.body, headers, &secrets, deadline).await,
+        Ok(Some((payload, target, secrets))) => match job.destination.as_str() {
+            "url" => post(services, job, &payload.body, target, &secrets, deadline).await,
             _ => {
                 let row = Row { event: job.event_id, kind: &job.kind, body: &payload.body };
                 rows.write_row(services, org, &row, deadline).await
@@ -164,19 +160,13 @@ pub async fn send(
     Ok(Answer { millis, ..sent })
 }
 
-type Opened = (Payload, Vec<(String, SecretText)>, Vec<SecretText>);
+type Opened = (Payload, Target, Vec<SecretText>);
 
 async fn open(services: &Services, org: OrgId, job: &Job) -> Result<Option<Opened>, VaultError> {
     let vault = &services.vault;
     let Some(sealed) = &job.sealed_payload else { return Ok(None) };
     let payload = Payload::open(vault, org, job.event_id, sealed.clone()).await?;
-    let own = match &job.sealed_auth {
-        Some(sealed) => {
-            vault.open_fields(&auth_place(org, job.endpoint_id), &Sealed::parse(sealed.clone())?).await?
-        }
-        None => SecretFields::new(),
-    };
-    let headers = own.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let target = Target::open(vault, org, job.endpoint_id, &job.target).await?;
     let mut secrets = Vec::with_capacity(job.secrets.len());
     for (id, sealed) in job.secret_ids.iter().zip(&job.secrets) {
         let opened = vault.open_at(&secret_place(org, *id), &Sealed::parse(sealed.clone())?).await?;
@@ -184,18 +174,18 @@ async fn open(services: &Services, org: OrgId, job: &Job) -> Result<Option<Opene
             String::from_utf8(opened.expose().to_vec()).map_err(|_| VaultError::Malformed("secret"))?;
         secrets.push(SecretText::new(text));
     }
-    Ok(Some((payload, headers, secrets)))
+    Ok(Some((payload, target, secrets)))
 }
 
 async fn post(
     services: &Services,
     job: &Job,
     body: &str,
-    mut headers: Vec<(String, SecretText)>,
+    Target { address, mut headers }: Target,
     secrets: &[SecretText],
     deadline: Deadline,
 ) -> Answer {
-    let Ok(url) = Url::parse(&job.url) else {
+    let Ok(url) = Url::parse(address.expose()) else {
         return Answer::failed(Outcome::Blocked, "The address of this endpoint is not one.");
     };
     let mut shown = Map::new();

@@ -32,6 +32,7 @@ pub mod signing;
 pub mod strict;
 pub mod svix;
 pub mod switch_off;
+pub mod target;
 pub mod twilio;
 pub mod twilio_events;
 pub mod twilio_signature;

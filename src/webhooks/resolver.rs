@@ -142,7 +142,9 @@ impl Resolver {
         if self.unknown.get(&key).await == Some(generation) {
             return Ok(None);
         }
-        match timeout_at(until, self.load_current(key)).await.map_err(|_| ResolveError::Late)? {
+        // On the heap: it is rare, and a timer in the future of every request makes each of them larger.
+        let loading = Box::pin(timeout_at(until, self.load_current(key)));
+        match loading.await.map_err(|_| ResolveError::Late)? {
             Ok(route) => Ok(Some(route)),
             Err(error) => match error.as_ref() {
                 ResolveError::Unknown => {

@@ -47,7 +47,7 @@ pub const GLOBAL_TABLES: [&str; 16] = [
 const HASH_KEYED_INDEXES: [&str; 1] = ["api_keys_hash_key"];
 
 /// The `security definer` functions: the only ways to see across organizations.
-pub const GATE_FUNCTIONS: [&str; 42] = [
+pub const GATE_FUNCTIONS: [&str; 43] = [
     "accept_inbound",
     "add_machine_counts",
     "begin_api_key",
@@ -90,10 +90,11 @@ pub const GATE_FUNCTIONS: [&str; 42] = [
     "list_stuck_messages",
     "list_old_counts",
     "list_unensured",
+    "list_untended_endpoints",
 ];
 
 /// What the gate role may do with rows of all organizations, through the functions above.
-const GATE_POLICIES: [(&str, &str); 39] = [
+const GATE_POLICIES: [(&str, &str); 40] = [
     ("agent_configs", "gate_select"),
     ("alerts", "gate_select"),
     ("alerts", "gate_update"),
@@ -107,6 +108,7 @@ const GATE_POLICIES: [(&str, &str); 39] = [
     ("delivery_attempts", "gate_select"),
     ("delivery_queue", "gate_select"),
     ("delivery_queue", "gate_update"),
+    ("endpoint_drafts", "gate_select"),
     ("endpoints", "gate_select"),
     ("inbound_events", "gate_insert"),
     ("inbound_events", "gate_select"),

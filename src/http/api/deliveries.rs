@@ -192,7 +192,7 @@ pub async fn list(
         return Err(invalid("status", "Use pending, succeeded, dead or parked."));
     }
     let endpoint = match &query.workflow_name {
-        Some(name) => Some(endpoints::find(services, caller, name).await?.id),
+        Some(name) => Some(endpoints::find(services, caller, name).await?.row.id),
         None => None,
     };
     let before = match query.before.as_deref().map(str::parse::<Uuid>) {

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use super::integrations::rfc3339;
 use super::{Admitted, JsonBody};
-use crate::db::endpoints::EndpointRow;
-use crate::domain::mask::MASK;
 use crate::http::error::{FieldError, HttpError, Problem};
 use crate::integrations::endpoints::secrets::{self, OVERLAP_HOURS};
-use crate::integrations::endpoints::{self, AuthInput, Created, Destination, EndpointChange, EndpointInput};
+use crate::integrations::endpoints::{
+    self, AuthInput, Created, Destination, EndpointChange, EndpointInput, Shown,
+};
 use crate::vault::SecretText;
 
 /// An endpoint, and how it does.
@@ -27,7 +27,7 @@ pub struct EndpointOut {
     pub workflow_name: String,
     /// `url` or `google_sheets`.
     pub destination: String,
-    /// Members see its host only.
+    /// Whole for owners and admins; members and staff see its server, followed by `/***`.
     pub url: String,
     #[schema(value_type = Object)]
     pub settings: Value,
@@ -58,12 +58,12 @@ pub struct EndpointOut {
     pub updated_at: String,
 }
 
-pub(super) fn out(row: EndpointRow, may_configure: bool) -> EndpointOut {
+pub(super) fn out(Shown { row, address }: Shown) -> EndpointOut {
     EndpointOut {
         id: row.id.to_string(),
         workflow_name: row.workflow_name,
         destination: row.destination,
-        url: if may_configure { row.url } else { host_only(&row.url) },
+        url: address.text().to_owned(),
         settings: row.settings.0,
         description: row.description,
         events: row.events,
@@ -83,14 +83,6 @@ pub(super) fn out(row: EndpointRow, may_configure: bool) -> EndpointOut {
         created_by: row.created_by,
         created_at: rfc3339(row.created_at),
         updated_at: rfc3339(row.updated_at),
-    }
-}
-
-/// The path of a workflow is often its only secret.
-fn host_only(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(url) => format!("{}://{}/{MASK}", url.scheme(), url.host_str().unwrap_or_default()),
-        Err(_) => MASK.to_owned(),
     }
 }
 
@@ -201,7 +193,7 @@ fn input(body: EndpointIn) -> Result<EndpointInput, HttpError> {
     };
     Ok(EndpointInput {
         workflow_name: body.workflow_name,
-        url: body.url,
+        url: body.url.map(SecretText::new),
         destination,
         settings: body.settings,
         description: body.description,
@@ -224,8 +216,7 @@ pub struct NewEndpointOut {
 
 fn created(new: Created) -> NewEndpointOut {
     let signing_secret = new.secret.map(|secret| secret.expose().to_owned());
-    // Who sees the secret sees the address.
-    NewEndpointOut { endpoint: out(new.endpoint, signing_secret.is_some()), signing_secret }
+    NewEndpointOut { endpoint: out(new.endpoint), signing_secret }
 }
 
 /// Fresh endpoints.
@@ -237,9 +228,8 @@ pub struct NewEndpointsOut {
 /// Lists the clinic's endpoints.
 #[utoipa::path(get, path = "/api/endpoints", tag = "endpoints", responses((status = 200, body = EndpointsOut)))]
 pub async fn list(admitted: Admitted) -> Result<Json<EndpointsOut>, HttpError> {
-    let rows = endpoints::list(&admitted.state.services, &admitted.caller).await?;
-    let may = admitted.caller.scope.role.may_configure();
-    Ok(Json(EndpointsOut { endpoints: rows.into_iter().map(|row| out(row, may)).collect() }))
+    let all = endpoints::list(&admitted.state.services, &admitted.caller).await?;
+    Ok(Json(EndpointsOut { endpoints: all.into_iter().map(out).collect() }))
 }
 
 /// Makes an endpoint.
@@ -271,8 +261,7 @@ pub async fn create_several(
 #[utoipa::path(get, path = "/api/endpoints/{workflow_name}", tag = "endpoints", params(("workflow_name" = String, Path)),
     responses((status = 200, body = EndpointOut), (status = 404, body = Problem)))]
 pub async fn show(admitted: Admitted, Path(name): Path<String>) -> Result<Json<EndpointOut>, HttpError> {
-    let row = endpoints::find(&admitted.state.services, &admitted.caller, &name).await?;
-    Ok(Json(out(row, admitted.caller.scope.role.may_configure())))
+    Ok(Json(out(endpoints::find(&admitted.state.services, &admitted.caller, &name).await?)))
 }
 
 /// Changes an endpoint; what is absent stays.
@@ -290,14 +279,13 @@ pub async fn change(
     };
     let change = EndpointChange {
         workflow_name: body.workflow_name,
-        url: body.url,
+        url: body.url.map(SecretText::new),
         settings: body.settings,
         description: body.description,
         events: body.events,
         auth,
     };
-    let row = endpoints::update(&admitted.state.services, &admitted.caller, &name, change).await?;
-    Ok(Json(out(row, admitted.caller.scope.role.may_configure())))
+    Ok(Json(out(endpoints::update(&admitted.state.services, &admitted.caller, &name, change).await?)))
 }
 
 /// Deletes an endpoint with its secrets. What was delivered stays.
@@ -337,8 +325,8 @@ pub async fn enable(
     JsonBody(body): JsonBody<EnableIn>,
 ) -> Result<Json<SwitchedOut>, HttpError> {
     let (services, caller) = (&admitted.state.services, &admitted.caller);
-    let (row, replayed) = endpoints::set_active(services, caller, &name, true, body.replay).await?;
-    Ok(Json(SwitchedOut { endpoint: out(row, admitted.caller.scope.role.may_configure()), replayed }))
+    let (shown, replayed) = endpoints::set_active(services, caller, &name, true, body.replay).await?;
+    Ok(Json(SwitchedOut { endpoint: out(shown), replayed }))
 }
 
 /// Switches an endpoint off. What waits for it is parked.
@@ -346,8 +334,8 @@ pub async fn enable(
     responses((status = 200, body = SwitchedOut), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn disable(admitted: Admitted, Path(name): Path<String>) -> Result<Json<SwitchedOut>, HttpError> {
     let (services, caller) = (&admitted.state.services, &admitted.caller);
-    let (row, replayed) = endpoints::set_active(services, caller, &name, false, false).await?;
-    Ok(Json(SwitchedOut { endpoint: out(row, admitted.caller.scope.role.may_configure()), replayed }))
+    let (shown, replayed) = endpoints::set_active(services, caller, &name, false, false).await?;
+    Ok(Json(SwitchedOut { endpoint: out(shown), replayed }))
 }
 
 /// For how long the old secret signs along.

@@ -10,6 +10,7 @@ pub mod appointments;
 pub mod calls;
 pub mod connect;
 mod consent;
+pub mod endpoints;
 pub mod events;
 pub mod integrations;
 pub mod messages;

@@ -57,7 +57,7 @@ async fn inside(staff: &Staff, caller: &Caller) -> Result<ClinicInside, HttpErro
     recent.values().for_each(|one| sums.add(&one.all));
     cards.sort_by_key(|card| card.spec.id);
     let rows = rows.into_iter().map(|row| EndpointRow {
-        host: host(&row.url),
+        host: host(&row),
         headers: masked(&row.auth_hint.0)
             .into_iter()
             .map(|(name, value)| format!("{name}: {value}"))

@@ -68,7 +68,7 @@ pub enum AuthInput {
 pub struct EndpointInput {
     pub workflow_name: String,
     /// Absent: where the clinic's n8n would take it.
-    pub url: Option<String>,
+    pub url: Option<SecretText>,
     pub destination: Destination,
     /// What a destination other than an address needs; an object.
     pub settings: Option<Value>,
@@ -83,7 +83,7 @@ pub struct EndpointInput {
 #[derive(Clone, Debug, Default)]
 pub struct EndpointChange {
     pub workflow_name: Option<String>,
-    pub url: Option<String>,
+    pub url: Option<SecretText>,
     pub settings: Option<Value>,
     pub description: Option<String>,
     pub events: Option<Vec<String>>,
@@ -93,7 +93,8 @@ pub struct EndpointChange {
 /// An endpoint that may be stored.
 pub(super) struct Checked {
     pub name: String,
-    pub url: String,
+    /// Absent where it stays.
+    pub url: Option<SecretText>,
     pub destination: Destination,
     pub settings: Value,
     pub description: String,
@@ -105,11 +106,6 @@ pub(super) struct Checked {
 /// The name of a field, in a list of several endpoints with its place.
 pub(super) fn field(at: Option<usize>, name: &str) -> String {
     at.map_or_else(|| name.to_owned(), |at| format!("endpoints[{at}].{name}"))
-}
-
-/// The host of an address, for the trail: paths of workflows may be secrets.
-pub(super) fn host_of(url: &str) -> String {
-    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 pub(super) async fn check_all(
@@ -128,13 +124,16 @@ pub(super) async fn check_all(
         let at = several.then_some(at);
         let url = match input.url {
             // Which spreadsheet it is, is chosen on the card.
-            _ if input.destination == Destination::GoogleSheets => SPREADSHEETS.to_owned(),
-            Some(url) => url,
-            None => propose_url(services, caller, input.workflow_name.trim()).await?.unwrap_or_default(),
+            _ if input.destination == Destination::GoogleSheets => SecretText::new(SPREADSHEETS.to_owned()),
+            Some(url) => trimmed(&url),
+            None => {
+                let proposed = propose_url(services, caller, input.workflow_name.trim()).await?;
+                SecretText::new(proposed.unwrap_or_default())
+            }
         };
         let one = Checked {
             name: input.workflow_name.trim().to_owned(),
-            url: url.trim().to_owned(),
+            url: Some(url),
             destination: input.destination,
             settings: input.settings.unwrap_or_else(|| json!({})),
             description: input.description.trim().to_owned(),
@@ -159,15 +158,14 @@ pub(super) async fn check_all(
 
 pub(super) async fn check_change(
     services: &Services,
-    _caller: &Caller,
     old: &EndpointRow,
     change: EndpointChange,
 ) -> Result<Checked, IntegrationError> {
-    let has_new_url = change.url.is_some();
+    let destination = Destination::parse(&old.destination).unwrap_or_default();
     let one = Checked {
         name: change.workflow_name.map_or_else(|| old.workflow_name.clone(), |name| name.trim().to_owned()),
-        url: change.url.map_or_else(|| old.url.clone(), |url| url.trim().to_owned()),
-        destination: Destination::parse(&old.destination).unwrap_or_default(),
+        url: change.url.filter(|_| destination == Destination::Url).map(|url| trimmed(&url)),
+        destination,
         settings: change.settings.unwrap_or_else(|| old.settings.0.clone()),
         description: change
             .description
@@ -179,7 +177,7 @@ pub(super) async fn check_change(
     let mut problems = Vec::new();
     one.judge(services, None, &mut problems);
     let ones = [one];
-    if problems.is_empty() && has_new_url {
+    if problems.is_empty() {
         vet(services, &ones, false, &mut problems).await;
     }
     if !problems.is_empty() {
@@ -189,22 +187,17 @@ pub(super) async fn check_change(
     Ok(one)
 }
 
-/// What is sealed for one server is not sent to another one. Staff, who see no address, enter it again with
-/// any other address: on a server that many share, the path is what tells whose it is.
+/// Headers that are stored stay with their server: they are not sent to another one. Staff, who see no
+/// address, enter them again with any other address: on a server that many share, the path is what tells
+/// whose it is.
 ///
 /// # Errors
-/// [`IntegrationError::Invalid`] where something is stored and nothing is said about it.
-pub(super) fn check_address(
-    caller: &Caller,
-    old: &EndpointRow,
-    url: &str,
-    has_said_auth: bool,
-) -> Result<(), IntegrationError> {
-    let has_stored = old.auth_hint.0.as_object().is_some_and(|names| !names.is_empty());
-    if has_said_auth || !has_stored || old.url == url {
+/// [`IntegrationError::Invalid`] for an address that they were not entered for.
+pub(super) fn check_address(caller: &Caller, old: &str, new: &str) -> Result<(), IntegrationError> {
+    if old == new {
         return Ok(());
     }
-    let is_same_server = match (Url::parse(&old.url), Url::parse(url)) {
+    let is_same_server = match (Url::parse(old), Url::parse(new)) {
         (Ok(old), Ok(new)) => old.origin() == new.origin(),
         _ => false,
     };
@@ -222,7 +215,8 @@ pub(super) fn check_address(
 /// when something is sent.
 async fn vet(services: &Services, checked: &[Checked], several: bool, problems: &mut Vec<Problem>) {
     let vetted = futures_util::future::join_all(checked.iter().map(|one| async {
-        let url = Url::parse(&one.url).ok().filter(|_| one.destination == Destination::Url)?;
+        let url = one.url.as_ref().filter(|_| one.destination == Destination::Url)?;
+        let url = Url::parse(url.expose()).ok()?;
         tokio::time::timeout(LOOK_UP, services.egress.vet(&url)).await.ok()?.err()
     }));
     for (at, error) in vetted.await.into_iter().enumerate() {
@@ -243,6 +237,11 @@ fn url_sentence(error: &EgressError) -> String {
 }
 
 impl Checked {
+    /// The address of a new endpoint, which has one.
+    pub fn address(&self) -> SecretText {
+        self.url.clone().unwrap_or_else(|| SecretText::new(String::new()))
+    }
+
     fn judge(&self, services: &Services, at: Option<usize>, problems: &mut Vec<Problem>) {
         let mut found = |name: &str, message: &str| {
             problems.push(Problem { field: field(at, name), message: message.to_owned() });
@@ -253,13 +252,10 @@ impl Checked {
                 "Use 1 to 64 small letters, digits, hyphens and underscores, beginning and ending with a letter or digit. A few words such as new and batch are taken.",
             );
         }
-        match self.destination {
-            Destination::Url => {
-                if let Err(message) = judge_url(services, &self.url) {
-                    found("url", &message);
-                }
-            }
-            Destination::GoogleSheets => {}
+        if let (Destination::Url, Some(url)) = (self.destination, &self.url)
+            && let Err(message) = judge_url(services, url.expose())
+        {
+            found("url", &message);
         }
         if self.description.chars().count() > MOST_DESCRIPTION || self.description.contains('\0') {
             found("description", "Use 500 characters at most.");
@@ -308,6 +304,12 @@ fn judge_url(services: &Services, text: &str) -> Result<(), String> {
     if text.len() > MOST_URL {
         return Err("Use 2048 characters at most.".to_owned());
     }
+    if is_mask(text) {
+        return Err(
+            "This is the masked form. Enter the address itself, or leave it out to keep what is stored."
+                .to_owned(),
+        );
+    }
     let Ok(url) = Url::parse(text) else {
         return Err("This is no address. It begins with https://.".to_owned());
     };
@@ -318,6 +320,15 @@ fn judge_url(services: &Services, text: &str) -> Result<(), String> {
         return Err("Leave out what follows the #: it is never sent.".to_owned());
     }
     services.egress.check(&url).map_err(|error| url_sentence(&error))
+}
+
+fn trimmed(text: &SecretText) -> SecretText {
+    SecretText::new(text.expose().trim().to_owned())
+}
+
+/// Whether a header can be sent as it is.
+pub(super) fn is_good_header(name: &str, value: &SecretText) -> bool {
+    may_set_header(name) && judge_value(value.expose()).is_none()
 }
 
 fn judge_value(value: &str) -> Option<&'static str> {

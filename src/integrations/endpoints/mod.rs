@@ -1,22 +1,26 @@
 //! Use cases about endpoints: where a clinic's events go.
 //!
-//! What is typed is checked in `input`, one endpoint is called by hand in `call`, `samples` tries them out,
-//! `trace` tells an event's way, deliveries are looked at and replayed in `deliveries`, signing secrets are in `secrets`, old history is archived in
-//! `prune`. How a try is made is in `webhooks::delivery`.
+//! What is typed is checked in `input` and sealed in `sealing`; of a form that was not right it waits in
+//! `drafts`. One endpoint is called by hand in `call`, `samples` tries them out, `trace` tells an event's way,
+//! deliveries are looked at and replayed in `deliveries`, signing secrets are in `secrets`, old history is
+//! archived in `prune`, what is done by itself is in `tend`. How a try is made is in `webhooks::delivery`.
 //!
-//! What is sealed of an endpoint goes to the server that it was entered for and nowhere else: another server
-//! needs it entered again (`input::check_address`), or whoever may change an address could have a stored
+//! An address is a secret: it is sealed, and shown whole to owners and admins only.
+//! Headers go to the server that they were entered for and nowhere else: another server
+//! needs them entered again (`input::check_address`), or whoever may change an address could have a stored
 //! token sent to a server of their own. The signing secret needs no such rule, since it signs and never
 //! travels. Staff write and never read: a signing secret that they make is shown to nobody.
 
 pub mod call;
 pub mod deliveries;
+pub mod drafts;
 pub mod input;
 pub mod prune;
 mod rows;
 pub mod samples;
 mod sealing;
 pub mod secrets;
+pub mod tend;
 pub mod trace;
 
 use uuid::Uuid;
@@ -25,10 +29,11 @@ use super::{Caller, IntegrationError, Problem, incidents};
 use crate::audit::Ended;
 use crate::db::delivery_queue as queue;
 use crate::db::endpoints::{self, EndpointRow, EndpointValues};
-use crate::db::{DbError, OrgTx, organizations};
+use crate::db::{DbError, OrgTx, Scope, organizations};
 use crate::providers::n8n::N8nCredentials;
 use crate::state::Services;
 use crate::vault::SecretText;
+use crate::webhooks::target::{Target, host_of, masked_address};
 
 pub use input::{AuthInput, Destination, EndpointChange, EndpointInput};
 pub use rows::SheetRows;
@@ -45,7 +50,7 @@ const DELETED: &str = "The endpoint was deleted.";
 
 /// An endpoint that was just made, with what is shown once.
 pub struct Created {
-    pub endpoint: EndpointRow,
+    pub endpoint: Shown,
     /// The signing secret; absent where the caller may not see it.
     pub secret: Option<SecretText>,
 }
@@ -56,19 +61,77 @@ fn shown_to(caller: &Caller, secret: &SecretText) -> Option<SecretText> {
     caller.scope.role.may_configure().then(|| secret.clone())
 }
 
+/// An endpoint with its address, as far as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub row: EndpointRow,
+    pub address: Address,
+}
+
+/// An address on its way to somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Whole(SecretText),
+    /// Of one that the caller may not see, or that can not be read: scheme, host and port.
+    Masked(String),
+}
+
+impl Address {
+    pub fn text(&self) -> &str {
+        match self {
+            Address::Whole(address) => address.expose(),
+            Address::Masked(address) => address,
+        }
+    }
+}
+
+/// The address of an endpoint, opened for owners and admins.
+///
+/// # Errors
+/// Where the store did not answer. One that can never be opened hides no endpoint.
+pub async fn address(
+    services: &Services,
+    scope: &Scope,
+    row: &EndpointRow,
+) -> Result<Address, IntegrationError> {
+    if !scope.role.may_configure() {
+        return Ok(Address::Masked(masked_address(&row.target)));
+    }
+    match Target::open(&services.vault, scope.org, row.id, &row.target).await {
+        Ok(target) => Ok(Address::Whole(target.address)),
+        Err(error) if error.is_unreadable() => {
+            tracing::warn!(error = &error as &dyn std::error::Error, org = %scope.org, endpoint = %row.id, "an address does not open");
+            Ok(Address::Masked(masked_address(&row.target)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn shown(services: &Services, caller: &Caller, row: EndpointRow) -> Result<Shown, IntegrationError> {
+    Ok(Shown { address: address(services, &caller.scope, &row).await?, row })
+}
+
 /// All endpoints of the clinic, by name.
-pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<EndpointRow>, IntegrationError> {
+pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<Shown>, IntegrationError> {
     let mut tx = caller.begin(services).await?;
     let rows = endpoints::list(&mut tx).await?;
     tx.commit().await?;
-    Ok(rows)
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        all.push(shown(services, caller, row).await?);
+    }
+    Ok(all)
 }
 
 /// The endpoint of a name.
 ///
 /// # Errors
 /// [`DbError::NotFound`] where the clinic has none.
-pub async fn find(services: &Services, caller: &Caller, name: &str) -> Result<EndpointRow, IntegrationError> {
+pub async fn find(services: &Services, caller: &Caller, name: &str) -> Result<Shown, IntegrationError> {
+    shown(services, caller, find_row(services, caller, name).await?).await
+}
+
+async fn find_row(services: &Services, caller: &Caller, name: &str) -> Result<EndpointRow, IntegrationError> {
     let mut tx = caller.begin(services).await?;
     let row = endpoints::find_by_name(&mut tx, name).await?;
     tx.commit().await?;
@@ -118,11 +181,12 @@ pub async fn create(
     let mut created = Vec::with_capacity(checked.len());
     for (at, (one, new)) in checked.iter().zip(&sealed).enumerate() {
         insert(&mut tx, one, new, &by).await.map_err(|error| name_taken(error, several.then_some(at)))?;
-        let endpoint = endpoints::find(&mut tx, new.endpoint).await?.ok_or(DbError::NotFound)?;
+        let row = endpoints::find(&mut tx, new.endpoint).await?.ok_or(DbError::NotFound)?;
+        let endpoint = shown(services, caller, row).await?;
         created.push(Created { endpoint, secret: shown_to(caller, &new.secret) });
     }
     for one in &checked {
-        let details = input::host_of(&one.url);
+        let details = host_of(one.address().expose());
         caller.record(&mut tx, services, "endpoint.created", &one.name, Ended::Success, &details).await?;
     }
     tx.commit().await?;
@@ -130,7 +194,7 @@ pub async fn create(
 }
 
 async fn insert(tx: &mut OrgTx, one: &Checked, new: &NewSealed, by: &str) -> Result<(), DbError> {
-    endpoints::insert(tx, &values(new.endpoint, one, by), &new.auth()).await?;
+    endpoints::insert(tx, &values(new.endpoint, one, by), &new.target()).await?;
     endpoints::insert_secret(tx, &new.secret_row(by)).await
 }
 
@@ -139,7 +203,6 @@ fn values<'a>(id: Uuid, one: &'a Checked, by: &'a str) -> EndpointValues<'a> {
         id,
         workflow_name: &one.name,
         destination: one.destination.as_str(),
-        url: &one.url,
         settings: &one.settings,
         description: &one.description,
         events: &one.events,
@@ -157,40 +220,37 @@ pub async fn update(
     caller: &Caller,
     name: &str,
     change: EndpointChange,
-) -> Result<EndpointRow, IntegrationError> {
+) -> Result<Shown, IntegrationError> {
     caller.require_configure(services, "endpoint.changed", name).await?;
-    let old = find(services, caller, name).await?;
+    let old = find_row(services, caller, name).await?;
     let auth = change.auth.clone();
-    let checked = input::check_change(services, caller, &old, change).await?;
-    let sealed = match &auth {
-        Some(auth) => Some(sealing::seal_auth(services, caller.org(), old.id, auth).await?),
-        None => None,
-    };
+    let checked = input::check_change(services, &old, change).await?;
     let by = caller.actor();
     let mut tx = caller.begin(services).await?;
     // Locked and compared by its id: another one may have got the name meanwhile.
     let locked = endpoints::lock_by_name(&mut tx, name).await?.filter(|row| row.id == old.id);
     let locked = locked.ok_or(DbError::NotFound)?;
-    // Of the locked row: meanwhile somebody may have given it a token.
-    input::check_address(caller, &locked, &checked.url, auth.is_some())?;
+    // Of the locked row: meanwhile somebody may have given it a token or another address.
+    let change = sealing::change(services, caller, &locked, checked.url.as_ref(), auth.as_ref()).await?;
     endpoints::update(&mut tx, &values(old.id, &checked, &by))
         .await
         .map_err(|error| name_taken(error, None))?;
-    if let Some(sealed) = &sealed {
-        endpoints::update_auth(&mut tx, old.id, &sealed.row()).await?;
+    if let Some(change) = &change {
+        endpoints::update_target(&mut tx, old.id, &change.sealed.row(), change.is_moved).await?;
     }
     let row = endpoints::find(&mut tx, old.id).await?.ok_or(DbError::NotFound)?;
-    let details = changed(&old, &row, sealed.is_some());
+    let details = changed(&old, &row, change.is_some_and(|change| change.is_moved), auth.is_some());
+    let shown = shown(services, caller, row).await?;
     caller.record(&mut tx, services, "endpoint.changed", name, Ended::Success, &details).await?;
     tx.commit().await?;
-    Ok(row)
+    Ok(shown)
 }
 
 /// The names of what has changed, for the trail.
-fn changed(old: &EndpointRow, new: &EndpointRow, auth: bool) -> String {
+fn changed(old: &EndpointRow, new: &EndpointRow, address: bool, auth: bool) -> String {
     let pairs = [
         ("name", old.workflow_name != new.workflow_name),
-        ("address", old.url != new.url),
+        ("address", address),
         ("description", old.description != new.description),
         ("events", old.events != new.events),
         ("settings", old.settings.0 != new.settings.0),
@@ -208,7 +268,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<
     let parked = queue::park(&mut tx, row.id, DELETED).await?;
     incidents::close_endpoint_in(&mut tx, &services.vault, row.id, &caller.actor()).await?;
     endpoints::delete(&mut tx, row.id).await?;
-    let details = format!("{}; {parked} deliveries parked", input::host_of(&row.url));
+    let details = format!("{}; {parked} deliveries parked", host_of(&masked_address(&row.target)));
     caller.record(&mut tx, services, "endpoint.deleted", name, Ended::Success, &details).await?;
     tx.commit().await?;
     Ok(())
@@ -223,7 +283,7 @@ pub async fn set_active(
     name: &str,
     active: bool,
     replay: bool,
-) -> Result<(EndpointRow, u64), IntegrationError> {
+) -> Result<(Shown, u64), IntegrationError> {
     let action = if active { "endpoint.switched_on" } else { "endpoint.switched_off" };
     caller.require_configure(services, action, name).await?;
     let by = caller.actor();
@@ -243,9 +303,10 @@ pub async fn set_active(
         (0, String::new())
     };
     let row = endpoints::find(&mut tx, old.id).await?.ok_or(DbError::NotFound)?;
+    let shown = shown(services, caller, row).await?;
     caller.record(&mut tx, services, action, name, Ended::Success, &details).await?;
     tx.commit().await?;
-    Ok((row, count))
+    Ok((shown, count))
 }
 
 fn problem(field: &str, message: impl Into<String>) -> IntegrationError {

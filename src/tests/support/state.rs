@@ -1,6 +1,7 @@
 //! What the tests of integrations ask again and again: what a card shows, what is really stored.
 
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 use voxanne::domain::{OrgId, ProviderId};
 use voxanne::providers::catalogue;
@@ -105,4 +106,35 @@ impl TestApp {
         }
         dump
     }
+}
+
+/// Every row of every table as text, with what binary columns hold as text too, as far as it is one: what
+/// somebody reads who gets hold of the whole database.
+pub async fn every_row(superuser: &mut PgConnection) -> String {
+    let columns: Vec<(String, Option<String>)> = sqlx::query_as(
+        "select t.table_name::text, c.column_name::text from information_schema.tables t
+           left join information_schema.columns c on c.table_schema = t.table_schema and c.table_name = t.table_name
+            and c.data_type = 'bytea'
+          where t.table_schema = 'public' and t.table_type = 'BASE TABLE' order by 1, 2",
+    )
+    .fetch_all(&mut *superuser)
+    .await
+    .unwrap();
+    let mut all = String::new();
+    let mut last = String::new();
+    for (table, binary) in columns {
+        if last != table {
+            let query = sqlx::AssertSqlSafe(format!("select to_jsonb(t) from \"{table}\" t"));
+            let rows: Vec<Value> = sqlx::query_scalar(query).fetch_all(&mut *superuser).await.unwrap();
+            rows.into_iter().for_each(|row| all.push_str(&format!("{}\n", json!({ &table: row }))));
+            last.clone_from(&table);
+        }
+        if let Some(column) = binary {
+            let query = format!("select {column} from \"{table}\" where {column} is not null");
+            let values: Vec<Vec<u8>> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&mut *superuser).await.unwrap();
+            values.iter().for_each(|value| all.push_str(&format!("{}\n", String::from_utf8_lossy(value))));
+        }
+    }
+    all
 }

@@ -10,7 +10,7 @@ use crate::app::pages::webhooks::deliveries::{DeliveriesView, DeliveryLine, Filt
 use crate::app::pages::webhooks::delivery::{Bodies, DeliveryView, TryView, delivery_page};
 use crate::app::pages::webhooks::endpoint::{EndpointPanel, EndpointView, SecretLine, endpoint_page};
 use crate::app::pages::webhooks::endpoints::{EndpointLine, EndpointsView, endpoints_page};
-use crate::app::pages::webhooks::form::EndpointForm;
+use crate::app::pages::webhooks::form::{EndpointForm, KeptView};
 use crate::app::pages::webhooks::range::RangeView;
 use crate::app::pages::webhooks::told::{StageLine, ToldView, WayView, told_page};
 use crate::app::pages::webhooks::words::{EndpointState, Tally, Unfinished};
@@ -137,7 +137,13 @@ fn form(text: &str, stored: Option<&str>) -> EndpointForm {
             field: "url".to_owned(),
             message: "This address can not be used.".to_owned(),
         }],
-        has_lost_secret: !is_stored,
+        kept: (!is_stored).then(|| KeptView {
+            draft: Uuid::from_u128(77).to_string(),
+            bearer: Some("***4f1c77".to_owned()),
+            headers: vec![(text.to_owned(), text.to_owned())],
+        }),
+        removes_headers: false,
+        has_lost_secret: is_stored,
     }
 }
 

@@ -1,11 +1,12 @@
-//! The form of an endpoint, new or known. Headers and bearer go in and never come out.
+//! The form of an endpoint, new or known. Headers and bearer go in and never come out: what was typed into a
+//! form that was not right waits as a draft, and comes back masked.
 
 use leptos::prelude::*;
 
 use super::words::{HOME, endpoint_href};
 use crate::app::components::button::{ButtonLink, OrgField, Submit, Weight};
 use crate::app::components::dialog::Panel;
-use crate::app::components::field::{Field, FieldView, LongField};
+use crate::app::components::field::{Field, FieldView, LongField, SavedHint};
 use crate::app::components::select::{Select, SelectView};
 use crate::app::icons::{Icon, IconName};
 use crate::app::wire::FieldError;
@@ -28,8 +29,22 @@ pub struct EndpointForm {
     pub headers: Vec<(String, String)>,
     /// By field, as the use case names them: `workflowName`, `url`, `events`.
     pub errors: Vec<FieldError>,
-    /// Secrets that were typed into a form that was not right are not kept.
+    /// What was typed into a form that was not right, and need not be typed again.
+    pub kept: Option<KeptView>,
+    /// Nothing is to be sent along any more.
+    pub removes_headers: bool,
+    /// What was typed was kept for too long, or could not be kept.
     pub has_lost_secret: bool,
+}
+
+/// Secrets of the last try, masked.
+#[derive(Clone, Debug)]
+pub struct KeptView {
+    /// The draft that they wait in.
+    pub draft: String,
+    pub bearer: Option<String>,
+    /// Names of headers and their masked values.
+    pub headers: Vec<(String, String)>,
 }
 
 /// The form in its panel.
@@ -101,12 +116,22 @@ pub fn endpoint_panel(form: EndpointForm) -> impl IntoView {
         ..field("description", "Description", &form.description, "", "Shown in the list.")
     };
     let kinds = kinds(form.kinds, error_of("events"));
-    let along = sent_along(&form.errors, form.headers, form.has_lost_secret, is_new);
+    let draft = form.kept.as_ref().map(|kept| kept.draft.clone());
+    let along = SentAlong {
+        errors: form.errors,
+        headers: form.headers,
+        kept: form.kept,
+        removes: form.removes_headers,
+        has_lost: form.has_lost_secret,
+        is_new,
+    };
+    let along = sent_along(along);
     let org = form.org;
     view! {
         <Panel id="endpoint" title lead close_href=close.clone()>
             <form class="form" id="endpoint-form" method="post" action=action>
                 <OrgField org />
+                {draft.map(|id| view! { <input type="hidden" name="draft" value=id /> })}
                 <Field field=name />
                 {destination}
                 {(is_new || !is_sheet).then(|| view! { <Field field=url /> })}
@@ -150,17 +175,26 @@ fn kinds(kinds: Vec<(&'static str, &'static str, bool)>, error: Option<String>) 
 }
 
 /// What goes along with every post beside the signature.
-fn sent_along(
-    errors: &[FieldError],
+struct SentAlong {
+    errors: Vec<FieldError>,
+    /// What is stored, masked.
     headers: Vec<(String, String)>,
-    has_lost_secret: bool,
+    kept: Option<KeptView>,
+    removes: bool,
+    has_lost: bool,
     is_new: bool,
-) -> impl IntoView + use<> {
-    let error_of = |key: &str| FieldError::find(errors, key).map(str::to_owned);
+}
+
+fn sent_along(along: SentAlong) -> impl IntoView {
+    let SentAlong { errors, headers, kept, removes, has_lost, is_new } = along;
+    let error_of = |key: &str| FieldError::find(&errors, key).map(str::to_owned);
+    let has_kept = kept.is_some();
+    let (kept_bearer, kept_headers) = kept.map_or_else(Default::default, |kept| (kept.bearer, kept.headers));
     let bearer = FieldView {
         required: false,
         secret: true,
         help: "Sent as Authorization: Bearer. Stored sealed, never shown again.",
+        saved: kept_bearer.map(|masked| SavedHint { masked, from_draft: true }),
         error: error_of("bearerToken"),
         scope: "endpoint",
         ..FieldView::new("bearerToken", "Bearer token", "")
@@ -171,43 +205,65 @@ fn sent_along(
         scope: "endpoint",
         ..FieldView::new("headers", "Headers of your own, one a line (Name: value)", "")
     };
-    let now = (!headers.is_empty()).then(|| {
-        let list = headers
-            .into_iter()
-            .map(|(name, masked)| {
-                view! {
-                    <div>
-                        <dt><code>{name}</code></dt>
-                        <dd><code>{masked}</code></dd>
-                    </div>
-                }
-            })
-            .collect_view();
+    let stored = (!headers.is_empty()).then(|| {
         view! {
             <p class="field-help">"Sent along now. What you enter below replaces all of it; left empty, it stays."</p>
-            <dl class="facts">{list}</dl>
+            {masked_list(headers.clone())}
+        }
+    });
+    let waiting = (!kept_headers.is_empty()).then(|| {
+        view! {
+            <p class="field-help">
+                "Headers kept from your last try. What you enter below is added, or replaces the one of its name."
+            </p>
+            {masked_list(kept_headers)}
+        }
+    });
+    let remove = (!headers.is_empty() || has_kept || removes).then(|| {
+        view! {
             <label class="choice" for="remove-headers">
-                <input id="remove-headers" type="checkbox" name="removeHeaders" value="yes" />
-                <span>"Send nothing along any more"</span>
+                <input id="remove-headers" type="checkbox" name="removeHeaders" value="yes" checked=removes />
+                <span>{if is_new { "Send nothing along" } else { "Send nothing along any more" }}</span>
             </label>
         }
     });
-    let lost = has_lost_secret.then(|| {
-        view! { <FieldProblem text="Enter token or headers again: what is secret is not kept in a form.".to_owned() /> }
+    let lost = has_lost.then(|| {
+        view! { <FieldProblem text="Enter token or headers again: they are kept for 15 minutes.".to_owned() /> }
     });
-    let is_open =
-        !is_new || has_lost_secret || error_of("headers").is_some() || error_of("bearerToken").is_some();
+    let is_open = !is_new
+        || has_lost
+        || has_kept
+        || removes
+        || error_of("headers").is_some()
+        || error_of("bearerToken").is_some();
     view! {
         <details class="fold" open=is_open>
             <summary>"Token or headers"</summary>
             <div class="fold-body">
-                {now}
+                {stored}
+                {remove}
                 {lost}
                 <Field field=bearer />
+                {waiting}
                 <LongField field=own rows=3 max_length=8000 />
             </div>
         </details>
     }
+}
+
+fn masked_list(headers: Vec<(String, String)>) -> impl IntoView {
+    let list = headers
+        .into_iter()
+        .map(|(name, masked)| {
+            view! {
+                <div>
+                    <dt><code>{name}</code></dt>
+                    <dd><code>{masked}</code></dd>
+                </div>
+            }
+        })
+        .collect_view();
+    view! { <dl class="facts">{list}</dl> }
 }
 
 #[component]

@@ -12,7 +12,6 @@ use axum::response::Html;
 use jiff::civil::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
 use super::analytics::tally;
 use super::attempts::line as attempt_line;
@@ -20,7 +19,7 @@ use crate::app::NavItem;
 use crate::app::components::chart::spark::Day;
 use crate::app::pages::webhooks::endpoint::{EndpointPanel, EndpointView, SecretLine, endpoint_page};
 use crate::app::pages::webhooks::endpoints::{EndpointLine, EndpointsView, endpoints_page};
-use crate::app::pages::webhooks::form::EndpointForm;
+use crate::app::pages::webhooks::form::{EndpointForm, KeptView};
 use crate::app::pages::webhooks::words::{EndpointState, HOME, Unfinished};
 use crate::db::analytics::{self, Recent};
 use crate::db::attempts::{self, AttemptFilter};
@@ -30,6 +29,8 @@ use crate::domain::event_kinds::EVENT_KINDS;
 use crate::http::error::HttpError;
 use crate::http::pages::{Page, millis};
 use crate::http::range::{Range, RangeQuery, civil};
+use crate::integrations::endpoints::{self, Address, drafts};
+use crate::webhooks::target::{host_of, masked_address};
 
 /// Tries on the page of an endpoint.
 const NEWEST: i64 = 100;
@@ -72,7 +73,7 @@ pub async fn list(mut page: Page, Query(query): Query<EndpointsQuery>) -> Result
             let recent = recent.get(&row.id).unwrap_or(&nothing);
             EndpointLine {
                 name: row.workflow_name.clone(),
-                host: host(&row.url),
+                host: host(row),
                 description: row.description.clone(),
                 state: state(row, now),
                 tally: tally(&recent.all),
@@ -82,7 +83,10 @@ pub async fn list(mut page: Page, Query(query): Query<EndpointsQuery>) -> Result
         })
         .collect();
     let can_configure = page.can_connect();
-    let panel = (query.panel == "new" && can_configure).then(|| form(&page, None));
+    let panel = match query.panel == "new" && can_configure {
+        true => Some(form(&mut page, None, String::new()).await?),
+        false => None,
+    };
     let view = EndpointsView {
         org: page.scope.org,
         now,
@@ -131,8 +135,16 @@ pub async fn draw(
     let newest = attempts::list(&mut page.tx, &filter).await?;
     let unfinished = unfinished(deliveries::count_unfinished(&mut page.tx, Some(row.id)).await?);
     let can_configure = page.can_connect();
+    let address = endpoints::address(&page.state.services, &page.scope, &row).await?;
     let panel = match panel {
-        "edit" if can_configure => Some(EndpointPanel::Edit(Box::new(form(&page, Some(&row))))),
+        "edit" if can_configure => {
+            // One that nobody may see or read stays as it is where its field is left empty.
+            let stored = match &address {
+                Address::Whole(address) => address.expose().to_owned(),
+                Address::Masked(_) => String::new(),
+            };
+            Some(EndpointPanel::Edit(Box::new(form(&mut page, Some(&row), stored).await?)))
+        }
         "delete" if can_configure => Some(EndpointPanel::Delete),
         _ => None,
     };
@@ -142,8 +154,10 @@ pub async fn draw(
         now,
         can_configure,
         may_ask,
-        // An address may be a secret of its own: members and staff see its host.
-        url: if page.can_configure() { row.url.clone() } else { host(&row.url) },
+        url: match &address {
+            Address::Whole(address) => address.expose().to_owned(),
+            Address::Masked(_) => host(&row),
+        },
         is_sheet: row.destination != "url",
         state: state(&row, now),
         headers: masked(&row.auth_hint.0),
@@ -174,9 +188,27 @@ pub async fn draw(
     page.draw(&title, NavItem::Webhooks, || endpoint_page(view)).await
 }
 
-/// The form as it is stored, or as it was typed where that was not right.
-fn form(page: &Page, row: Option<&EndpointRow>) -> EndpointForm {
+/// The form as it is stored, or as it was typed where that was not right: what is secret of it waits as a
+/// draft.
+async fn form(
+    page: &mut Page,
+    row: Option<&EndpointRow>,
+    address: String,
+) -> Result<EndpointForm, HttpError> {
     let is_typed = page.said.form == "endpoint";
+    let id = page.said.values.get("draft").filter(|_| is_typed).and_then(|id| id.parse().ok());
+    let draft = match id {
+        Some(id) => {
+            let services = &page.state.services;
+            drafts::find(&mut page.tx, services, &page.scope, row.map(|row| row.id), id).await?.zip(Some(id))
+        }
+        None => None,
+    };
+    let typed = draft.as_ref().and_then(|(draft, _)| draft.address.as_ref());
+    let kept = draft.as_ref().filter(|(draft, _)| draft.has_secrets()).map(|(draft, id)| {
+        let (bearer, headers) = draft.hints();
+        KeptView { draft: id.to_string(), bearer, headers }
+    });
     let word = |key: &str, stored: &str| {
         page.said.values.get(key).filter(|_| is_typed).cloned().unwrap_or_else(|| stored.to_owned())
     };
@@ -185,7 +217,7 @@ fn form(page: &Page, row: Option<&EndpointRow>) -> EndpointForm {
         (false, Some(row)) => row.events.iter().any(|one| one == kind),
         (false, None) => false,
     };
-    EndpointForm {
+    Ok(EndpointForm {
         org: page.scope.org,
         stored: row.map(|row| row.workflow_name.clone()),
         destination: match row {
@@ -194,13 +226,20 @@ fn form(page: &Page, row: Option<&EndpointRow>) -> EndpointForm {
             None => word("destination", ""),
         },
         name: word("workflowName", row.map_or("", |row| row.workflow_name.as_str())),
-        url: word("url", row.filter(|_| page.can_configure()).map_or("", |row| row.url.as_str())),
+        url: match typed {
+            Some(typed) => typed.expose().to_owned(),
+            // Emptied by whoever typed the rest.
+            None if kept.is_some() => String::new(),
+            None => address,
+        },
         description: word("description", row.map_or("", |row| row.description.as_str())),
         kinds: EVENT_KINDS.iter().map(|kind| (kind.name, kind.when, wanted(kind.name))).collect(),
         headers: row.map(|row| masked(&row.auth_hint.0)).unwrap_or_default(),
         errors: if is_typed { page.said.errors.clone() } else { Vec::new() },
+        kept,
+        removes_headers: is_typed && page.said.values.contains_key("removeHeaders"),
         has_lost_secret: is_typed && page.said.values.contains_key("lostSecret"),
-    }
+    })
 }
 
 /// What a row says about whether something is sent.
@@ -216,9 +255,9 @@ pub fn state(row: &EndpointRow, now: i64) -> EndpointState {
     }
 }
 
-/// The host of an address, whose path may be a secret.
-pub fn host(url: &str) -> String {
-    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+/// The host of an endpoint's address, whose path is a secret.
+pub fn host(row: &EndpointRow) -> String {
+    host_of(&masked_address(&row.target))
 }
 
 /// Names and masked values of what is sent along.
