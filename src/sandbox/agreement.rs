@@ -1,8 +1,9 @@
 //! What clients have sent, held against the providers' own public descriptions: method, path, query and
-//! body. The descriptions are cut down to the operations that are used; `specs/README.md` says where each
-//! comes from.
+//! body; and what the stand-ins have answered, where a description tells it. The descriptions are cut down
+//! to the operations that are used; `specs/README.md` says where each comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,68 +12,174 @@ use super::Sandbox;
 use super::gate::SeenRequest;
 use crate::domain::ProviderId;
 
-/// A body as it is kept for this: its members and the kinds of their values, no value itself.
+/// A body as it is kept for this: its members and the kinds of their values, no value itself but the words
+/// that the provider's own description lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SentBody {
-    /// `json` or `form`.
+    /// `json`, `form` or `xml`.
     pub kind: &'static str,
-    /// Every scalar is the word of its kind.
+    /// Every scalar is the word of its kind, or `=` and a word of the description.
     pub shape: Value,
 }
 
 impl SentBody {
     /// Reads a body by its content type; none where it is empty or nothing that is described.
-    pub(super) fn read(content_type: &str, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(provider: ProviderId, content_type: &str, bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return None;
         }
+        let words = &description(provider).as_ref().ok()?.words;
         if content_type.starts_with("application/x-www-form-urlencoded") {
             let pairs = url::form_urlencoded::parse(bytes);
             let members: Map<String, Value> =
-                pairs.map(|(name, _)| (name.into_owned(), Value::from("string"))).collect();
+                pairs.map(|(name, value)| (name.into_owned(), word_of(&value, words))).collect();
             return Some(Self { kind: "form", shape: members.into() });
         }
+        if content_type.starts_with("text/xml") {
+            let shape = shape_of_xml(std::str::from_utf8(bytes).ok()?, words);
+            return Some(Self { kind: "xml", shape });
+        }
         let value: Value = serde_json::from_slice(bytes).ok()?;
-        Some(Self { kind: "json", shape: shape_of(&value) })
+        Some(Self { kind: "json", shape: shape_of(&value, words) })
     }
 }
 
-fn shape_of(value: &Value) -> Value {
+fn word_of(text: &str, words: &BTreeSet<String>) -> Value {
+    if words.contains(text) { format!("={text}").into() } else { "string".into() }
+}
+
+fn shape_of(value: &Value, words: &BTreeSet<String>) -> Value {
     match value {
         Value::Null => "null".into(),
         Value::Bool(_) => "boolean".into(),
         Value::Number(number) if number.is_f64() => "number".into(),
         Value::Number(_) => "integer".into(),
-        Value::String(_) => "string".into(),
-        Value::Array(items) => items.iter().map(shape_of).collect(),
-        Value::Object(members) => {
-            Value::Object(members.iter().map(|(name, value)| (name.clone(), shape_of(value))).collect())
+        Value::String(text) => word_of(text, words),
+        Value::Array(items) => items.iter().map(|item| shape_of(item, words)).collect(),
+        Value::Object(members) => Value::Object(
+            members.iter().map(|(name, value)| (name.clone(), shape_of(value, words))).collect(),
+        ),
+    }
+}
+
+/// The elements of an XML answer side by side, attributes with an `@`. Only for stand-ins, whose XML is
+/// plain.
+fn shape_of_xml(text: &str, words: &BTreeSet<String>) -> Value {
+    let mut members = Map::new();
+    for piece in text.split('<').filter(|piece| !piece.starts_with(['/', '?', '!'])) {
+        let Some((tag, content)) = piece.split_once('>') else { continue };
+        let mut parts = tag.split_ascii_whitespace();
+        if let Some(name) = parts.next() {
+            members.insert(name.to_owned(), word_of(content.trim(), words));
+        }
+        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            members.insert(format!("@{name}"), word_of(value.trim_matches('"'), words));
         }
     }
+    members.into()
 }
 
 #[derive(Deserialize)]
 struct Description {
     operations: Vec<Operation>,
+    /// How the provider writes what it refuses, whatever was asked.
+    refusal: Option<BodySpec>,
+    /// Every word that the description lists for a value.
+    #[serde(skip)]
+    words: BTreeSet<String>,
+}
+
+impl Description {
+    fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let value: Value = serde_json::from_str(text)?;
+        let mut words = BTreeSet::new();
+        collect_words(&value, &mut words);
+        Ok(Self { words, ..serde_json::from_value(value)? })
+    }
+}
+
+fn collect_words(value: &Value, words: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            let listed = members.get("enum").and_then(Value::as_array).into_iter().flatten();
+            words.extend(listed.filter_map(Value::as_str).map(str::to_owned));
+            members.values().for_each(|value| collect_words(value, words));
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect_words(value, words)),
+        _ => {}
+    }
 }
 
 #[derive(Deserialize)]
 struct Operation {
     method: String,
     path: String,
-    /// Name, and whether it has to be there.
     #[serde(default)]
-    query: BTreeMap<String, bool>,
+    query: BTreeMap<String, Parameter>,
     body: Option<BodySpec>,
+    /// What a success answers.
+    answer: Option<BodySpec>,
     /// Nothing public describes it; it may be asked all the same.
     #[serde(default)]
     exempt: bool,
+}
+
+/// A parameter of a query.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Parameter {
+    /// Whether it has to be there.
+    Plain(bool),
+    /// What it may be, too.
+    Told {
+        #[serde(default)]
+        required: bool,
+        #[serde(default, rename = "enum")]
+        words: Vec<String>,
+        /// The largest whole number; then it is one.
+        max: Option<u64>,
+    },
+}
+
+impl Parameter {
+    const fn is_required(&self) -> bool {
+        match self {
+            Parameter::Plain(required) | Parameter::Told { required, .. } => *required,
+        }
+    }
+
+    fn takes(&self, value: &str) -> bool {
+        let Parameter::Told { words, max, .. } = self else { return true };
+        let is_word = words.is_empty() || words.iter().any(|word| word == value);
+        is_word && max.is_none_or(|max| value.parse::<u64>().is_ok_and(|number| number <= max))
+    }
 }
 
 #[derive(Deserialize)]
 struct BodySpec {
     kind: String,
     schema: Value,
+    /// It may be left out.
+    #[serde(default)]
+    optional: bool,
+}
+
+/// Every description, in the order of [`ProviderId::ALL`].
+static DESCRIPTIONS: LazyLock<Vec<Result<Description, String>>> = LazyLock::new(|| {
+    let read = |provider| Description::read(text_of(provider)).map_err(|error| error.to_string());
+    ProviderId::ALL.into_iter().map(read).collect()
+});
+
+fn description(provider: ProviderId) -> &'static Result<Description, String> {
+    &DESCRIPTIONS[provider as usize]
+}
+
+/// Whether the description of a provider tells what it answers.
+pub(super) fn tells_answers(provider: ProviderId) -> bool {
+    let tells = |known: &Description| {
+        known.refusal.is_some() || known.operations.iter().any(|one| one.answer.is_some())
+    };
+    description(provider).as_ref().is_ok_and(tells)
 }
 
 /// The description of a provider.
@@ -95,8 +202,8 @@ const fn text_of(provider: ProviderId) -> &'static str {
 }
 
 impl Sandbox {
-    /// Every way in which a request that a stand-in has seen disagrees with the provider's description,
-    /// as sentences. Empty where all agree.
+    /// Every way in which a request that a stand-in has seen, or its answer, disagrees with the provider's
+    /// description, as sentences. Empty where all agree.
     pub fn disagreements(&self) -> Vec<String> {
         ProviderId::ALL
             .into_iter()
@@ -109,7 +216,7 @@ impl Sandbox {
 
 /// The same for requests to one provider.
 pub fn disagreements(provider: ProviderId, requests: &[SeenRequest]) -> Vec<String> {
-    let description: Description = match serde_json::from_str(text_of(provider)) {
+    let description = match description(provider) {
         Ok(description) => description,
         Err(error) => return vec![format!("the description of {} is none: {error}", provider.as_str())],
     };
@@ -117,7 +224,7 @@ pub fn disagreements(provider: ProviderId, requests: &[SeenRequest]) -> Vec<Stri
         .iter()
         .flat_map(|request| {
             let (path, _) = split(&request.path);
-            let problems = problems_of(&description, request);
+            let problems = problems_of(description, request);
             problems
                 .into_iter()
                 .map(move |problem| format!("{} {} {path}: {problem}", provider.as_str(), request.method))
@@ -132,23 +239,38 @@ fn split(path: &str) -> (&str, &str) {
     path.split_once('?').unwrap_or((path, ""))
 }
 
+/// What one address does may hang on the body: of several operations the one that fits best is meant.
 fn problems_of(description: &Description, request: &SeenRequest) -> Vec<String> {
-    let (path, query) = split(&request.path);
-    let is_it = |known: &&Operation| known.method == request.method && is_path(&known.path, path);
-    let Some(operation) = description.operations.iter().find(is_it) else {
+    let (path, _) = split(&request.path);
+    let fits = |known: &&Operation| known.method == request.method && is_path(&known.path, path);
+    let Some(first) = description.operations.iter().find(fits) else {
         return vec!["no such operation".to_owned()];
     };
+    let same =
+        description.operations.iter().filter(|one| one.method == first.method && one.path == first.path);
+    same.map(|operation| problems_with(operation, description.refusal.as_ref(), request))
+        .min_by_key(Vec::len)
+        .unwrap_or_default()
+}
+
+fn problems_with(operation: &Operation, refusal: Option<&BodySpec>, request: &SeenRequest) -> Vec<String> {
     if operation.exempt {
         return Vec::new();
     }
     let mut problems = Vec::new();
-    let given: Vec<String> =
-        url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect();
-    for name in given.iter().filter(|name| !operation.query.contains_key(*name)) {
-        problems.push(format!("no parameter {name}"));
+    let (_, query) = split(&request.path);
+    let given: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    for (name, value) in &given {
+        match operation.query.get(&**name) {
+            None => problems.push(format!("no parameter {name}")),
+            Some(parameter) if !parameter.takes(value) => {
+                problems.push(format!("parameter {name} is not what it may be"));
+            }
+            Some(_) => {}
+        }
     }
-    let required = operation.query.iter().filter(|(_, is_required)| **is_required);
-    for (name, _) in required.filter(|(name, _)| !given.contains(name)) {
+    let required = operation.query.iter().filter(|(_, parameter)| parameter.is_required());
+    for (name, _) in required.filter(|(name, _)| !given.iter().any(|(known, _)| known == *name)) {
         problems.push(format!("parameter {name} is missing"));
     }
     match (&operation.body, &request.body) {
@@ -157,9 +279,21 @@ fn problems_of(description: &Description, request: &SeenRequest) -> Vec<String> 
         (Some(spec), Some(sent)) if spec.kind != sent.kind => {
             problems.push(format!("takes a body of the kind {}", spec.kind));
         }
-        (Some(spec), Some(sent)) => judge(&spec.schema, &sent.shape, "", &mut problems),
-        (Some(spec), None) if spec.schema == "any" => {}
+        (Some(spec), Some(sent)) => judge(&spec.schema, sent, &sent.shape, "", &mut problems),
+        (Some(spec), None) if spec.optional || spec.schema == "any" => {}
         (Some(_), None) => problems.push("has no body".to_owned()),
+    }
+    let told = match request.status {
+        200..=299 => operation.answer.as_ref(),
+        400..=599 => refusal,
+        _ => None,
+    };
+    match (told, &request.answer) {
+        (Some(spec), Some(answer)) if spec.kind == answer.kind => {
+            judge(&spec.schema, answer, &answer.shape, "answer", &mut problems);
+        }
+        (Some(spec), Some(_)) => problems.push(format!("answers in the kind {}", spec.kind)),
+        _ => {}
     }
     problems
 }
@@ -179,12 +313,12 @@ fn is_name(template: &str, name: &str) -> bool {
         .is_some_and(|middle| !middle.is_empty())
 }
 
-/// Holds a shape against a schema.
-fn judge(schema: &Value, sent: &Value, at: &str, problems: &mut Vec<String>) {
+/// Holds a part of a body against a schema.
+fn judge(schema: &Value, whole: &SentBody, sent: &Value, at: &str, problems: &mut Vec<String>) {
     if let Some(choices) = schema["oneOf"].as_array() {
         let fits = |choice: &Value| {
             let mut own = Vec::new();
-            judge(choice, sent, at, &mut own);
+            judge(choice, whole, sent, at, &mut own);
             own.is_empty()
         };
         if !choices.iter().any(fits) {
@@ -197,7 +331,7 @@ fn judge(schema: &Value, sent: &Value, at: &str, problems: &mut Vec<String>) {
         };
         for (name, value) in members {
             match fields.iter().find(|(known, _)| is_name(known, name)) {
-                Some((_, schema)) => judge(schema, value, &format!("{at}.{name}"), problems),
+                Some((_, schema)) => judge(schema, whole, value, &format!("{at}.{name}"), problems),
                 None => problems.push(format!("no member {at}.{name}")),
             }
         }
@@ -208,18 +342,23 @@ fn judge(schema: &Value, sent: &Value, at: &str, problems: &mut Vec<String>) {
         }
     } else if let Some(schema) = schema.get("items") {
         match sent.as_array() {
-            Some(items) => items.iter().for_each(|item| judge(schema, item, &format!("{at}[]"), problems)),
+            Some(items) => {
+                items.iter().for_each(|item| judge(schema, whole, item, &format!("{at}[]"), problems));
+            }
             None => problems.push(format!("{at} is no list")),
         }
+    } else if let Some(words) = schema["enum"].as_array() {
+        let word = sent.as_str().and_then(|sent| sent.strip_prefix('='));
+        if !words.iter().any(|known| known.as_str() == word) {
+            problems.push(format!("{at} is none of its words"));
+        }
     } else if let Some(word) = schema.as_str() {
-        let is_fine = match (word, sent.as_str()) {
-            ("any", _) | (_, Some("null")) => true,
-            ("number", Some("integer")) => true,
+        let kind = sent.as_str().map(|kind| if kind.starts_with('=') { "string" } else { kind });
+        let is_fine = match (word, kind) {
+            ("any", _) | (_, Some("null")) | ("number", Some("integer")) => true,
             // A form has texts only.
-            (_, Some("string")) if at.matches('.').count() <= 1 && word != "string" => {
-                matches!(word, "integer" | "number" | "boolean")
-            }
-            (word, Some(sent)) => word == sent,
+            ("integer" | "number" | "boolean", Some("string")) if whole.kind == "form" => true,
+            (word, Some(kind)) => word == kind,
             (_, None) => false,
         };
         if !is_fine {
@@ -229,91 +368,5 @@ fn judge(schema: &Value, sent: &Value, at: &str, problems: &mut Vec<String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn request(provider: ProviderId, method: &str, path: &str, body: Option<(&str, Value)>) -> SeenRequest {
-        let body = body.map(|(kind, value)| {
-            let kind = if kind == "form" { "form" } else { "json" };
-            SentBody { kind, shape: shape_of(&value) }
-        });
-        SeenRequest {
-            at: time::OffsetDateTime::UNIX_EPOCH,
-            provider,
-            method: method.to_owned(),
-            path: path.to_owned(),
-            body,
-            account: None,
-            credential_fingerprint: String::new(),
-            status: 200,
-        }
-    }
-
-    fn judged(provider: ProviderId, method: &str, path: &str, body: Option<(&str, Value)>) -> Vec<String> {
-        disagreements(provider, &[request(provider, method, path, body)])
-    }
-
-    const SENDING: &str = "/2010-04-01/Accounts/AC1/Messages.json";
-
-    #[test]
-    fn every_description_can_be_read_and_says_where_it_comes_from() {
-        for provider in ProviderId::ALL {
-            let text: Value = serde_json::from_str(text_of(provider))
-                .unwrap_or_else(|error| panic!("{}: {error}", provider.as_str()));
-            assert!(text["source"].as_str().is_some_and(|source| !source.is_empty()), "{provider:?}");
-            assert!(text["licence"].is_string() && text["commit"].is_string(), "{provider:?}");
-            assert!(disagreements(provider, &[]).is_empty(), "{provider:?}");
-        }
-    }
-
-    #[test]
-    fn a_good_request_agrees() {
-        let good = json!({ "To": "x", "From": "y", "Body": "z" });
-        assert!(judged(ProviderId::Twilio, "POST", SENDING, Some(("form", good))).is_empty());
-        let rows = json!({ "range": "A1", "majorDimension": "ROWS", "values": [["a", "b"]] });
-        let path = "/v4/spreadsheets/1a/values/A1:append?valueInputOption=RAW";
-        assert!(judged(ProviderId::GoogleSheets, "POST", path, Some(("json", rows))).is_empty());
-    }
-
-    #[test]
-    fn whatever_is_planted_is_found() {
-        let twilio = |body: Value| judged(ProviderId::Twilio, "POST", SENDING, Some(("form", body)));
-        let planted = twilio(json!({ "To": "x", "From": "y", "Body": "z", "Recipient": "x" }));
-        assert!(planted[0].ends_with("no member .Recipient"), "{planted:?}");
-        assert!(twilio(json!({ "From": "y", "Body": "z" }))[0].ends_with(".To is missing"));
-        let as_json = judged(ProviderId::Twilio, "POST", SENDING, Some(("json", json!({ "To": "x" }))));
-        assert!(as_json[0].ends_with("takes a body of the kind form"), "{as_json:?}");
-        for (provider, method, path) in [
-            (ProviderId::Twilio, "PUT", SENDING),
-            (ProviderId::Twilio, "GET", "/2010-04-01/Accounts/AC1/Message.json"),
-            (ProviderId::Resend, "GET", "/domains/list"),
-        ] {
-            let found = judged(provider, method, path, None);
-            assert!(found[0].ends_with("no such operation"), "{found:?}");
-        }
-        let query = judged(ProviderId::ElevenLabs, "GET", "/v2/voices?pageSize=100", None);
-        assert!(query[0].ends_with("no parameter pageSize"), "{query:?}");
-        let body = judged(ProviderId::Stripe, "GET", "/v1/account", Some(("json", json!({ "a": 1 }))));
-        assert!(body[0].ends_with("takes no body"), "{body:?}");
-        let rows = json!({ "range": 1, "values": "a" });
-        let path = "/v4/spreadsheets/1a/values/A1:append";
-        let found = judged(ProviderId::GoogleSheets, "POST", path, Some(("json", rows)));
-        assert_eq!(found.len(), 2, "{found:?}");
-        let deep = json!({ "summary": "x", "start": { "dateTime": "t", "zone": "UTC" } });
-        let path = "/api/calendar/v3/calendars/primary/events";
-        let found = judged(ProviderId::GoogleCalendar, "POST", path, Some(("json", deep)));
-        assert!(found[0].ends_with("no member .start.zone"), "{found:?}");
-    }
-
-    #[test]
-    fn no_value_of_a_body_is_kept() {
-        let sent = SentBody::read("application/json", br#"{"key":"secret","n":1,"list":[true,1.5,null]}"#);
-        let shape = sent.expect("a body").shape;
-        assert_eq!(shape, json!({ "key": "string", "n": "integer", "list": ["boolean", "number", "null"] }));
-        let form = SentBody::read("application/x-www-form-urlencoded", b"client_secret=s3cret");
-        assert_eq!(form.expect("a body").shape, json!({ "client_secret": "string" }));
-        assert_eq!(SentBody::read("application/json", b""), None);
-    }
-}
+#[path = "agreement_tests.rs"]
+mod tests;

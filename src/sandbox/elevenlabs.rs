@@ -202,11 +202,19 @@ fn subscription(demo: &DemoElevenLabs) -> Value {
         "tier": demo.tier,
         "character_count": demo.used,
         "character_limit": demo.limit,
+        "max_character_limit_extension": null,
         "can_extend_character_limit": true,
         "allowed_to_extend_character_limit": false,
         // The start of 2030: a day that stays the same in pictures.
         "next_character_count_reset_unix": 1_893_456_000,
+        "voice_slots_used": 1,
+        "professional_voice_slots_used": 0,
         "voice_limit": 30,
+        "voice_add_edit_counter": 0,
+        "professional_voice_limit": 1,
+        "can_extend_voice_limit": false,
+        "can_use_instant_voice_cloning": true,
+        "can_use_professional_voice_cloning": false,
         "currency": "usd",
         "status": demo.status,
     })
@@ -218,6 +226,10 @@ async fn show_user(headers: HeaderMap) -> Result<Json<Value>, Response> {
         "user_id": demo.user_id,
         "subscription": subscription(demo),
         "is_new_user": false,
+        "can_use_delayed_payment_methods": false,
+        "is_onboarding_completed": true,
+        "is_onboarding_checklist_completed": true,
+        "created_at": 1_767_225_600,
         "xi_api_key": demo.key,
         "first_name": demo.name,
     })))
@@ -244,7 +256,17 @@ async fn list_voices(
             json!({ "loc": ["query", "page_size"], "msg": "must be at most 100", "type": "value_error" });
         return Err((StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "detail": [problem] }))).into_response());
     }
-    let voice = |(id, name, category): (&str, &str, &str)| json!({ "voice_id": id, "name": name, "category": category, "labels": {}, "is_owner": false });
+    let voice = |(id, name, category): (&str, &str, &str)| {
+        json!({
+            "voice_id": id,
+            "name": name,
+            "category": category,
+            "labels": {},
+            "is_owner": false,
+            "available_for_tiers": [],
+            "high_quality_base_model_ids": [],
+        })
+    };
     let voices: Vec<Value> = [
         ("21m00Tcm4TlvDq8ikWAM", "Rachel", "premade"),
         ("EXAVITQu4vr4xnSDxMaL", "Sarah", "premade"),

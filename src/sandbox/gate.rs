@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 
 use crate::domain::ProviderId;
 
-use super::agreement::SentBody;
+use super::agreement::{self, SentBody};
 use super::faults::Fault;
 use super::listener::Cut;
 use super::state::Shared;
@@ -47,6 +47,8 @@ pub struct SeenRequest {
     pub credential_fingerprint: String,
     /// 0 while, or where, no answer was given.
     pub status: u16,
+    /// What the answer is made of, where the provider's description tells it.
+    pub answer: Option<SentBody>,
 }
 
 /// The requests seen.
@@ -74,10 +76,11 @@ impl Seen {
         ticket
     }
 
-    fn answered(&self, ticket: u64, status: u16) {
+    fn answered(&self, ticket: u64, status: u16, answer: Option<SentBody>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, seen)) = inner.1.iter_mut().rev().find(|(known, _)| *known == ticket) {
             seen.status = status;
+            seen.answer = answer;
         }
     }
 }
@@ -130,8 +133,7 @@ pub(super) async fn pass(
     let sent = CREDENTIAL_HEADERS.iter().find_map(|name| signed_in.get(*name));
     let fingerprint =
         sent.map(|value| hex::encode(Sha256::digest(value.as_bytes()))[..12].to_owned()).unwrap_or_default();
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let sent_body = SentBody::read(kind, &bytes);
+    let sent_body = SentBody::read(gate.provider, kind_of(&parts.headers), &bytes);
     let request = Request::from_parts(parts, Body::from(bytes));
     let ticket = gate.shared.seen.add(SeenRequest {
         at: OffsetDateTime::now_utc(),
@@ -142,8 +144,10 @@ pub(super) async fn pass(
         account: (gate.account_name)(&gate.shared, &signed_in),
         credential_fingerprint: fingerprint,
         status: 0,
+        answer: None,
     });
-    let response = match gate.shared.faults.of(gate.provider) {
+    let fault = gate.shared.faults.of(gate.provider);
+    let response = match fault {
         Fault::None => next.run(request).await,
         Fault::Slow => {
             tokio::time::sleep(gate.shared.faults.delay()).await;
@@ -182,8 +186,32 @@ pub(super) async fn pass(
         | Fault::Expired
         | Fault::Revoked) => with_retry_after(fault, (gate.error)(fault)),
     };
-    gate.shared.seen.answered(ticket, response.status().as_u16());
+    let status = response.status();
+    // A success that a fault has made is none of the provider's.
+    let is_its_own = !status.is_success() || matches!(fault, Fault::None | Fault::Slow | Fault::HeldAnswer);
+    let (response, answer) = if is_its_own && agreement::tells_answers(gate.provider) {
+        read_answer(gate.provider, response).await
+    } else {
+        (response, None)
+    };
+    gate.shared.seen.answered(ticket, status.as_u16(), answer);
     response
+}
+
+fn kind_of(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The same answer, and what it is made of where it is JSON or XML.
+async fn read_answer(provider: ProviderId, response: Response) -> (Response, Option<SentBody>) {
+    let kind = kind_of(response.headers()).to_owned();
+    if !kind.starts_with("application/json") && !kind.starts_with("text/xml") {
+        return (response, None);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, MOST_OF_A_BODY).await.unwrap_or_default();
+    let answer = SentBody::read(provider, &kind, &bytes);
+    (Response::from_parts(parts, Body::from(bytes)), answer)
 }
 
 fn page() -> Response {

@@ -76,10 +76,7 @@ fn fault(fault: Fault) -> Response {
         // A trial that is over, or an instance that is gone: nothing is found there any more.
         Fault::Suspended => error(StatusCode::NOT_FOUND, "not found"),
         Fault::Throttled => error(StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
-        Fault::ServerError => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "code": 0, "message": "Error in workflow" })))
-                .into_response()
-        }
+        Fault::ServerError => error(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
         Fault::ErrorInside => {
             Json(json!({ "status": "error", "code": 0, "message": "Error in workflow" })).into_response()
         }
@@ -108,7 +105,31 @@ async fn list_workflows(headers: HeaderMap) -> Result<Json<Value>, Response> {
         .workflows
         .iter()
         .enumerate()
-        .map(|(at, (name, active))| json!({ "id": format!("demo{at}"), "name": name, "active": active, "nodes": [] }))
+        .map(|(at, (name, active))| workflow(&format!("demo{at}"), name, *active))
         .collect();
     Ok(Json(json!({ "data": workflows, "nextCursor": null })))
+}
+
+/// A workflow with all that n8n's document promises of one.
+fn workflow(id: &str, name: &str, is_active: bool) -> Value {
+    let version = format!("version-of-{id}");
+    json!({
+        "id": id,
+        "name": name,
+        "active": is_active,
+        "activeVersionId": is_active.then_some(&version),
+        "createdAt": "2026-01-01T00:00:00.000Z",
+        "updatedAt": "2026-01-01T00:00:00.000Z",
+        "isArchived": false,
+        "versionId": version,
+        "triggerCount": u8::from(is_active),
+        "nodes": [],
+        "connections": {},
+        "nodeGroups": [],
+        "settings": {},
+        "staticData": null,
+        "meta": null,
+        "shared": [],
+        "activeVersion": null,
+    })
 }

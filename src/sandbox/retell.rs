@@ -22,7 +22,8 @@ use super::state::Shared;
 pub struct DemoRetell {
     pub name: &'static str,
     pub key: &'static str,
-    pub agents: &'static [&'static str],
+    /// Name and channel.
+    pub agents: &'static [(&'static str, &'static str)],
 }
 
 /// The demo keys, one for each clinic.
@@ -30,9 +31,13 @@ pub const DEMO_RETELL: [DemoRetell; 2] = [
     DemoRetell {
         name: "Sunrise Dental",
         key: "key_aaaa0000aaaa0000aaaa0000aaaa",
-        agents: &["Front desk", "Recall"],
+        agents: &[("Front desk", "voice"), ("Web page", "chat"), ("Recall", "voice")],
     },
-    DemoRetell { name: "Harbor Clinic", key: "key_bbbb0000bbbb0000bbbb0000bbbb", agents: &["Reception"] },
+    DemoRetell {
+        name: "Harbor Clinic",
+        key: "key_bbbb0000bbbb0000bbbb0000bbbb",
+        agents: &[("Reception", "voice")],
+    },
 ];
 
 /// The demo keys, for the page.
@@ -64,6 +69,7 @@ fn invalid_key() -> Response {
 fn fault(fault: Fault) -> Response {
     match fault {
         Fault::Forbidden => error(StatusCode::FORBIDDEN, "Forbidden"),
+        // Retell AI's document tells this answer, and not that these two reads give it.
         Fault::Suspended => {
             error(StatusCode::PAYMENT_REQUIRED, "Trial has ended, please add payment method.")
         }
@@ -89,15 +95,26 @@ fn sign_in(headers: &HeaderMap) -> Result<&'static DemoRetell, Response> {
     caller(headers).ok_or_else(invalid_key)
 }
 
-async fn list_agents(headers: HeaderMap, Json(_): Json<Value>) -> Result<Json<Value>, Response> {
+async fn list_agents(headers: HeaderMap, Json(asked): Json<Value>) -> Result<Json<Value>, Response> {
     let demo = sign_in(&headers)?;
+    // Of the filters only the one that is asked for: a channel that is equal.
+    let wanted = asked.pointer("/filter_criteria/channel/value").and_then(Value::as_str);
     let items: Vec<Value> = demo
         .agents
         .iter()
         .enumerate()
-        .map(|(at, name)| json!({ "agent_id": format!("agent_demo{at}"), "agent_name": name, "channel": "voice" }))
+        .filter(|(_, (_, channel))| wanted.is_none_or(|wanted| wanted == *channel))
+        .map(|(at, (name, channel))| {
+            json!({
+                "agent_id": format!("agent_demo{at}"),
+                "agent_name": name,
+                "channel": channel,
+                "tags": {},
+                "user_modified_timestamp": 1_767_225_600_000_u64,
+            })
+        })
         .collect();
-    Ok(Json(json!({ "pagination_key": null, "has_more": false, "items": items })))
+    Ok(Json(json!({ "has_more": false, "items": items })))
 }
 
 async fn show_concurrency(headers: HeaderMap) -> Result<Json<Value>, Response> {

@@ -128,6 +128,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
+/// The namespaces of the two services.
+const SNS: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
 fn xml(status: u16, body: String) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     (status, [(CONTENT_TYPE, "text/xml")], body).into_response()
@@ -138,7 +142,7 @@ fn error(status: u16, code: &str, message: &str) -> Response {
     xml(
         status,
         format!(
-            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\n  <Error>\n    <Type>{kind}</Type>\n    \
+            "<ErrorResponse xmlns=\"{SNS}\">\n  <Error>\n    <Type>{kind}</Type>\n    \
              <Code>{code}</Code>\n    <Message>{message}</Message>\n  </Error>\n  <RequestId>{}</RequestId>\n</ErrorResponse>\n",
             Uuid::new_v4()
         ),
@@ -204,6 +208,7 @@ async fn act(
     }
     match (claim.service.as_str(), version, action) {
         ("sts", "2011-06-15", "GetCallerIdentity") => answer(
+            STS,
             action,
             &format!(
                 "<Arn>arn:aws:iam::{id}:user/front-desk</Arn><UserId>AIDADEMO</UserId><Account>{id}</Account>",
@@ -211,25 +216,25 @@ async fn act(
             ),
         ),
         ("sns", "2010-03-31", "GetSMSSandboxAccountStatus") => {
-            answer(action, &format!("<IsInSandbox>{}</IsInSandbox>", account.is_in_sandbox))
+            answer(SNS, action, &format!("<IsInSandbox>{}</IsInSandbox>", account.is_in_sandbox))
         }
         ("sns", "2010-03-31", "GetSMSAttributes") => {
             let limit = account.spend_limit.map_or_else(String::new, |limit| {
                 format!("<entry><key>MonthlySpendLimit</key><value>{limit}</value></entry>")
             });
-            answer(action, &format!("<attributes>{limit}</attributes>"))
+            answer(SNS, action, &format!("<attributes>{limit}</attributes>"))
         }
         ("sns", "2010-03-31", "Publish") => publish(&shared, account, &form),
         _ => error(400, "InvalidAction", "The action or operation requested is invalid."),
     }
 }
 
-fn answer(action: &str, result: &str) -> Response {
+fn answer(namespace: &str, action: &str, result: &str) -> Response {
     let id = Uuid::new_v4();
     xml(
         200,
         format!(
-            "<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\n  <{action}Result>{result}</{action}Result>\n  \
+            "<{action}Response xmlns=\"{namespace}\">\n  <{action}Result>{result}</{action}Result>\n  \
              <ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata>\n</{action}Response>\n"
         ),
     )
@@ -273,5 +278,5 @@ fn publish(shared: &Shared, account: AwsAccount, form: &HashMap<String, String>)
     if !account.is_in_sandbox || account.verified.iter().any(|number| number == to) {
         shared.change(|world| world.texts.push(entry));
     }
-    answer("Publish", &format!("<MessageId>{sid}</MessageId>"))
+    answer(SNS, "Publish", &format!("<MessageId>{sid}</MessageId>"))
 }

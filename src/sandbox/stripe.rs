@@ -88,6 +88,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 
 /// Stripe's form of an error.
 fn error(status: StatusCode, code: Option<&str>, message: &str) -> Response {
+    // Stripe's document lists the members of an error and the types; words and statuses are from prose.
     let mut inner = json!({ "type": "invalid_request_error", "message": message });
     if let Some(code) = code {
         inner["code"] = code.into();
@@ -151,7 +152,12 @@ async fn show_account(headers: HeaderMap) -> Result<Json<Value>, Response> {
         "payouts_enabled": demo.charges_enabled,
         "details_submitted": demo.charges_enabled,
         "business_profile": { "name": demo.name },
-        "settings": { "dashboard": { "display_name": demo.name, "timezone": "Etc/UTC" } },
+        "settings": {
+            "branding": {},
+            "card_payments": {},
+            "dashboard": { "display_name": demo.name, "timezone": "Etc/UTC" },
+            "payments": {},
+        },
         "country": "US",
         "type": "standard",
     })))

@@ -29,9 +29,9 @@ impl<'a> HubSpotClient<'a> {
         Ok(())
     }
 
-    /// Today's calls and their limit, where HubSpot counts them.
+    /// Today's calls and their limit, where HubSpot has counted them.
     pub async fn usage(&self) -> Result<Option<Usage>, ApiError> {
         let list: UsageList = self.0.get("/account-info/v3/api-usage/daily/private-apps", &[]).await?;
-        Ok(list.results.into_iter().next())
+        Ok(list.results.into_iter().find(Usage::is_counted))
     }
 }

@@ -1,8 +1,8 @@
 //! HubSpot: the clinic's own contacts. So far it is connected, tested and shown.
 //!
-//! What this module knows comes from HubSpot's reference and its libraries
-//! (<https://developers.hubspot.com/docs>). Which answer an account gets that HubSpot has closed is
-//! documented nowhere that was read.
+//! What this module knows comes from HubSpot's reference (<https://developers.hubspot.com/docs>) and, for
+//! contacts and the form of errors, its libraries. Which answer an account gets that HubSpot has closed is
+//! documented nowhere that was read (`BANNED` is a guess), and the words of `category` only in prose.
 
 use async_trait::async_trait;
 

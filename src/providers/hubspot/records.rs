@@ -31,4 +31,31 @@ pub(super) struct UsageList {
 pub struct Usage {
     pub usage_limit: i64,
     pub current_usage: i64,
+    #[serde(default)]
+    pub fetch_status: Option<String>,
+}
+
+impl Usage {
+    /// Whether HubSpot has counted: after `FAILURE`, `NOTFOUND` or `TIMEOUT` the numbers say nothing.
+    pub fn is_counted(&self) -> bool {
+        self.fetch_status.as_deref().is_none_or(|status| matches!(status, "SUCCESS" | "CACHED"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_hubspot_could_not_fetch_are_none() {
+        let usage = |status: &str| json!({ "usageLimit": 0, "currentUsage": 0, "fetchStatus": status });
+        for (status, is_counted) in
+            [("SUCCESS", true), ("CACHED", true), ("FAILURE", false), ("NOTFOUND", false), ("TIMEOUT", false)]
+        {
+            let found: Usage = serde_json::from_value(usage(status)).expect(status);
+            assert_eq!(found.is_counted(), is_counted, "{status}");
+        }
+    }
 }

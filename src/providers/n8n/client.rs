@@ -30,7 +30,8 @@ impl<'a> N8nClient<'a> {
         self.0.egress.check(self.0.base)
     }
 
-    /// Whether an n8n answers there at all. Needs no key, and gets none.
+    /// Whether an n8n answers there at all. Needs no key, and gets none. That the answer is an object is in no
+    /// document; it is asked for all the same, as something else may answer 200 at a wrong address.
     pub async fn is_alive(&self) -> Result<(), ApiError> {
         let open = KeyClient { auth: Auth::None, ..self.0 };
         let _: Map<String, Value> = open.get("/healthz", &[]).await?;

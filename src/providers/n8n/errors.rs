@@ -1,7 +1,8 @@
 //! What n8n's refusals mean, and what to do about them.
 //!
-//! Bodies are `{"message": text}`, of webhooks `{"code": number, "message": text, "hint": text}`.
-//! Codes are statuses, so only those decide.
+//! Bodies are `{"message": text}`, of webhooks `{"code": number, "message": text, "hint": text}`: from n8n's
+//! source, no document tells them. Of the API's document are the statuses 400, 401 and 403, and these
+//! decide.
 
 use serde_json::Value;
 

@@ -1,9 +1,10 @@
 //! n8n: the clinic's own workflows, at an address that the clinic gives.
 //!
-//! What this module knows comes from n8n's documentation and its public source
-//! (<https://docs.n8n.io/api/>). The body of `/healthz` and the answers of an instance whose API is
-//! switched off are documented nowhere that was read. The address comes from outside, so the guard of
-//! `egress` judges it before anything is asked, and again at every connection.
+//! What this module knows comes from n8n's own OpenAPI document of its API and its documentation
+//! (<https://docs.n8n.io/api/>). No document tells the body of `/healthz` (only that it answers 200, and that
+//! an instance may move it), the bodies of refusals, or what an instance answers whose API is switched off:
+//! these are from n8n's public source. The address comes from outside, so the guard of `egress` judges it
+//! before anything is asked, and again at every connection.
 
 use async_trait::async_trait;
 

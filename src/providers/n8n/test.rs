@@ -100,7 +100,7 @@ fn listed(workflows: &[Workflow], has_more: bool) -> String {
         return "No workflow yet.".to_owned();
     }
     let name = |workflow: &Workflow| {
-        let state = if workflow.active { "" } else { " (off)" };
+        let state = if workflow.is_active() { "" } else { " (off)" };
         format!("{}{state}", quote(&workflow.name))
     };
     let names: Vec<String> = workflows.iter().take(MOST_NAMED).map(name).collect();

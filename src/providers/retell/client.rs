@@ -20,10 +20,11 @@ impl<'a> RetellClient<'a> {
         Self(KeyClient::of_test(context, &context.bases.retell, auth, &DIALECT))
     }
 
-    /// The first agents of the account, and whether there are more. A list, although it is posted.
+    /// The first voice agents of the account, and whether there are more. A list, although it is posted.
     pub async fn agents(&self) -> Result<(Vec<Agent>, bool), ApiError> {
-        let everything = json!({});
-        let body = Body::Json(&everything);
+        let of_voice = json!({ "channel": { "type": "string", "op": "eq", "value": "voice" } });
+        let filter = json!({ "filter_criteria": of_voice });
+        let body = Body::Json(&filter);
         let page: AgentPage = self.0.send(Method::POST, "/v2/list-agents", &[("limit", "50")], body).await?;
         Ok((page.items, page.has_more))
     }

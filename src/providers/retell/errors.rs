@@ -1,6 +1,7 @@
 //! What Retell AI's refusals mean, and what to do about them.
 //!
-//! Bodies are `{"status": "error", "message": text}`. Statuses are documented, words are not.
+//! Bodies are `{"status": "error", "message": text}`. Statuses are documented, words are not; `error_message`
+//! is in no document that was read.
 
 use serde_json::Value;
 

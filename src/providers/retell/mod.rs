@@ -1,8 +1,8 @@
 //! Retell AI: another host of voice agents. So far it is connected, tested and shown.
 //!
-//! What this module knows comes from Retell AI's API reference and its TypeScript library
-//! (<https://docs.retellai.com>). The words of its errors are not documented there: only the status
-//! decides.
+//! What this module knows comes from Retell AI's OpenAPI document and the TypeScript library that is made
+//! from it (<https://docs.retellai.com>). No document names a code for an error: only the status decides. How
+//! 402 and 403 are written is documented, that these two reads answer with them is not.
 
 use async_trait::async_trait;
 

@@ -119,6 +119,7 @@ const SAME: &[(&str, &str)] = &[
     ("InvalidAccessKeyId", "InvalidClientTokenId"),
     ("UnrecognizedClientException", "InvalidClientTokenId"),
     ("InvalidSignatureException", "SignatureDoesNotMatch"),
+    ("InvalidSecurity", "SignatureDoesNotMatch"),
     ("ExpiredTokenException", "ExpiredToken"),
     ("AccessDenied", "AuthorizationError"),
     ("AccessDeniedException", "AuthorizationError"),

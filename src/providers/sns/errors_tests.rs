@@ -22,6 +22,7 @@ fn every_documented_code_is_explained() {
         "AuthorizationError",
         "InvalidClientTokenId",
         "SignatureDoesNotMatch",
+        "InvalidSecurity",
         "ExpiredToken",
         "ExpiredTokenException",
         "OptInRequired",

@@ -2,7 +2,8 @@
 //!
 //! What this module knows comes from AWS's service descriptions of SNS (2010-03-31) and STS
 //! (2011-06-15). Both speak the query protocol: a signed form goes out, XML comes back. The secret
-//! key signs and never travels.
+//! key signs and never travels. The names of the attributes of a text message, and the codes of errors that
+//! all of AWS's services share, are in the documentation's prose alone.
 
 use async_trait::async_trait;
 

@@ -20,6 +20,8 @@ async fn a_stripe_key_is_pinned_to_its_account_and_shows_the_balance() {
     assert_eq!(whole.notes, ["Test key: no real payments.", "USD 1,234.50 available."]);
     let waiting = stripe(&bench, DEMO_STRIPE[4].key).await;
     assert_eq!((waiting.outcome, answer(&waiting, "payments")), (Outcome::Accepted, Answer::No));
+    let seen = bench.sandbox.requests(ProviderId::Stripe);
+    assert!(seen.iter().all(|one| one.answer.is_some()), "the answers were looked at, too");
 }
 
 #[tokio::test]
@@ -64,6 +66,8 @@ async fn a_retell_key_shows_its_agents_and_an_ended_trial_is_refused_by_name() {
     let whole = bench.test(ProviderId::Retell, &own).await;
     assert_eq!((whole.outcome, answer(&whole, "agents")), (Outcome::Accepted, Answer::Yes));
     assert_eq!(whole.notes, ["0 of 20 calls at once are running."]);
+    let agents = whole.capabilities.iter().find(|line| line.capability == "agents").expect("a line");
+    assert_eq!(agents.note.as_deref(), Some("2 agents"), "the one that chats is no voice agent");
     let wrong = fields(&[("apiKey", "key_0123456789abcdef0123456789")]);
     let wrong = bench.test(ProviderId::Retell, &wrong).await;
     assert_eq!((wrong.outcome, wrong.field.as_deref()), (Outcome::Refused, Some("apiKey")));

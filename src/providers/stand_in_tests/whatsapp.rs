@@ -57,6 +57,31 @@ async fn a_number_is_named_by_meta_with_its_quality_and_limit() {
 }
 
 #[tokio::test]
+async fn a_number_is_found_on_a_later_page_of_its_business() {
+    let bench = Bench::start().await;
+    let meta = bench.sandbox.whatsapp();
+    let business = "300000000000001";
+    // Meta gives a hundred numbers at once, and these come first.
+    for at in 0..100 {
+        let other = meta.add_account("A group of clinics", &format!("+1 555-010-{:04}", 4000 + at));
+        meta.change(&other.phone_number_id, |account| account.business_account_id = business.to_owned());
+    }
+    let last = meta.add_account("A group of clinics", "+1 555-010-0301");
+    meta.change(&last.phone_number_id, |account| account.business_account_id = business.to_owned());
+    let fields = demo(&[
+        ("phoneNumberId", &last.phone_number_id),
+        ("businessAccountId", business),
+        ("accessToken", &last.access_token),
+        ("appSecret", &last.app_secret),
+    ]);
+    let report = bench.test(ID, &fields).await;
+    assert_eq!((report.outcome, report.field), (Outcome::Accepted, None));
+    let pages = bench.sandbox.requests(ID).into_iter().filter(|one| one.path.contains("/phone_numbers?"));
+    let asked: Vec<bool> = pages.map(|one| one.path.contains("after=100")).collect();
+    assert_eq!(asked, [false, true]);
+}
+
+#[tokio::test]
 async fn each_wrong_value_is_refused_at_its_field() {
     let bench = Bench::start().await;
     let other = &DEMO_WHATSAPP[1];

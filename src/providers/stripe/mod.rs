@@ -1,8 +1,8 @@
 //! Stripe: the clinic's own account for payments. So far it is connected, tested and shown.
 //!
-//! What this module knows comes from Stripe's API reference (<https://docs.stripe.com/api>). That a
-//! restricted key without the right permission is answered with 403 and words about permissions was
-//! seen in public code; no document that was read names a code for it.
+//! What this module knows comes from Stripe's OpenAPI document and its reference
+//! (<https://docs.stripe.com/api>). That a restricted key without the right permission is answered with 403
+//! and words about permissions was seen in public code; no document that was read names a code for it.
 
 use async_trait::async_trait;
 

@@ -42,12 +42,26 @@ impl WhatsAppClient<'_> {
         Ok(tier.messaging_limit_tier)
     }
 
-    /// Whether the number is one of the business account.
+    /// Whether the number is one of the business account. Meta gives a hundred at once at most, so the pages
+    /// are read until it is found or none follows.
     pub(super) async fn owns_number(&self) -> Result<bool, WhatsAppError> {
-        let mut url = below(self.base, &[&self.credentials.business_account_id, "phone_numbers"]);
-        url.query_pairs_mut().append_pair("fields", "id").append_pair("limit", "200");
-        let numbers: Ids = self.get(url, "/{business_account_id}/phone_numbers").await?;
-        Ok(numbers.data.iter().any(|number| number.id == self.credentials.phone_number_id))
+        let mut after: Option<String> = None;
+        loop {
+            let mut url = below(self.base, &[&self.credentials.business_account_id, "phone_numbers"]);
+            url.query_pairs_mut().append_pair("fields", "id").append_pair("limit", "100");
+            if let Some(cursor) = &after {
+                url.query_pairs_mut().append_pair("after", cursor);
+            }
+            let page: Ids = self.get(url, "/{business_account_id}/phone_numbers").await?;
+            if page.data.iter().any(|number| number.id == self.credentials.phone_number_id) {
+                return Ok(true);
+            }
+            let next = page.next_cursor();
+            if next.is_none() || next == after {
+                return Ok(false);
+            }
+            after = next;
+        }
     }
 
     /// Whether templates can be read; whether there are any is the clinic's affair.

@@ -24,6 +24,29 @@ pub(super) struct Tier {
 #[derive(Debug, Deserialize)]
 pub(super) struct Ids {
     pub data: Vec<Named>,
+    #[serde(default)]
+    paging: Paging,
+}
+
+impl Ids {
+    /// Behind what the next page begins; none where this is the last one.
+    pub fn next_cursor(self) -> Option<String> {
+        self.paging.next.and(self.paging.cursors.after)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Paging {
+    cursors: Cursors,
+    /// The address of the next page. Only that there is one is looked at.
+    next: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Cursors {
+    after: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

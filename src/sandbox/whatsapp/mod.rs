@@ -222,13 +222,29 @@ async fn show_number(
     Ok(Json(shown).into_response())
 }
 
-async fn list_numbers(State(shared): SharedState, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+/// In pages of 25, or of up to 100 where that is asked. A cursor is how many came before.
+async fn list_numbers(
+    State(shared): SharedState,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Answer {
     sign_in_to_manage(&shared, &headers, &id)?;
+    let asked =
+        |name: &str, otherwise| query.get(name).map_or(Some(otherwise), |text| text.parse::<usize>().ok());
+    let (Some(limit @ 1..=100), Some(start)) = (asked("limit", 25), asked("after", 0)) else {
+        return Err(error(400, 100, None, "(#100) Invalid parameter"));
+    };
     let numbers: Vec<Value> = shared.read(|world| {
         let own = world.whatsapp.accounts.iter().filter(|other| other.business_account_id == id);
-        own.map(|other| json!({ "id": other.phone_number_id })).collect()
+        own.skip(start).map(|other| json!({ "id": other.phone_number_id })).collect()
     });
-    Ok(Json(json!({ "data": numbers, "paging": { "cursors": {} } })).into_response())
+    let page = &numbers[..numbers.len().min(limit)];
+    let mut paging = json!({ "cursors": { "after": (start + page.len()).to_string() } });
+    if page.len() < numbers.len() {
+        paging["next"] = format!("https://graph.facebook.com/v23.0/{id}/phone_numbers").into();
+    }
+    Ok(Json(json!({ "data": page, "paging": paging })).into_response())
 }
 
 async fn list_templates(State(shared): SharedState, headers: HeaderMap, Path(id): Path<String>) -> Answer {
