@@ -253,7 +253,8 @@ async fn a_route_that_the_database_does_not_tell_keeps_nobody_waiting() {
             assert_eq!(answer.status, 503, "{held}: {}", answer.body);
             assert_eq!(answer.header("retry-after"), "2");
         }
-        assert!(started.elapsed() < Duration::from_secs(5), "{held}: {:?}", started.elapsed());
+        // Below the five seconds after which the database itself gives a lock up.
+        assert!(started.elapsed() < Duration::from_secs(4), "{held}: {:?}", started.elapsed());
         assert_eq!(app.count("select count(*) from inbound_events where org_id = $1", wire.org).await, 0);
         tx.rollback().await.unwrap();
         drop(holder);
