@@ -110,8 +110,9 @@ fn target_is_installed() -> bool {
 fn compile(options: &SiteOptions) -> Result<PathBuf> {
     println!("wasm: compiling the browser half");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "voxanne", "--lib", "--target", TARGET, "--profile", PROFILE])
-        .args(["--no-default-features", "--features", "hydrate"])
+        .args(["rustc", "--package", "voxanne", "--lib", "--target", TARGET, "--profile", PROFILE])
+        // Told here and not in the manifest: there, every build of the server would link such a library too.
+        .args(["--crate-type", "cdylib", "--no-default-features", "--features", "hydrate"])
         .status()
         .context("cargo cannot be started")?;
     ensure!(status.success(), "the browser half does not compile");
