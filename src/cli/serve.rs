@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::organizations;
 use crate::http::listen::Limits;
-use crate::http::webhook_body::BODY_TIME;
+use crate::http::received::BODY_TIME;
 use crate::providers::ProviderBases;
 use crate::providers::egress::HostPort;
 use crate::providers::google::OAuthClient;

@@ -3,7 +3,7 @@
 //! A client that sends its request a byte at a time, or none at all, costs a place and a buffer for as long
 //! as it likes, unless somebody looks. One task looks after all connections once a second; a connection
 //! itself only counts what it does, so a request that is quick pays for none of this. How long a request's
-//! body and its answer may take is decided where they are read (`webhook_body`, `middleware::body_limit`)
+//! body and its answer may take is decided where they are read (`received`, `middleware::body_limit`)
 //! and made (`router`). HTTP/1.1 only: TLS and newer versions are the affair of a proxy in front.
 
 use std::io::{self, IoSlice};

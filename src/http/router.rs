@@ -28,9 +28,7 @@ use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::{Nonce, security_headers};
 use super::middleware::webhook_layer::{self, EndedBy};
 use super::pages::{self, sign_in};
-use super::{
-    api, consent, forms, live, webhook_body, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp,
-};
+use super::{api, consent, forms, live, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
 use crate::db::{DbError, installation};
 use crate::state::AppState;
@@ -177,8 +175,11 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
             "/api/webhooks/twilio/{route}/status",
             post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
-    webhook_layer::around(of_calls, state, EndedBy::Handler, webhook_body::BODY_LIMIT)
-        .merge(webhook_layer::around(of_messages, state, EndedBy::Timer, webhook_body::BODY_LIMIT))
+    webhook_layer::around(of_calls, state, EndedBy::Handler).merge(webhook_layer::around(
+        of_messages,
+        state,
+        EndedBy::Timer,
+    ))
 }
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.

@@ -11,18 +11,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
+use super::received::Received;
 use super::router::REQUEST_TIMEOUT;
-use super::webhook_body::WebhookBody;
 use crate::audit::machines::Cause;
 use crate::calls::{agents, samples, tools};
 use crate::db::{OrgTx, inbound, organizations};
@@ -36,24 +35,19 @@ use crate::webhooks::inbox::Stored;
 use crate::webhooks::payload::Payload;
 
 /// Receives a message of Vapi.
-pub async fn receive_vapi(
-    State(state): State<AppState>,
-    Extension(request_id): Extension<RequestId>,
-    uri: Uri,
-    headers: HeaderMap,
-    WebhookBody(body): WebhookBody,
-) -> Result<Response, HttpError> {
+pub async fn receive_vapi(State(state): State<AppState>, received: Received) -> Result<Response, HttpError> {
     let started = Instant::now();
     let services = &state.services;
-    let envelope = Envelope::parse(&body).map_err(InboundError::from)?;
+    let Received { headers, uri, body, .. } = &received;
+    let envelope = Envelope::parse(body).map_err(InboundError::from)?;
     let url = format!("{}{}", services.public_url.as_str().trim_end_matches('/'), uri.path());
-    let incoming = Incoming { headers: &headers, body: &body, url: &url, now: services.clock.unix() };
+    let incoming = Incoming { headers, body, url: &url, now: services.clock.unix() };
     let verified = match authenticate(&services.resolver, &services.vault, &envelope, &incoming).await {
         Ok(verified) => verified,
         Err(error) => return Err(refused(services, error)),
     };
     let org = verified.org();
-    let id = request_id.header_value().to_str().unwrap_or_default();
+    let id = received.request_id();
     // Made where something may be logged: on the way of a report that is stored, nothing is.
     let span = || tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
     // A clinic that tests itself is no call.
@@ -63,7 +57,7 @@ pub async fn receive_vapi(
             None => services.uses.clinic_called(org),
         }
     }
-    let storing = store(services, &verified, &envelope, &body, started);
+    let storing = store(services, &verified, &envelope, body, started);
     let in_time = match is_answered_now(&envelope.kind) {
         // On the heap, as below.
         true => Box::pin(tokio::time::timeout_at((started + STORE).into(), storing)).await,
@@ -75,10 +69,10 @@ pub async fn receive_vapi(
             return Err(span().in_scope(|| InboundError::from(error).into()));
         }
         Ok(Err(error)) if is_answered_now(&envelope.kind) => {
-            return span().in_scope(|| not_begun(&envelope, &body, Some(&error)));
+            return span().in_scope(|| not_begun(&envelope, body, Some(&error)));
         }
         Ok(Err(error)) => return Err(span().in_scope(|| error.into())),
-        Err(_) => return span().in_scope(|| not_begun(&envelope, &body, None)),
+        Err(_) => return span().in_scope(|| not_begun(&envelope, body, None)),
     };
     if stored == Stored::Duplicate {
         services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());

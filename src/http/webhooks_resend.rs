@@ -3,14 +3,12 @@
 
 use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use tower_http::request_id::RequestId;
+use axum::http::StatusCode;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhook_body::WebhookBody;
+use super::received::Received;
 use super::webhooks::{check_receives, count_duplicates, refused};
 use crate::state::AppState;
 use crate::webhooks::inbound::{InboundError, micros};
@@ -20,24 +18,22 @@ use crate::webhooks::resend::{authenticate, prepare, read};
 /// Receives one event.
 pub async fn receive(
     State(state): State<AppState>,
-    Extension(request_id): Extension<RequestId>,
     Path(route): Path<String>,
-    headers: HeaderMap,
-    WebhookBody(body): WebhookBody,
+    received: Received,
 ) -> Result<StatusCode, HttpError> {
     let started = Instant::now();
     let services = &state.services;
     let now = services.clock.now().unix_timestamp();
-    let sender = authenticate(&services.vault, &route, &headers, &body, now)
+    let sender = authenticate(&services.vault, &route, &received.headers, &received.body, now)
         .await
         .map_err(|error| refused(services, error))?;
     let verified_us = micros(started);
     let org = sender.verified.org();
-    let id = request_id.header_value().to_str().unwrap_or_default();
+    let id = received.request_id();
     let span = tracing::info_span!("webhook", id, %org, kind = "resend");
     async {
         check_receives(services, org).await?;
-        let news = read(&body).map_err(InboundError::from)?;
+        let news = read(&received.body).map_err(InboundError::from)?;
         let event = prepare(&services.vault, &sender, &news, started, verified_us).await?;
         let stored = services.inbox.store(&sender.verified, event).await.map_err(InboundError::from)?;
         count_duplicates(services, org, usize::from(stored == Stored::Duplicate));

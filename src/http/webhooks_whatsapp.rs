@@ -6,16 +6,14 @@
 
 use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tower_http::request_id::RequestId;
 use tracing::Instrument;
 
 use super::error::HttpError;
-use super::webhook_body::WebhookBody;
+use super::received::Received;
 use super::webhooks::{check_receives, count_duplicates, refused};
 use crate::calls::statuses;
 use crate::db::messages::StatusNews;
@@ -60,24 +58,22 @@ pub async fn answer_challenge(
 /// Receives messages of patients and statuses of messages.
 pub async fn receive(
     State(state): State<AppState>,
-    Extension(request_id): Extension<RequestId>,
     Path(route): Path<String>,
-    headers: HeaderMap,
-    WebhookBody(body): WebhookBody,
+    received: Received,
 ) -> Result<StatusCode, HttpError> {
     let started = Instant::now();
     let services = &state.services;
-    let sender = match authenticate(&services.vault, &route, &headers, &body).await {
+    let sender = match authenticate(&services.vault, &route, &received.headers, &received.body).await {
         Ok(sender) => sender,
         Err(error) => return Err(refused(services, error)),
     };
     let verified_us = micros(started);
     let org = sender.verified.org();
-    let id = request_id.header_value().to_str().unwrap_or_default();
+    let id = received.request_id();
     let span = tracing::info_span!("webhook", id, %org, kind = "whatsapp");
     async {
         check_receives(services, org).await?;
-        let news = read(&sender, &body).map_err(InboundError::from)?;
+        let news = read(&sender, &received.body).map_err(InboundError::from)?;
         let duplicates = news::store(services, &sender.verified, &news, started, verified_us).await?;
         count_duplicates(services, org, duplicates);
         let statuses: Vec<StatusNews> = news.into_iter().filter_map(|one| one.status).collect();

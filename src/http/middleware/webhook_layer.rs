@@ -11,14 +11,14 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use metrics::{Counter, Histogram};
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{Layer, Service};
 use tower_http::request_id::RequestId;
 use uuid::Uuid;
 
@@ -35,16 +35,10 @@ pub enum EndedBy {
     Handler,
 }
 
-/// Puts the layers around webhook routes.
-pub fn around(
-    webhooks: Router<AppState>,
-    state: &AppState,
-    ended_by: EndedBy,
-    body_limit: usize,
-) -> Router<AppState> {
+/// Puts the layer around webhook routes, whose handlers take a `received::Received`.
+pub fn around(webhooks: Router<AppState>, state: &AppState, ended_by: EndedBy) -> Router<AppState> {
     let is_https = state.services.public_url.scheme() == "https";
-    let around = Around { is_https, ended_by };
-    webhooks.layer(ServiceBuilder::new().layer(around).layer(DefaultBodyLimit::max(body_limit)))
+    webhooks.layer(Around { is_https, ended_by })
 }
 
 /// The layer of [`Guarded`].
@@ -116,6 +110,8 @@ where
 fn add_headers(response: &mut Response, id: HeaderValue, is_https: bool) {
     let fixed = HeaderValue::from_static;
     let headers = response.headers_mut();
+    // In one step: growing by itself, the map would be made anew under way.
+    headers.reserve(8);
     headers.insert(REQUEST_ID, id);
     headers.insert(header::CONTENT_SECURITY_POLICY, fixed("default-src 'none'; frame-ancestors 'none'"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));

@@ -16,7 +16,7 @@ use voxanne::auth::password::Passwords;
 use voxanne::clock::Clock;
 use voxanne::domain::{OrgId, ProviderId, Role, UserId};
 use voxanne::http::listen::{Limits, serve};
-use voxanne::http::webhook_body::BODY_TIME;
+use voxanne::http::received::BODY_TIME;
 use voxanne::integrations::onboard;
 use voxanne::live::Live;
 use voxanne::providers::ProviderBases;
