@@ -38,6 +38,7 @@ pub mod statuses;
 pub mod talk;
 pub mod test_message;
 pub mod tools;
+pub mod unfinished;
 pub mod whatsapp;
 
 use crate::db::DbError;

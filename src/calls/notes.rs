@@ -41,7 +41,7 @@ impl NoteKind {
 
 /// A note that is sealed and not yet written down: sealing may need another connection, so it comes before
 /// the transaction that the note belongs to.
-pub(super) struct Prepared {
+pub struct Prepared {
     id: Uuid,
     kind: NoteKind,
     call: Option<String>,

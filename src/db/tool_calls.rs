@@ -2,6 +2,7 @@
 
 use super::{DbError, OrgTx};
 use crate::domain::EventId;
+use crate::domain::agent_tools::AgentTool;
 
 /// What is known of a tool call that was seen before.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -95,6 +96,28 @@ pub async fn park_abandoned(tx: &mut OrgTx, event: EventId, seconds: i32) -> Res
     )
     .bind(event.0)
     .bind(f64::from(seconds))
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// Whether a parked tool call of an event has nothing to show: no appointment that it made or ended, no message, no
+/// note. What it shows is found by the call, and by its time.
+pub async fn has_without_trace(tx: &mut OrgTx, event: EventId) -> Result<bool, DbError> {
+    let effects: Vec<&str> =
+        AgentTool::ALL.into_iter().filter(|tool| tool.leaves_an_effect()).map(AgentTool::as_str).collect();
+    Ok(sqlx::query_scalar(
+        "select exists (
+           select 1 from tool_calls t join inbound_events e on e.id = $1
+            where t.call_id = coalesce(e.call_id, '') and t.status = 'parked' and t.started_at >= e.received_at
+              and t.name = any ($2)
+              and not exists (select 1 from appointments a
+                               where (a.call_id = t.call_id and a.created_at >= t.started_at)
+                                  or (a.ended_call_id = t.call_id and a.updated_at >= t.started_at))
+              and not exists (select 1 from messages m where m.call_id = t.call_id and m.created_at >= t.started_at)
+              and not exists (select 1 from notes n where n.call_id = t.call_id and n.created_at >= t.started_at))",
+    )
+    .bind(event.0)
+    .bind(effects)
     .fetch_one(tx.conn())
     .await?)
 }

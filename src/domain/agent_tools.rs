@@ -64,6 +64,11 @@ impl AgentTool {
         }
     }
 
+    /// Whether it changes something outside of the call, of which people must know.
+    pub const fn leaves_an_effect(self) -> bool {
+        !matches!(self, AgentTool::CheckAvailability | AgentTool::TransferCall)
+    }
+
     /// A tool by its name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.as_str() == word)

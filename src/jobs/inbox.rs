@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::ABANDONED_SECONDS;
 use crate::calls::incoming;
 use crate::calls::reports;
+use crate::calls::unfinished::Unfinished;
 use crate::db::inbound::LeasedEvent;
 use crate::db::{DbError, OrgTx, inbound, messages, tool_calls};
 use crate::domain::{EventId, OrgId};
@@ -159,13 +160,17 @@ fn pause_after(attempt: i32) -> Option<f64> {
 /// is parked for a person, since nobody knows whether its effects happened. What may still be under way is
 /// waited for.
 async fn end_abandoned(services: &Services, mut work: Work) -> Result<(), WorkError> {
-    let Some(Begun { mut tx, .. }) = work.begin(services).await? else { return Ok(()) };
+    let Some(payload) = work.open(services).await? else { return Ok(()) };
+    let note = Unfinished::of(services, work.org, work.call_id.as_deref(), &payload).await;
+    let note = note.map_err(|error| WorkError::Failed(error.into()))?;
+    let Some(Begun { mut tx, .. }) = work.lock(services, payload).await? else { return Ok(()) };
     let left = tool_calls::park_abandoned(&mut tx, work.event, ABANDONED_SECONDS).await?;
     messages::park_abandoned(&mut tx, ABANDONED_SECONDS).await?;
     if left.running > 0 {
         return work.wait(tx, "A tool of it may still be at work.", RUNNING_SECONDS).await;
     }
     if left.parked > 0 {
+        note.leave(&mut tx, services, work.event).await.map_err(|error| WorkError::Failed(error.into()))?;
         let why = "The service stopped while it answered. Somebody should look whether a message went out.";
         return work.park(tx, why).await;
     }

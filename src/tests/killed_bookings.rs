@@ -59,7 +59,7 @@ const DONE: Left = Left { booked: [1; 3], texts: (1, 0), notes: 0 };
 const POINTS: [(Point, Left); 12] = [
     (Point::BeforeEvent, NOTHING),
     (Point::BeforeClaim, NOTHING),
-    (Point::BeforeRow, NOTHING),
+    (Point::BeforeRow, Left { notes: 1, ..NOTHING }),
     (Point::BeforeInsert, Left { notes: 1, ..NOTHING }),
     (Point::Inserting, DONE),
     (Point::Inserted, DONE),

@@ -51,7 +51,7 @@ impl ToolCall {
     }
 
     /// The first of these arguments that is a text with something in it.
-    pub(super) fn text(&self, keys: &[&str]) -> Option<&str> {
+    pub fn text(&self, keys: &[&str]) -> Option<&str> {
         keys.iter()
             .find_map(|key| self.arguments.get(*key)?.as_str())
             .map(str::trim)
