@@ -128,7 +128,9 @@ async fn write_batches(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, arrived
     while next_batch(&mut queue, &mut batch, &mut writer).await > 0 {
         // Every process inserts in the same order, so that two which got the same events can not wait
         // for each other's.
-        batch.sort_unstable_by_key(|waiting| (waiting.event.org, waiting.event.dedupe_key));
+        batch.sort_unstable_by(|a, b| {
+            a.event.org.cmp(&b.event.org).then_with(|| a.event.dedupe_key.cmp(&b.event.dedupe_key))
+        });
         let (events, answers): (Vec<_>, Vec<_>) = batch
             .drain(..)
             .map(|waiting| (waiting.event, Answer { to: waiting.answer, _share: waiting.share }))

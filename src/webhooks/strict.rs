@@ -32,7 +32,9 @@ pub enum Json<'a> {
 
 /// Reads a whole body. The error says what and where, and never repeats a value.
 pub fn parse(body: &[u8]) -> Result<Json<'_>, serde_json::Error> {
-    serde_json::from_slice(body)
+    // As a whole and once: a reader of bytes would look at each text in it by itself.
+    let text = std::str::from_utf8(body).map_err(|_| serde_json::Error::custom("the body is no UTF-8"))?;
+    serde_json::from_str(text)
 }
 
 impl Json<'_> {
