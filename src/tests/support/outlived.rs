@@ -24,7 +24,8 @@ const LOST: [&str; 8] = [
     "update messages set created_at = created_at - interval '10 minutes' where status = 'sending'",
     "update appointments set updated_at = updated_at - interval '10 minutes' where status = 'pending' or must_release",
     "update appointments set owed_at = now() - interval '1 second' where owed is not null",
-    "update inbound_events set lease_until = null, next_attempt_at = now() where status = 'received'",
+    "update inbound_events set lease_until = null, next_attempt_at = now(), received_at = received_at - interval '10 minutes'
+      where status = 'received'",
     "update alerts set lease_until = now() - interval '1 second' where lease_until is not null",
     "update leases set expires_at = now() - interval '1 second'",
     "update delivery_queue set due_at = now(), lease_until = null",
