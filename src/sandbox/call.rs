@@ -38,7 +38,7 @@ pub struct CallScript {
     /// for is.
     pub structured_data: Value,
     pub ended_reason: String,
-    /// After what pause a message that was not taken is sent again, until it is or [`PATIENCE`] is over; none where it
+    /// After what pause a message that was not taken is sent again, until it is or some minutes are over; none where it
     /// is not. Vapi does so with the pauses of the assistant's backoff plan, and the signature of each try is new.
     pub again_after: Option<Duration>,
 }

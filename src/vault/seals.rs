@@ -26,11 +26,13 @@ const ATTEMPTS: usize = 16;
 ///
 /// A map and no cache: every webhook takes a seal, and nothing here needs to know who was used last.
 pub(super) struct Seals {
-    shards: Box<[Lock<HashMap<Option<OrgId>, Slot>>]>,
+    shards: Box<[Lock<Shard>]>,
     block: i64,
     limit: i64,
     ttl: Duration,
 }
+
+type Shard = HashMap<Option<OrgId>, Slot>;
 
 /// Locked while it is refilled; whoever comes meanwhile waits for that one refill.
 type Slot = Arc<Mutex<Option<Allotment>>>;
