@@ -166,11 +166,18 @@ impl Mortal {
         connection.close().await.unwrap();
     }
 
-    /// Waits until a number is zero; `meanwhile` is done again and again.
+    /// Waits until a number is zero, for as long as it gets smaller; `meanwhile` is done again and again.
     pub async fn until_none(&self, query: &'static str, meanwhile: &[&'static str]) {
-        let began = Instant::now();
-        while self.count(query).await > 0 {
-            assert!(began.elapsed() < PATIENCE, "{query}: {}", self.serving().log());
+        let (mut moved, mut least) = (Instant::now(), i64::MAX);
+        loop {
+            let left = self.count(query).await;
+            if left == 0 {
+                return;
+            }
+            if left < least {
+                (moved, least) = (Instant::now(), left);
+            }
+            assert!(moved.elapsed() < PATIENCE, "{query} is {left}: {}", self.serving().log());
             self.meddle(meanwhile).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
