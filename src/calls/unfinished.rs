@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::CallError;
 use super::notes::{self, NoteKind, Prepared};
 use super::patients::Patient;
-use super::tools::ToolCall;
+use super::tools::{ToolCall, caller_of};
 use crate::db::{OrgTx, tool_calls};
 use crate::domain::agent_tools::AgentTool;
 use crate::domain::{EventId, OrgId};
@@ -37,9 +37,7 @@ impl Unfinished {
             .filter(|(_, tool)| tool.leaves_an_effect())
             .collect();
         let Some((first, _)) = calls.first() else { return Ok(Self(None)) };
-        let caller = &message["customer"]["number"];
-        let caller = caller.as_str().or(message["call"]["customer"]["number"].as_str());
-        let phone = first.text(&["phone", "phoneNumber", "number"]).or(caller);
+        let phone = first.phone().or(caller_of(message));
         let text = sentence(&calls);
         let patient = Patient::of(first.text(&["name", "patientName"]), phone, Some(&text));
         let kind = NoteKind::FollowUp;

@@ -69,34 +69,36 @@ impl InboxWriter {
     }
 
     async fn insert(&mut self, events: &[Box<NewEvent>]) -> Result<Vec<Uuid>, DbError> {
+        let new = self.write(events).await?;
+        Ok(new.unwrap_or_else(|| events.iter().map(|event| event.id).collect()))
+    }
+
+    async fn write(&mut self, events: &[Box<NewEvent>]) -> Result<Option<Vec<Uuid>>, DbError> {
         if self.pool.is_pooled() {
-            let new = tokio::time::timeout(WRITE, statement(events).fetch_one(&self.pool)).await;
-            let new = new.map_err(|late| DbError::Unavailable(std::io::Error::from(late).into()))??;
-            return Ok(new.unwrap_or_else(|| events.iter().map(|event| event.id).collect()));
+            return in_time(statement(events).fetch_one(&self.pool)).await;
         }
         // Taken, so that a future that is dropped half-way takes the connection with it.
         let mut connection = match self.kept.take() {
             Some(connection) => connection,
             None => self.pool.acquire().await?,
         };
-        // One timer for all who wait for the batch. Where it ends, nobody knows whether the rows were stored;
-        // senders try again, and a row that is there is not stored twice.
-        let written = tokio::time::timeout(WRITE, statement(events).fetch_one(&mut *connection)).await;
-        match written {
-            Ok(Ok(new)) => {
-                self.kept = Some(connection);
-                Ok(new.unwrap_or_else(|| events.iter().map(|event| event.id).collect()))
-            }
+        let written = in_time(statement(events).fetch_one(&mut *connection)).await;
+        if written.is_ok() {
+            self.kept = Some(connection);
+        } else {
             // Whatever went wrong, the next batch begins on a sound one.
-            Ok(Err(error)) => {
-                connection.close_on_drop();
-                Err(error.into())
-            }
-            Err(late) => {
-                connection.close_on_drop();
-                Err(DbError::Unavailable(std::io::Error::from(late).into()))
-            }
+            connection.close_on_drop();
         }
+        written
+    }
+}
+
+/// One timer for all who wait for a batch. Where it ends, nobody knows whether the rows were stored; senders try
+/// again, and a row that is there is not stored twice.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, DbError> {
+    match tokio::time::timeout(WRITE, work).await {
+        Ok(done) => Ok(done?),
+        Err(late) => Err(DbError::Unavailable(std::io::Error::from(late).into())),
     }
 }
 

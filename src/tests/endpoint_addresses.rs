@@ -7,6 +7,7 @@ use voxanne::domain::{OrgId, Role};
 use voxanne::jobs;
 use voxanne::vault::{Place, SecretFields, SecretText};
 
+use super::endpoint_secrets::visit;
 use super::endpoints::{House, house};
 use super::platform::{open, staff};
 use super::support::state::every_row;
@@ -88,8 +89,7 @@ async fn no_address_of_an_endpoint_lies_in_the_database_in_plain_text() {
     let member = house.app.sign_in(&house.clinic.email(Role::Member)).await;
     let staff = staff(&house.app).await;
     assert_eq!(open(&staff, house.clinic.org).await.status, 201);
-    let door = format!("/platform/organizations/{org}/open");
-    assert_eq!(staff.post(&door, &[]).await.status, 303);
+    visit(&house, &staff).await;
     let server = url::Url::parse(&house.at("")).unwrap().origin().ascii_serialization();
     for (who, may_see) in [(&house.owner, true), (&admin, true), (&member, false), (&staff, false)] {
         let shown = if may_see { house.at(&moved) } else { format!("{server}/***") };

@@ -5,6 +5,7 @@ use serde_json::json;
 use voxanne::domain::Role;
 use voxanne::jobs;
 
+use super::endpoint_secrets::visit;
 use super::endpoints::{House, house};
 use super::platform::{open, staff};
 use super::support::app::Browser;
@@ -189,8 +190,7 @@ async fn a_draft_of_an_endpoint_serves_whoever_typed_it_for_15_minutes_and_nobod
     let member = house.app.sign_in(&house.clinic.email(Role::Member)).await;
     let staff = staff(&house.app).await;
     assert_eq!(open(&staff, house.clinic.org).await.status, 201);
-    let door = format!("/platform/organizations/{org}/open");
-    assert_eq!(staff.post(&door, &[]).await.status, 303);
+    visit(&house, &staff).await;
     for (who, clinic) in [(&stranger, &harbor_org), (&admin, &org), (&staff, &org)] {
         let form = [("org", clinic.as_str()), ("draft", &draft), ("workflowName", "leads"), ("url", &url)];
         assert!(gone(&submit(who, NEW, &form).await));

@@ -99,7 +99,7 @@ async fn staff_enter_a_token_again_with_any_other_address() {
     assert_eq!(staff.send("PATCH", &one, Some(fresh)).await.status, 200);
 }
 
-async fn visit(house: &House, staff: &Browser) {
+pub async fn visit(house: &House, staff: &Browser) {
     let door = format!("/platform/organizations/{}/open", house.clinic.org);
     assert_eq!(staff.post(&door, &[]).await.status, 303);
 }

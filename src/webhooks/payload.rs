@@ -41,9 +41,17 @@ const SECRET_ENDS: [&str; 15] = [
     "accesskey",
     "signingkey",
 ];
-/// The last two letters of all of them.
-const ENDS: [[u8; 2]; 12] =
-    [*b"en", *b"rs", *b"on", *b"an", *b"ie", *b"id", *b"et", *b"rd", *b"se", *b"wd", *b"ls", *b"ey"];
+/// The last two letters of each of them.
+const ENDS: [[u8; 2]; SECRETS.len() + SECRET_ENDS.len()] = {
+    let mut ends = [[0; 2]; SECRETS.len() + SECRET_ENDS.len()];
+    let mut at = 0;
+    while at < ends.len() {
+        let name = if at < SECRETS.len() { SECRETS[at] } else { SECRET_ENDS[at - SECRETS.len()] }.as_bytes();
+        ends[at] = [name[name.len() - 2], name[name.len() - 1]];
+        at += 1;
+    }
+    ends
+};
 /// The longest name that is looked at; none of a provider's is longer.
 const MOST_NAME: usize = 64;
 

@@ -16,8 +16,22 @@ use crate::domain::mask::MASK;
 use crate::vault::{Place, Sealed, SecretFields, SecretText, Vault, VaultError};
 
 /// The field of the address, and what the fields of headers begin with: no header's name has a space.
-const ADDRESS: &str = "address";
+pub const ADDRESS: &str = "address";
 const HEADER: &str = "header ";
+
+/// Puts headers among the fields of something sealed, under their names in small letters.
+pub fn put_headers(fields: &mut SecretFields, headers: &[(String, SecretText)]) {
+    for (name, value) in headers {
+        fields.insert(format!("{HEADER}{}", name.to_ascii_lowercase()), value.clone());
+    }
+}
+
+/// The headers among the fields of something sealed.
+pub fn headers_in(fields: &SecretFields) -> Vec<(String, SecretText)> {
+    let named =
+        |(key, value): (&str, &SecretText)| Some((key.strip_prefix(HEADER)?.to_owned(), value.clone()));
+    fields.iter().filter_map(named).collect()
+}
 
 /// An address and the headers that are sent there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +58,7 @@ impl Target {
         let sealed = Sealed::parse(sealed.clone())?;
         let fields = vault.open_fields(&target_place(org, endpoint), &sealed).await?;
         let address = fields.find(ADDRESS).cloned().ok_or(VaultError::Malformed("target"))?;
-        let named =
-            |(key, value): (&str, &SecretText)| Some((key.strip_prefix(HEADER)?.to_owned(), value.clone()));
-        Ok(Self { address, headers: fields.iter().filter_map(named).collect() })
+        Ok(Self { address, headers: headers_in(&fields) })
     }
 
     /// Seals it for an endpoint's row.
@@ -56,9 +68,7 @@ impl Target {
     pub async fn seal(&self, vault: &Vault, org: OrgId, endpoint: Uuid) -> Result<Sealed, VaultError> {
         let mut fields = SecretFields::new();
         fields.insert(ADDRESS, self.address.clone());
-        for (name, value) in &self.headers {
-            fields.insert(format!("{HEADER}{name}"), value.clone());
-        }
+        put_headers(&mut fields, &self.headers);
         vault.seal(&target_place(org, endpoint), fields.encode().expose()).await
     }
 }

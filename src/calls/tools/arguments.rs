@@ -58,6 +58,11 @@ impl ToolCall {
             .filter(|text| !text.is_empty() && !text.contains('\0'))
     }
 
+    /// The telephone number that was said.
+    pub fn phone(&self) -> Option<&str> {
+        self.text(&["phone", "phoneNumber", "number"])
+    }
+
     /// Whether one of these arguments says yes.
     pub(super) fn is_yes(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| match self.arguments.get(*key) {

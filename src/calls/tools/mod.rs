@@ -97,13 +97,18 @@ struct CallFacts {
     until: Instant,
 }
 
+/// The number that calls, where a message tells it.
+pub(super) fn caller_of(message: &Value) -> Option<&str> {
+    message["customer"]["number"].as_str().or(message["call"]["customer"]["number"].as_str())
+}
+
 impl CallFacts {
     fn of(message: &Value, until: Instant) -> Self {
         let call = &message["call"];
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let assistant = call["assistantId"].as_str().or(message["assistant"]["id"].as_str());
         Self {
-            caller: text(&message["customer"]["number"]).or(text(&call["customer"]["number"])),
+            caller: caller_of(message).map(str::to_owned),
             assistant: assistant.and_then(|id| id.parse().ok()),
             control_url: text(&call["monitor"]["controlUrl"]),
             until,
@@ -114,7 +119,7 @@ impl CallFacts {
 impl Context<'_> {
     /// The number of the patient: the one that was said, else the one that calls.
     fn phone(&self) -> Option<&str> {
-        self.call.text(&["phone", "phoneNumber", "number"]).or(self.about.caller.as_deref())
+        self.call.phone().or(self.about.caller.as_deref())
     }
 
     /// What is left for a provider, where there is no effect that could go on later.
@@ -299,7 +304,7 @@ async fn conclude(
     }
     let patient = unheard.or_else(|| {
         (status == "failed").then(|| {
-            let phone = call.text(&["phone", "phoneNumber", "number"]).or(about.caller.as_deref());
+            let phone = call.phone().or(about.caller.as_deref());
             let text =
                 format!("The agent said that a message follows, and none will: {}. {sentence}", call.name);
             Patient::of(call.text(&["name", "patientName"]), phone, Some(&text))

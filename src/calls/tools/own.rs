@@ -22,7 +22,7 @@ pub(super) async fn find(context: &Context<'_>, more_keys: &[&str]) -> Result<Ap
     let now = facts.local(timestamp(context.services.clock.now()));
     let keys: Vec<&str> = CURRENT.iter().chain(more_keys).copied().collect();
     let named = context.call.when(&keys, &now);
-    let said = context.call.text(&["phone", "phoneNumber", "number"]);
+    let said = context.call.phone();
     let parse = |text: Option<&str>| text.and_then(|text| PhoneNumber::parse(text).ok());
     let (said, calling) = (parse(said), parse(context.about.caller.as_deref()));
     let is_proven = said.is_none() || said == calling;

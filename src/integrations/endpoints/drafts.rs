@@ -14,11 +14,9 @@ use crate::domain::mask::hint;
 use crate::integrations::{Caller, IntegrationError};
 use crate::state::Services;
 use crate::vault::{Place, Sealed, SecretFields, SecretText, VaultError};
+use crate::webhooks::target::{ADDRESS, headers_in, put_headers};
 
-const ADDRESS: &str = "address";
 const BEARER: &str = "bearer";
-/// What the fields of headers begin with: no header's name has a space.
-const HEADER: &str = "header ";
 
 /// What is secret in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,18 +60,13 @@ impl Draft {
                 fields.insert(key, value.clone());
             }
         }
-        for (name, value) in &self.headers {
-            fields.insert(format!("{HEADER}{}", name.to_ascii_lowercase()), value.clone());
-        }
+        put_headers(&mut fields, &self.headers);
         fields
     }
 
     fn of(fields: &SecretFields) -> Self {
-        let headers = fields
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(HEADER)?.to_owned(), value.clone())))
-            .collect();
-        Self { address: fields.find(ADDRESS).cloned(), bearer: fields.find(BEARER).cloned(), headers }
+        let found = |key| fields.find(key).cloned();
+        Self { address: found(ADDRESS), bearer: found(BEARER), headers: headers_in(fields) }
     }
 }
 
