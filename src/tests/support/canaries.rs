@@ -82,35 +82,74 @@ impl Outputs {
         answer
     }
 
-    /// Where a canary stands that may not stand there. One pass over each output, whatever there is of
-    /// canaries: the first bytes of all forms are looked up at each place.
+    /// Where a canary stands that may not stand there.
+    ///
+    /// Parts are looked for in what bytes say, not in how PostgreSQL writes them: seven digits of a secret stand
+    /// somewhere in a megabyte of sealed bytes by chance, and a mask is text.
     pub fn find(&self, canaries: &[Canary]) -> Vec<String> {
+        let (whole, parts) = (Sought::of(canaries, Canary::forms), Sought::of(canaries, Canary::parts));
+        let mut hits = Vec::new();
+        for (what, text) in &self.0 {
+            whole.find(what, text, &mut hits);
+            parts.find(what, &said(text), &mut hits);
+        }
+        hits.dedup();
+        hits
+    }
+}
+
+/// What is looked for. One pass over each output, whatever there is of canaries: the first bytes of all forms
+/// are looked up at each place.
+struct Sought<'a> {
+    forms: HashMap<[u8; FIRST], Vec<(&'a Canary, String)>>,
+    /// Whether a form begins with these two bytes.
+    begins: Vec<bool>,
+}
+
+impl<'a> Sought<'a> {
+    fn of(canaries: &'a [Canary], forms_of: fn(&Canary) -> Vec<String>) -> Self {
         let mut forms: HashMap<[u8; FIRST], Vec<(&Canary, String)>> = HashMap::new();
         for canary in canaries {
-            for form in canary.forms().into_iter().chain(canary.parts()) {
+            for form in forms_of(canary) {
                 let first = form.as_bytes()[..FIRST].try_into().unwrap();
                 forms.entry(first).or_default().push((canary, form));
             }
         }
         let mut begins = vec![false; 1 << 16];
-        let pair = |bytes: &[u8]| usize::from(bytes[0]) << 8 | usize::from(bytes[1]);
         forms.keys().for_each(|first| begins[pair(first)] = true);
-        let mut hits = Vec::new();
-        for (what, text) in &self.0 {
-            let bytes = text.as_bytes();
-            for (at, window) in bytes.windows(FIRST).enumerate().filter(|(_, window)| begins[pair(window)]) {
-                for (canary, form) in forms.get(window).into_iter().flatten() {
-                    if bytes[at..].starts_with(form.as_bytes()) && !canary.allowed.contains(&what.as_str()) {
-                        let from = text[..at].rfind('\n').map_or(0, |line| line + 1);
-                        let line: String = text[from..].chars().take(300).collect();
-                        hits.push(format!("{} in {what}: {line}", canary.name));
-                    }
+        Self { forms, begins }
+    }
+
+    fn find(&self, what: &str, text: &str, hits: &mut Vec<String>) {
+        let bytes = text.as_bytes();
+        for (at, window) in bytes.windows(FIRST).enumerate().filter(|(_, window)| self.begins[pair(window)]) {
+            for (canary, form) in self.forms.get(window).into_iter().flatten() {
+                if bytes[at..].starts_with(form.as_bytes()) && !canary.allowed.contains(&what) {
+                    let from = text[..at].rfind('\n').map_or(0, |line| line + 1);
+                    let line: String = text[from..].chars().take(300).collect();
+                    hits.push(format!("{} in {what}: {line}", canary.name));
                 }
             }
         }
-        hits.dedup();
-        hits
     }
+}
+
+fn pair(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+}
+
+/// The text with all bytes that PostgreSQL has written as `\x` and digits as what they say.
+fn said(text: &str) -> String {
+    let mut all = text.split("\\x");
+    let mut said = all.next().unwrap_or_default().to_owned();
+    for rest in all {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let (bytes, after) = rest.split_at(digits - digits % 2);
+        said.push_str("\\x");
+        said.push_str(&String::from_utf8_lossy(&hex::decode(bytes).unwrap()));
+        said.push_str(after);
+    }
+    said
 }
 
 /// So many bytes of a form are looked up; every form is longer.
@@ -132,6 +171,15 @@ fn what_is_planted_is_found_in_every_form_and_only_where_it_must_not_be() {
     for (shown, count) in [("c0ffee12ba***adcaf34", 1), ("c0ffee12bad***", 1), ("c0ffee12ba***dcaf34", 0)] {
         let mut outputs = Outputs::default();
         outputs.add(("there".to_owned(), shown.to_owned()));
+        assert_eq!(outputs.find(std::slice::from_ref(&masked)).len(), count, "{shown}");
+    }
+    // Of sealed bytes it is chance; of bytes that say it, it is one too.
+    let stored = |bytes: &[u8]| format!("value = '\\x{}'", hex::encode(bytes));
+    let by_chance = stored(&[0x17, 0x0a, 0xdc, 0xaf, 0x34, 0x99]);
+    assert!(by_chance.contains("adcaf34"));
+    for (shown, count) in [(by_chance, 0), (stored(b"***adcaf34"), 1), (stored(b"c0ffee12badcaf34"), 2)] {
+        let mut outputs = Outputs::default();
+        outputs.add(("there".to_owned(), shown.clone()));
         assert_eq!(outputs.find(std::slice::from_ref(&masked)).len(), count, "{shown}");
     }
     let mut clean = Outputs::default();
