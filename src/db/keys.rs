@@ -32,10 +32,10 @@ pub async fn find(tx: &mut OrgTx, version: Option<i32>) -> Result<Option<DataKey
     .await?)
 }
 
-/// Inserts a data key where that version is not there yet.
-pub async fn insert(tx: &mut OrgTx, key: &DataKeyRow) -> Result<(), DbError> {
+/// Inserts a data key where that version is not there yet, and says whether it was not.
+pub async fn insert(tx: &mut OrgTx, key: &DataKeyRow) -> Result<bool, DbError> {
     let org = tx.org();
-    sqlx::query(
+    let done = sqlx::query(
         "insert into data_keys (org_id, version, kek_id, wrapped, seals_reserved) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
     )
@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut OrgTx, key: &DataKeyRow) -> Result<(), DbError> {
     .bind(key.seals_reserved)
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Reserves a block of seals and returns the total that is now reserved.
@@ -72,11 +72,13 @@ pub async fn find_platform(pool: &PgPool, version: Option<i32>) -> Result<Option
 
 pub async fn insert_platform(pool: &PgPool, key: &DataKeyRow) -> Result<(), DbError> {
     sqlx::query(
-        "insert into platform_keys (version, kek_id, wrapped) values ($1, $2, $3) on conflict do nothing",
+        "insert into platform_keys (version, kek_id, wrapped, seals_reserved) values ($1, $2, $3, $4)
+         on conflict do nothing",
     )
     .bind(key.version)
     .bind(key.kek_id)
     .bind(&key.wrapped)
+    .bind(key.seals_reserved)
     .execute(pool)
     .await?;
     Ok(())

@@ -93,7 +93,7 @@ impl SealedSource for PgSource {
             version: key.version,
             kek_id: key.kek_id,
             wrapped: key.bytes.to_vec(),
-            seals_reserved: 0,
+            seals_reserved: key.seals_reserved,
         };
         let insert = async {
             let Some(org) = org else {
@@ -101,8 +101,8 @@ impl SealedSource for PgSource {
                 return keys::find_platform(&self.0, Some(key.version)).await;
             };
             let mut tx = OrgTx::service(&self.0, org).await?;
-            keys::insert(&mut tx, &row).await?;
-            let there = keys::find(&mut tx, Some(key.version)).await?;
+            let is_new = keys::insert(&mut tx, &row).await?;
+            let there = if is_new { Some(row) } else { keys::find(&mut tx, Some(key.version)).await? };
             tx.commit().await?;
             Ok(there)
         };

@@ -129,6 +129,11 @@ where
         self.entries.try_get_with(key, counted).await.map_err(|error| VaultError::clone(&error))
     }
 
+    /// Takes in what the caller has just loaded.
+    pub(super) async fn insert(&self, key: K, generation: u64, value: V) {
+        self.entries.insert((key, generation), Arc::new(value)).await;
+    }
+
     /// Gives the room of everything back at once.
     pub(super) fn clear(&self) {
         self.entries.invalidate_all();

@@ -196,28 +196,50 @@ fn wrap_associated(org: Option<OrgId>, version: i32, kek_id: i64) -> Result<Asso
     associated.check()
 }
 
-/// Seals a text in its place with a data key of that version.
-pub(super) fn seal_blob(
-    place: &Place<'_>,
+/// A data key, unwrapped for one piece of work, and wiped after it. It cannot be read or copied, only used.
+pub struct DataKey {
+    org: Option<OrgId>,
     version: i32,
-    key: &SecretBytes,
-    plaintext: &[u8],
-) -> Result<Sealed, VaultError> {
-    let mut header = [0; HEADER];
-    header[..2].copy_from_slice(&FORM);
-    header[2..].copy_from_slice(&version.to_be_bytes());
-    let associated = place.associated_data(FORM, version)?;
-    Cipher::new(key)?.seal(&header, &associated, plaintext).map(|bytes| Sealed(bytes.into()))
+    /// On the heap, so that moving it leaves no copy on the stack.
+    cipher: Box<Cipher>,
 }
 
-/// Opens a blob in its place with the data key that sealed it.
-pub(super) fn open_blob(
-    place: &Place<'_>,
-    sealed: &Sealed,
-    key: &SecretBytes,
-) -> Result<SecretBytes, VaultError> {
-    let associated = place.associated_data(FORM, sealed.key_version())?;
-    Cipher::new(key)?.open(&sealed.0[HEADER..], associated.as_bytes())
+impl DataKey {
+    pub(super) fn unwrap(kek: &Cipher, org: Option<OrgId>, key: &WrappedKey) -> Result<Self, VaultError> {
+        Self::new(org, key.version, &unwrap(kek, org, key)?)
+    }
+
+    pub(super) fn new(org: Option<OrgId>, version: i32, key: &SecretBytes) -> Result<Self, VaultError> {
+        Ok(Self { org, version, cipher: Box::new(Cipher::new(key)?) })
+    }
+
+    pub(super) fn is_of(&self, org: Option<OrgId>, version: i32) -> bool {
+        self.org == org && self.version == version
+    }
+
+    /// Seals a text in its place.
+    pub(super) fn seal(&self, place: &Place<'_>, plaintext: &[u8]) -> Result<Sealed, VaultError> {
+        let mut header = [0; HEADER];
+        header[..2].copy_from_slice(&FORM);
+        header[2..].copy_from_slice(&self.version.to_be_bytes());
+        let associated = place.associated_data(FORM, self.version)?;
+        self.cipher.seal(&header, &associated, plaintext).map(|bytes| Sealed(bytes.into()))
+    }
+
+    /// Opens a blob in its place.
+    pub(super) fn open(&self, place: &Place<'_>, sealed: &Sealed) -> Result<SecretBytes, VaultError> {
+        if sealed.key_version() != self.version {
+            return Err(VaultError::OtherKeyVersion { sealed: sealed.key_version(), given: self.version });
+        }
+        let associated = place.associated_data(FORM, sealed.key_version())?;
+        self.cipher.open(&sealed.0[HEADER..], associated.as_bytes())
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataKey").field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 /// Seals the text of a key check, bound to the key's id.

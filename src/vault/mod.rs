@@ -29,7 +29,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub use cache::CacheStats;
-pub use envelope::{Sealed, WrappedKey};
+pub use envelope::{DataKey, Sealed, WrappedKey};
 pub use error::{KeyringError, SourceError, VaultError};
 pub use fields::SecretFields;
 pub use key_check::KeyCheck;
@@ -194,10 +194,21 @@ impl Vault {
         sealed: &Sealed,
         key: &WrappedKey,
     ) -> Result<SecretBytes, VaultError> {
-        if sealed.key_version() != key.version {
-            return Err(VaultError::OtherKeyVersion { sealed: sealed.key_version(), given: key.version });
-        }
-        envelope::open_blob(place, sealed, &self.unwrap(place.org, key)?)
+        self.data_key(place.org, key)?.open(place, sealed)
+    }
+
+    /// The same for who has more to do with the key: it comes back with what was opened.
+    ///
+    /// # Errors
+    /// As [`Vault::open_with_key`].
+    pub fn open_and_keep_key(
+        &self,
+        place: &Place<'_>,
+        sealed: &Sealed,
+        key: &WrappedKey,
+    ) -> Result<(SecretBytes, DataKey), VaultError> {
+        let key = self.data_key(place.org, key)?;
+        Ok((key.open(place, sealed)?, key))
     }
 
     /// Seals a text in its place with the organization's current data key, which is made when there
@@ -206,9 +217,25 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Source`] if seals could not be reserved; nothing is ever sealed uncounted.
     pub async fn seal(&self, place: &Place<'_>, plaintext: &[u8]) -> Result<Sealed, VaultError> {
+        self.seal_with(None, place, plaintext).await
+    }
+
+    /// The same with a data key at hand, which need not be unwrapped again where it is the current one.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub async fn seal_with(
+        &self,
+        known: Option<&DataKey>,
+        place: &Place<'_>,
+        plaintext: &[u8],
+    ) -> Result<Sealed, VaultError> {
         let generation = self.generations.of(place.org);
         let key = self.seals.take(place.org, generation, &self.keyring, &*self.source).await?;
-        envelope::seal_blob(place, key.version, &self.unwrap(place.org, &key)?, plaintext)
+        match known.filter(|known| known.is_of(place.org, key.version)) {
+            Some(known) => known.seal(place, plaintext),
+            None => self.data_key(place.org, &key)?.seal(place, plaintext),
+        }
     }
 
     /// Makes the first data key of an organization that is being made, and seals one value with it: both for
@@ -222,9 +249,8 @@ impl Vault {
         place: &Place<'_>,
         plaintext: &[u8],
     ) -> Result<(WrappedKey, Sealed), VaultError> {
-        let kek = self.keyring.current();
-        let key = envelope::new_data_key(kek.id(), kek.cipher(), Some(org), 1)?;
-        let sealed = envelope::seal_blob(place, key.version, &self.unwrap(Some(org), &key)?, plaintext)?;
+        let key = seals::new_key(Some(org), 1, &self.keyring)?;
+        let sealed = self.data_key(Some(org), &key)?.seal(place, plaintext)?;
         Ok((WrappedKey { seals_reserved: 1, ..key }, sealed))
     }
 
@@ -236,7 +262,8 @@ impl Vault {
     pub async fn fingerprint(&self, purpose: &str, value: &[u8]) -> Result<[u8; 32], VaultError> {
         let key = match self.find_key(None, FINGERPRINT_KEY_VERSION).await {
             Err(VaultError::NoDataKey { version }) => {
-                Arc::new(seals::insert(None, version, &self.keyring, &*self.source).await?)
+                let new = seals::new_key(None, version, &self.keyring)?;
+                Arc::new(self.source.insert_data_key(None, &new).await?)
             }
             found => found?,
         };
@@ -269,9 +296,13 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Source`] if the store did not answer.
     pub async fn start_key_version(&self, org: Option<OrgId>) -> Result<WrappedKey, VaultError> {
-        let current = seals::find_or_insert_first(org, &self.keyring, &*self.source).await?;
-        let next = seals::insert_next(org, &current, &self.keyring, &*self.source).await?;
-        self.generations.advance(org);
+        let generation = || {
+            self.generations.advance(org);
+            self.generations.of(org)
+        };
+        let [current, next] = self.seals.start_next(org, &self.keyring, &*self.source, generation).await?;
+        // Its values are opened next, to be sealed anew.
+        self.keys.insert((org, current.version), self.generations.of(org), current).await;
         Ok(next)
     }
 
@@ -321,12 +352,19 @@ impl Vault {
     }
 
     fn unwrap(&self, org: Option<OrgId>, key: &WrappedKey) -> Result<SecretBytes, VaultError> {
+        envelope::unwrap(self.kek_of(key)?.cipher(), org, key)
+    }
+
+    fn data_key(&self, org: Option<OrgId>, key: &WrappedKey) -> Result<DataKey, VaultError> {
+        DataKey::unwrap(self.kek_of(key)?.cipher(), org, key)
+    }
+
+    fn kek_of(&self, key: &WrappedKey) -> Result<&Kek, VaultError> {
         let kek_id = key.kek_id;
-        let Some(kek) = self.keyring.find(kek_id) else {
+        self.keyring.find(kek_id).ok_or_else(|| {
             let _ = self.unknown_kek.compare_exchange(0, kek_id, Ordering::Relaxed, Ordering::Relaxed);
-            return Err(VaultError::UnknownKek { kek_id });
-        };
-        envelope::unwrap(kek.cipher(), org, key)
+            VaultError::UnknownKek { kek_id }
+        })
     }
 }
 

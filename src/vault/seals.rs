@@ -105,58 +105,73 @@ impl Seals {
         }
     }
 
+    /// Starts the version after the current one; gives both. What this process seals in that generation, which is
+    /// told when the version is there, is sealed with it.
+    pub(super) async fn start_next(
+        &self,
+        org: Option<OrgId>,
+        keyring: &Keyring,
+        source: &dyn SealedSource,
+        generation: impl FnOnce() -> u64,
+    ) -> Result<[WrappedKey; 2], VaultError> {
+        let current = match source.find_data_key(org, None).await? {
+            Some(key) => key,
+            None => self.insert(org, 1, keyring, source).await?.0,
+        };
+        let since = Instant::now();
+        let (next, left) = self.insert(org, next_version(&current)?, keyring, source).await?;
+        let generation = generation();
+        let slot = self.slot(org);
+        *slot.lock().await = Some(Allotment { key: next.clone(), left, generation, since });
+        Ok([current, next])
+    }
+
     async fn reserve(
         &self,
         org: Option<OrgId>,
         keyring: &Keyring,
         source: &dyn SealedSource,
     ) -> Result<(WrappedKey, i64), VaultError> {
-        let mut key = find_or_insert_first(org, keyring, source).await?;
+        let (mut key, mut left) = match source.find_data_key(org, None).await? {
+            Some(key) => (key, 0),
+            None => self.insert(org, 1, keyring, source).await?,
+        };
         for _ in 0..ATTEMPTS {
-            if key.seals_reserved < self.limit {
+            if left == 0 && key.seals_reserved < self.limit {
                 let total = source.reserve_seals(org, key.version, self.block).await?;
                 // Ours are the last `block` of `total`; those beyond the limit are not to be used.
-                let left = self.block.min(self.limit.saturating_sub(total.saturating_sub(self.block)));
-                if left > 0 {
-                    return Ok((key, left));
-                }
+                left = self.block.min(self.limit.saturating_sub(total.saturating_sub(self.block)));
             }
-            key = insert_next(org, &key, keyring, source).await?;
+            if left > 0 {
+                return Ok((key, left));
+            }
+            (key, left) = self.insert(org, next_version(&key)?, keyring, source).await?;
         }
         Err(VaultError::NoSealsLeft)
     }
-}
 
-/// The current data key, or a first one.
-pub(super) async fn find_or_insert_first(
-    org: Option<OrgId>,
-    keyring: &Keyring,
-    source: &dyn SealedSource,
-) -> Result<WrappedKey, VaultError> {
-    match source.find_data_key(org, None).await? {
-        Some(key) => Ok(key),
-        None => insert(org, 1, keyring, source).await,
+    /// Makes a version, with the first block of its seals for this process; or finds that somebody has, and then
+    /// none of them are ours.
+    async fn insert(
+        &self,
+        org: Option<OrgId>,
+        version: i32,
+        keyring: &Keyring,
+        source: &dyn SealedSource,
+    ) -> Result<(WrappedKey, i64), VaultError> {
+        let ours = WrappedKey { seals_reserved: self.block, ..new_key(org, version, keyring)? };
+        let there = source.insert_data_key(org, &ours).await?;
+        let left = if there.bytes == ours.bytes { self.block } else { 0 };
+        Ok((there, left))
     }
 }
 
-/// Makes the version after `key`, or finds that somebody has.
-pub(super) async fn insert_next(
-    org: Option<OrgId>,
-    key: &WrappedKey,
-    keyring: &Keyring,
-    source: &dyn SealedSource,
-) -> Result<WrappedKey, VaultError> {
-    let version = key.version.checked_add(1).ok_or(VaultError::NoSealsLeft)?;
-    insert(org, version, keyring, source).await
+fn next_version(key: &WrappedKey) -> Result<i32, VaultError> {
+    key.version.checked_add(1).ok_or(VaultError::NoSealsLeft)
 }
 
-pub(super) async fn insert(
-    org: Option<OrgId>,
-    version: i32,
-    keyring: &Keyring,
-    source: &dyn SealedSource,
-) -> Result<WrappedKey, VaultError> {
+/// A fresh data key, wrapped by the current key-encryption key. No seal of it is reserved.
+pub(super) fn new_key(org: Option<OrgId>, version: i32, keyring: &Keyring) -> Result<WrappedKey, VaultError> {
     let kek = keyring.current();
-    let key = envelope::new_data_key(kek.id(), kek.cipher(), org, version)?;
-    Ok(source.insert_data_key(org, &key).await?)
+    envelope::new_data_key(kek.id(), kek.cipher(), org, version)
 }
