@@ -207,5 +207,12 @@ pub struct App {
     pub body_time: Duration,
 }
 
+impl App {
+    /// Whether people and providers reach us over TLS.
+    pub fn is_https(&self) -> bool {
+        self.services.public_url.scheme() == "https"
+    }
+}
+
 /// The state of the router.
 pub type AppState = Arc<App>;

@@ -269,14 +269,14 @@ async fn serve_web(
     if app.assets.wasm_href.is_none() {
         say("There is no browser half here: pages come without islands, and every form works.");
     }
-    let router = http::router::router(app);
+    let front = http::front::Front::new(app);
     say(&format!("Voxanne Integrations is at http://{address}"));
     if let Some(path) = &config.ready_file {
         ready::write(path, &about)
             .map_err(|error| CliError::because("the ready file could not be written", error))?;
     }
     let limits = Limits { connections: config.max_connections, ..Limits::default() };
-    let served = http::listen::serve(listener, router, limits, stop);
+    let served = http::listen::serve(listener, front, limits, stop);
     let drained = async {
         wait_for_signal().await;
         say("Stopping.");

@@ -17,6 +17,9 @@ use crate::webhooks::inbound::InboundError;
 use crate::webhooks::inbox::InboxError;
 use crate::webhooks::outbound::OutboundError;
 
+/// What a problem document is called.
+pub const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
 /// A field that was not right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
@@ -148,7 +151,7 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.problem())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, PROBLEM);
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

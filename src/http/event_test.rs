@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
-use tower::ServiceExt;
 
 use super::error::{FieldError, HttpError};
-use super::router;
+use super::front::{CALL_PATHS, Calls};
 use crate::audit::Ended;
 use crate::auth::throttle;
 use crate::calls::samples::{self, Ask, NOBODY, SampleError};
@@ -73,7 +72,7 @@ pub async fn send(state: &AppState, caller: &Caller, ask: &Ask) -> Result<Tested
 
     let mut request = Request::builder()
         .method(Method::POST)
-        .uri("/api/webhooks/vapi")
+        .uri(CALL_PATHS[0])
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(sample.body))
         .map_err(|error| HttpError::fault(&error))?;
@@ -81,11 +80,9 @@ pub async fn send(state: &AppState, caller: &Caller, ask: &Ask) -> Result<Tested
         request.headers_mut().append(name, value);
     }
     let started = Instant::now();
-    let webhooks = router::webhooks(state).with_state(state.clone());
-    let response = match webhooks.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
+    let calls = Calls::new(state.clone());
+    let route = calls.find(CALL_PATHS[0]).ok_or_else(HttpError::not_found)?;
+    let response = calls.answer(route, request).await;
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), MOST_ANSWER).await.unwrap_or_default();
     let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -6,7 +6,8 @@
 //! body and its answer may take is decided where they are read (`received`, `middleware::body_limit`)
 //! and made (`router`). HTTP/1.1 only: TLS and newer versions are the affair of a proxy in front.
 
-use std::io::{self, IoSlice};
+use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -14,8 +15,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -26,7 +25,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
-use tower::Service;
+
+use super::front::Front;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`; comes back when every connection has ended. A request that is under way then is
 /// answered, and its connection ends with it.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: &CancellationToken) {
+pub async fn serve(listener: TcpListener, front: Front, limits: Limits, stop: &CancellationToken) {
     let places = Arc::new(Semaphore::new(limits.connections as usize));
     let mut watched = Vec::new();
     let mut looks = interval(limits.look);
@@ -73,9 +73,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             (place, stream, peer) = take(&listener, &places) => {
                 let pace = Arc::new(Pace::default());
                 watched.push(Watched { pace: Arc::clone(&pace), mark: 0, since: Instant::now() });
-                let router = router.clone();
+                let front = front.clone();
                 tokio::spawn(async move {
-                    drive(stream, peer, router, pace).await;
+                    drive(stream, peer, front, pace).await;
                     drop(place);
                 });
             }
@@ -198,17 +198,13 @@ impl Pace {
 }
 
 /// Serves one connection to its end.
-async fn drive(stream: TcpStream, peer: SocketAddr, router: Router, pace: Arc<Pace>) {
-    let pace = &*pace;
-    let service = service_fn(|mut request: Request<Incoming>| {
+async fn drive(stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace>) {
+    let (pace, front) = (&*pace, &front);
+    let service = service_fn(|request: Request<Incoming>| async move {
         pace.step(WORK);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = router.clone().call(request);
-        async move {
-            let answer = answer.await;
-            pace.step(IDLE);
-            answer
-        }
+        let answer = front.answer(request, peer).await;
+        pace.step(IDLE);
+        Ok::<_, Infallible>(answer)
     });
     let io = Paced { io: TokioIo::new(stream), pace };
     let mut connection = pin!(http1::Builder::new().max_buf_size(BUFFER).serve_connection(io, service));
@@ -230,7 +226,8 @@ async fn drive(stream: TcpStream, peer: SocketAddr, router: Router, pace: Arc<Pa
     .await;
 }
 
-/// The bytes of a connection, which tell how it gets on.
+/// The bytes of a connection, which tell how it gets on. Written in one piece: to gather the parts of an answer in
+/// the kernel costs more than to copy the small ones together.
 struct Paced<'p> {
     io: TokioIo<TcpStream>,
     pace: &'p Pace,
@@ -269,21 +266,5 @@ impl Write for Paced<'_> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(context, parts);
-        if written.is_ready() {
-            self.pace.step_from_idle(IDLE);
-        }
-        written
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP: every route on one screen (`router`), extractors that carry what the database said
+//! HTTP: every route on one screen (`router`), and before it the one that carries nearly all requests (`front`), extractors that carry what the database said
 //! (`extract`), errors mapped in one place (`error`, and `error_sign_in` for who may come in).
 //!
 //! Handlers are thin: read the request, call a use case or a query, render. What a clinic can do is
@@ -13,6 +13,7 @@ pub mod event_test;
 pub mod extract;
 pub mod flash;
 pub mod forms;
+pub mod front;
 pub mod listen;
 pub mod live;
 pub mod middleware;

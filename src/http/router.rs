@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Json, middleware};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -26,7 +26,7 @@ use super::error::HttpError;
 use super::middleware::body_limit;
 use super::middleware::html_errors::html_errors;
 use super::middleware::security_headers::{Nonce, security_headers};
-use super::middleware::webhook_layer::{self, EndedBy};
+use super::middleware::webhook_layer;
 use super::pages::{self, sign_in};
 use super::{api, consent, forms, live, webhooks, webhooks_resend, webhooks_twilio, webhooks_whatsapp};
 use crate::auth::session::PgSessionStore;
@@ -155,11 +155,12 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// The routes that providers post to, with the layers around them.
-pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
-    let of_calls = Router::new()
-        .route("/api/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post))
-        .route("/webhooks/vapi", post(webhooks::receive_vapi).fallback(webhooks::only_post));
-    let of_messages = Router::new()
+fn webhooks(state: &AppState) -> Router<AppState> {
+    // Messages of calls are taken before the router (`front`): who comes here comes with another method.
+    let only_posted = any(webhooks::only_post);
+    let webhooks = Router::new()
+        .route("/api/webhooks/vapi", only_posted.clone())
+        .route("/webhooks/vapi", only_posted)
         .route("/api/webhooks/resend/{route}", post(webhooks_resend::receive).fallback(webhooks::only_post))
         .route(
             "/api/webhooks/whatsapp/{route}",
@@ -175,11 +176,7 @@ pub(super) fn webhooks(state: &AppState) -> Router<AppState> {
             "/api/webhooks/twilio/{route}/status",
             post(webhooks_twilio::receive_status).fallback(webhooks::only_post),
         );
-    webhook_layer::around(of_calls, state, EndedBy::Handler).merge(webhook_layer::around(
-        of_messages,
-        state,
-        EndedBy::Timer,
-    ))
+    webhook_layer::around(webhooks, state)
 }
 
 /// The interface for staff, with `tenants` where its addresses say `organizations`.
@@ -292,7 +289,7 @@ fn session_layer(state: &AppState) -> SessionManagerLayer<PgSessionStore> {
         state.session_idle_seconds,
         state.session_absolute_seconds,
     );
-    let is_https = state.services.public_url.scheme() == "https";
+    let is_https = state.is_https();
     // A `__Host-` cookie is accepted only with Secure, Path=/ and without Domain; plain http on
     // loopback cannot have it.
     SessionManagerLayer::new(store)

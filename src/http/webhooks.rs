@@ -5,28 +5,29 @@
 //! done, since Vapi lets an assistant say nothing else. Tool calls get their results within the budget of
 //! `calls::tools`; what else there is to do comes after the answer.
 //!
-//! No timer runs for a request as a whole (`webhook_layer::EndedBy`): its body, a route or a key that is not
+//! No timer runs for a request as a whole (`front::Calls`): its body, a route or a key that is not
 //! cached, the inbox and the tools each have an end of their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::error::HttpError;
+use super::error::{HttpError, PROBLEM};
+use super::middleware::webhook_layer::Arrival;
 use super::received::Received;
 use super::router::REQUEST_TIMEOUT;
 use crate::audit::machines::Cause;
 use crate::calls::{agents, samples, tools};
 use crate::db::{OrgTx, inbound, organizations};
 use crate::domain::{EventId, OrgId, sample};
-use crate::state::{AppState, Services};
+use crate::state::Services;
 use crate::webhooks::envelope::Envelope;
 use crate::webhooks::inbound::{
     InboundError, Incoming, Verified, authenticate, is_answered_now, micros, prepare,
@@ -34,22 +35,28 @@ use crate::webhooks::inbound::{
 use crate::webhooks::inbox::Stored;
 use crate::webhooks::payload::Payload;
 
-/// Receives a message of Vapi.
-pub async fn receive_vapi(State(state): State<AppState>, received: Received) -> Result<Response, HttpError> {
-    let started = Instant::now();
-    let services = &state.services;
-    let Received { headers, uri, body, .. } = &received;
+/// Receives a message of Vapi, posted to `url`.
+pub async fn receive_vapi(
+    services: &Arc<Services>,
+    received: &Received,
+    url: &str,
+    arrival: &Arrival,
+) -> Result<Response, HttpError> {
+    let started = arrival.at;
+    let Received { headers, body, .. } = received;
     let envelope = Envelope::parse(body).map_err(InboundError::from)?;
-    let url = format!("{}{}", services.public_url.as_str().trim_end_matches('/'), uri.path());
-    let incoming = Incoming { headers, body, url: &url, now: services.clock.unix() };
-    let verified = match authenticate(&services.resolver, &services.vault, &envelope, &incoming).await {
+    let incoming = Incoming { headers, body, url, now: services.clock.unix() };
+    let mut verified = match authenticate(&services.resolver, &services.vault, &envelope, &incoming).await {
         Ok(verified) => verified,
+        Err(error @ InboundError::Refused { .. }) => {
+            refused(services, error);
+            return Ok(not_authentic());
+        }
         Err(error) => return Err(refused(services, error)),
     };
     let org = verified.org();
-    let id = received.request_id();
     // Made where something may be logged: on the way of a report that is stored, nothing is.
-    let span = || tracing::info_span!("webhook", id, %org, kind = %envelope.kind);
+    let span = || tracing::info_span!("webhook", id = %arrival.id(), %org, kind = %envelope.kind);
     // A clinic that tests itself is no call.
     if !envelope.call_id.as_deref().is_some_and(sample::is_sample) {
         match verified.assistant() {
@@ -57,7 +64,7 @@ pub async fn receive_vapi(State(state): State<AppState>, received: Received) -> 
             None => services.uses.clinic_called(org),
         }
     }
-    let storing = store(services, &verified, &envelope, body, started);
+    let storing = store(services, &mut verified, &envelope, started);
     let in_time = match is_answered_now(&envelope.kind) {
         // On the heap, as below.
         true => Box::pin(tokio::time::timeout_at((started + STORE).into(), storing)).await,
@@ -69,10 +76,10 @@ pub async fn receive_vapi(State(state): State<AppState>, received: Received) -> 
             return Err(span().in_scope(|| InboundError::from(error).into()));
         }
         Ok(Err(error)) if is_answered_now(&envelope.kind) => {
-            return span().in_scope(|| not_begun(&envelope, body, Some(&error)));
+            return span().in_scope(|| not_begun(&envelope, Some(&error)));
         }
         Ok(Err(error)) => return Err(span().in_scope(|| error.into())),
-        Err(_) => return span().in_scope(|| not_begun(&envelope, body, None)),
+        Err(_) => return span().in_scope(|| not_begun(&envelope, None)),
     };
     if stored == Stored::Duplicate {
         services.counts.count(org, Cause::WebhookDuplicate, services.clock.now());
@@ -95,17 +102,13 @@ const STORE: Duration = Duration::from_millis(2500);
 /// goes through after all, a worker finds an event without tool calls and ends it. Vapi, which has its answer,
 /// does not send the message again; where the answer was lost and it does, nobody was told anything, and the
 /// repetition is answered as any other.
-fn not_begun(
-    envelope: &Envelope<'_>,
-    body: &[u8],
-    error: Option<&InboundError>,
-) -> Result<Response, HttpError> {
+fn not_begun(envelope: &Envelope<'_>, error: Option<&InboundError>) -> Result<Response, HttpError> {
     let error = error.map(|error| error as &dyn std::error::Error);
     tracing::warn!(error, kind = %envelope.kind, "a message that somebody waits for was not stored in time");
     if envelope.kind != "tool-calls" {
         return Ok(Json(agents::no_answer()).into_response());
     }
-    let payload = Payload::parse(body, false).map_err(InboundError::from)?;
+    let payload = Payload::parse(envelope.text, false).map_err(InboundError::from)?;
     Ok(Json(json!({ "results": tools::answer_not_begun(&payload.message()) })).into_response())
 }
 
@@ -144,15 +147,24 @@ async fn answer_now(
 /// Seals a verified message and stores it; comes back after the commit.
 async fn store<'b>(
     services: &Services,
-    verified: &Verified,
-    envelope: &Envelope<'_>,
-    body: &'b [u8],
+    verified: &mut Verified,
+    envelope: &Envelope<'b>,
     started: Instant,
 ) -> Result<(EventId, Payload<'b>, Stored), InboundError> {
-    let (event, payload) = prepare(&services.vault, verified, envelope, body, started).await?;
+    let (event, payload) = prepare(&services.vault, verified, envelope, started).await?;
     let id = EventId(event.id);
     let stored = services.inbox.store(verified, event).await?;
     Ok((id, payload, stored))
+}
+
+/// The refusal of whoever is not believed, as [`HttpError`] writes it: made once, since floods get it.
+fn not_authentic() -> Response {
+    static BODY: LazyLock<Bytes> = LazyLock::new(|| {
+        let error = HttpError::from(InboundError::Refused { org: None });
+        serde_json::to_vec(&error.problem()).unwrap_or_default().into()
+    });
+    let headers = [(header::CONTENT_TYPE, PROBLEM)];
+    (StatusCode::UNAUTHORIZED, headers, BODY.clone()).into_response()
 }
 
 /// Webhooks are posted; a browser that looks here gets the words of the method it should not use.

@@ -30,9 +30,8 @@ async fn prepared(app: &TestApp, wire: &Wire, body: &str) -> (Verified, NewEvent
     let envelope = Envelope::parse(body.as_bytes()).unwrap();
     let incoming = Incoming { headers: &headers, body: body.as_bytes(), url: &wire.url, now: now() };
     let services = &app.services;
-    let verified = authenticate(&services.resolver, &services.vault, &envelope, &incoming).await.unwrap();
-    let (event, _) =
-        prepare(&services.vault, &verified, &envelope, body.as_bytes(), Instant::now()).await.unwrap();
+    let mut verified = authenticate(&services.resolver, &services.vault, &envelope, &incoming).await.unwrap();
+    let (event, _) = prepare(&services.vault, &mut verified, &envelope, Instant::now()).await.unwrap();
     (verified, event)
 }
 

@@ -23,8 +23,8 @@ pub fn with_half(call_id: String) -> (String, [u8; 16]) {
 /// Half of what tells a call apart ([`of_call`]), and half of a SHA-256 over source, call, type and what
 /// tells repetitions apart: the tool calls' ids, else the status, else the message's timestamp. Without a
 /// call id, all of it, over the whole body.
-pub fn key(source: &str, envelope: &Envelope<'_>, body: &[u8]) -> [u8; 32] {
-    let whole = digest(source, envelope, body);
+pub fn key(source: &str, envelope: &Envelope<'_>) -> [u8; 32] {
+    let whole = digest(source, envelope);
     let Some(call) = &envelope.call_id else { return whole };
     let mut key = [0; 32];
     let (front, back) = key.split_at_mut(16);
@@ -37,7 +37,7 @@ fn first_half(digest: &[u8; 32]) -> [u8; 16] {
     std::array::from_fn(|at| digest[at])
 }
 
-fn digest(source: &str, envelope: &Envelope<'_>, body: &[u8]) -> [u8; 32] {
+fn digest(source: &str, envelope: &Envelope<'_>) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut put = |part: &[u8]| {
         digest.update((part.len() as u64).to_be_bytes());
@@ -46,7 +46,7 @@ fn digest(source: &str, envelope: &Envelope<'_>, body: &[u8]) -> [u8; 32] {
     put(source.as_bytes());
     put(envelope.kind.as_bytes());
     match &envelope.call_id {
-        None => put(body),
+        None => put(envelope.text.as_bytes()),
         Some(call) => {
             put(call.as_bytes());
             if !envelope.tool_call_ids.is_empty() {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn key_of(body: &str) -> [u8; 32] {
-        key("vapi", &Envelope::parse(body.as_bytes()).unwrap(), body.as_bytes())
+        key("vapi", &Envelope::parse(body.as_bytes()).unwrap())
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum EnvelopeError {
 /// What the body says about itself; nothing of it is trusted yet.
 #[derive(Debug)]
 pub struct Envelope<'a> {
+    /// The whole body.
+    pub text: &'a str,
     pub kind: Cow<'a, str>,
     pub call_id: Option<Cow<'a, str>>,
     pub assistant: Option<Uuid>,
@@ -98,6 +100,7 @@ impl<'a> Envelope<'a> {
         let uuid = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Uuid::try_parse(text).ok());
         let tool_calls = message.tool_call_list.or(message.tool_calls).unwrap_or_default();
         Ok(Self {
+            text,
             kind: message.kind,
             call_id: call_id.filter(|id| !id.is_empty()),
             assistant: uuid(&call_assistant)

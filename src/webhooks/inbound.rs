@@ -16,20 +16,21 @@ use super::signature::{HmacPlan, Scheme, Signed, verify};
 use super::{dedupe, inbox::InboxError};
 use crate::db::inbound::{DUE, NewEvent};
 use crate::domain::OrgId;
-use crate::vault::{Place, Vault, VaultError};
+use crate::vault::{DataKey, Place, Vault, VaultError};
 
 /// Proof that a request came from an organization's own account. Only verification makes one
 /// ([`authenticate`], and [`super::whatsapp::authenticate`]), and the inbox opens to nothing else.
-#[derive(Clone)]
 pub struct Verified {
     org: OrgId,
     /// The route of an assistant; other providers have none.
     route: Option<Arc<Route>>,
+    /// The data key of the secret that it was verified with, for what is sealed next.
+    key: Option<DataKey>,
 }
 
 impl Verified {
     pub(super) const fn of(org: OrgId) -> Self {
-        Self { org, route: None }
+        Self { org, route: None, key: None }
     }
 
     pub fn org(&self) -> OrgId {
@@ -90,8 +91,8 @@ pub async fn authenticate(
     for secret in route.secrets.iter().filter(|secret| secret.not_after.is_none_or(|end| end > incoming.now))
     {
         let place = RouteSecret::place(route.org, secret.id);
-        let key = match vault.open_with_key(&place, &secret.sealed, &secret.key) {
-            Ok(key) => key,
+        let (opened, key) = match vault.open_and_keep_key(&place, &secret.sealed, &secret.key) {
+            Ok(opened) => opened,
             // The other secret of a rotation may still open.
             Err(error) => {
                 unreadable = Some(error);
@@ -99,8 +100,8 @@ pub async fn authenticate(
             }
         };
         was_compared = true;
-        if verify(&secret.scheme, key.expose(), &signed, incoming.now).is_ok() {
-            return Ok(Verified { org: route.org, route: Some(route) });
+        if verify(&secret.scheme, opened.expose(), &signed, incoming.now).is_ok() {
+            return Ok(Verified { org: route.org, route: Some(route), key: Some(key) });
         }
     }
     if !was_compared {
@@ -145,23 +146,25 @@ pub fn arrival(envelope: &Envelope<'_>) -> &'static str {
 /// when it is finished, the others have `received_at` from the database's clock.
 pub async fn prepare<'b>(
     vault: &Vault,
-    verified: &Verified,
-    envelope: &Envelope<'_>,
-    body: &'b [u8],
+    verified: &mut Verified,
+    envelope: &Envelope<'b>,
     started: Instant,
 ) -> Result<(NewEvent, Payload<'b>), InboundError> {
     let verified_us = micros(started);
-    let payload = Payload::parse(body, verified.route.as_ref().is_some_and(|route| route.keep_transcripts))?;
+    let keep_transcripts = verified.route.as_ref().is_some_and(|route| route.keep_transcripts);
+    let payload = Payload::parse(envelope.text, keep_transcripts)?;
     let id = Uuid::now_v7();
     let org = verified.org();
-    let sealed = vault.seal(&payload_place(org, id), &payload.to_bytes()).await?;
+    let key = verified.key.take();
+    let sealed = vault.seal_with(key.as_ref(), &payload_place(org, id), payload.as_bytes()).await?;
+    drop(key);
     let event = NewEvent {
         org,
         id,
         source: "vapi",
         kind: envelope.kind.to_string(),
         call_id: envelope.call_id.as_deref().map(str::to_owned),
-        dedupe_key: dedupe::key("vapi", envelope, body),
+        dedupe_key: dedupe::key("vapi", envelope),
         key_version: sealed.key_version(),
         sealed_payload: sealed.into_bytes(),
         summary: payload.summary(),

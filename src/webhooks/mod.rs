@@ -22,6 +22,7 @@ pub mod news;
 pub mod outbound;
 pub mod owners;
 pub mod payload;
+mod private_names;
 mod receiver;
 pub mod resend;
 pub mod resolver;

@@ -5,112 +5,23 @@
 //! switched them on.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::Serialize;
 
 use super::envelope::EnvelopeError;
-use super::strict::{self, Json};
+use super::private_names::{is_conversation, is_secret};
+use super::strict::{self, Member, Reader};
 use crate::domain::mask::mask_phone;
-
-/// Members that hold secrets, at any depth, by their name without capitals and separators: these, and what ends
-/// like the second list. `authentication` is a SIP trunk's, with its password.
-const SECRETS: [&str; 8] = [
-    "token",
-    "headers",
-    "authentication",
-    "authenticationplan",
-    "authorization",
-    "cookie",
-    "idtoken",
-    "accesskeyid",
-];
-const SECRET_ENDS: [&str; 15] = [
-    "secret",
-    "password",
-    "passphrase",
-    "passwd",
-    "credentials",
-    "authtoken",
-    "accesstoken",
-    "refreshtoken",
-    "bearertoken",
-    "sessiontoken",
-    "apikey",
-    "secretkey",
-    "privatekey",
-    "accesskey",
-    "signingkey",
-];
-/// The last two letters of each of them.
-const ENDS: [[u8; 2]; SECRETS.len() + SECRET_ENDS.len()] = {
-    let mut ends = [[0; 2]; SECRETS.len() + SECRET_ENDS.len()];
-    let mut at = 0;
-    while at < ends.len() {
-        let name = if at < SECRETS.len() { SECRETS[at] } else { SECRET_ENDS[at - SECRETS.len()] }.as_bytes();
-        ends[at] = [name[name.len() - 2], name[name.len() - 1]];
-        at += 1;
-    }
-    ends
-};
-/// The longest name that is looked at; none of a provider's is longer.
-const MOST_NAME: usize = 64;
-
-fn is_secret(key: &str) -> bool {
-    // Two letters at the end rule nearly all names out; separators may stand around them.
-    let mut ends = key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
-    let (Some(last), Some(before)) = (ends.next(), ends.next()) else { return false };
-    if !ENDS.contains(&[before, last]) {
-        return false;
-    }
-    // On the stack: every member of every message is asked.
-    let mut name = [0_u8; MOST_NAME];
-    let mut length = 0;
-    for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {
-        if length == MOST_NAME {
-            return false;
-        }
-        name[length] = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    let name = &name[..length];
-    SECRETS.iter().any(|secret| name == secret.as_bytes())
-        || SECRET_ENDS.iter().any(|end| name.ends_with(end.as_bytes()))
-}
-
-/// Members that hold what was said, or lead to it.
-fn is_conversation(key: &str) -> bool {
-    matches!(
-        key,
-        "transcript"
-            | "messages"
-            | "messagesOpenAIFormatted"
-            | "originalTranscript"
-            | "recordingUrl"
-            | "stereoRecordingUrl"
-            | "videoRecordingUrl"
-            | "recording"
-            | "logUrl"
-            | "pcapUrl"
-            | "presignedMonoUrl"
-            | "presignedStereoUrl"
-            | "presignedVideoUrl"
-            | "presignedAssistantUrl"
-            | "presignedCustomerUrl"
-            | "presignedPcapUrl"
-            | "presignedLogUrl"
-    )
-}
 
 /// A message, read as a whole and cleaned.
 pub struct Payload<'a> {
-    tree: Json<'a>,
-    body: &'a [u8],
-    /// Whether something of the body must not be kept.
-    is_cut: bool,
+    kept: Cow<'a, str>,
+    summary: Summary,
 }
 
 /// What lists show of a message.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,50 +39,30 @@ struct Summary {
 }
 
 impl<'a> Payload<'a> {
-    /// Reads a verified body, as strictly as [`strict::parse`] does.
-    pub fn parse(body: &'a [u8], keep_conversation: bool) -> Result<Self, EnvelopeError> {
-        let mut tree = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
-        let is_cut = clean(&mut tree, keep_conversation);
-        Ok(Self { tree, body, is_cut })
+    /// Reads a verified body, as strictly as [`strict::read`] does.
+    pub fn parse(body: &'a str, keep_conversation: bool) -> Result<Self, EnvelopeError> {
+        let mut cleaning = Cleaning { body, keep_conversation, ..Cleaning::default() };
+        strict::read(body, &mut cleaning, Place::Root).map_err(|_| EnvelopeError::Unparsable)?;
+        let kept = cut_out(body, &cleaning.cuts);
+        let tools = cleaning.tools.map(|tools| tools.into_iter().filter_map(Tool::name).collect());
+        Ok(Self { kept, summary: Summary { tools, ..cleaning.summary } })
     }
 
     /// The cleaned message, as it is sealed; where nothing had to go, the body as it came.
-    pub fn to_bytes(&self) -> Cow<'a, [u8]> {
-        if !self.is_cut {
-            return Cow::Borrowed(self.body);
-        }
-        let mut bytes = Vec::with_capacity(self.body.len());
-        // Writing into memory fails for no tree of ours.
-        let _ = serde_json::to_writer(&mut bytes, &self.tree);
-        Cow::Owned(bytes)
+    pub fn as_bytes(&self) -> &[u8] {
+        self.kept.as_bytes()
     }
 
     /// The member `message`, for those who answer it.
     pub fn message(&self) -> serde_json::Value {
-        self.tree.get("message").map(Json::to_value).unwrap_or_default()
+        let whole = strict::parse(self.as_bytes()).unwrap_or_default();
+        whole.get("message").cloned().unwrap_or_default()
     }
 
     /// What lists show, as JSON: how the call ended, how long it took, a masked number. No patient's
     /// words.
     pub fn summary(&self) -> String {
-        let message = self.tree.get("message").unwrap_or(&Json::Null);
-        let text = |key: &str| message.get(key)?.as_str().map(tidy);
-        let number = |key: &str| message.get(key)?.as_f64();
-        let caller = message.get("customer").and_then(|customer| customer.get("number")?.as_str());
-        let name = |call: &Json<'_>| {
-            let function = call.get("function").and_then(|function| function.get("name")?.as_str());
-            function.or_else(|| call.get("name")?.as_str()).map(tidy)
-        };
-        let calls = message.get("toolCallList").and_then(Json::as_list);
-        let summary = Summary {
-            ended_reason: text("endedReason"),
-            status: text("status"),
-            cost: number("cost"),
-            duration_seconds: number("durationSeconds"),
-            caller: caller.map(|number| mask_phone(&tidy(number))),
-            tools: calls.map(|calls| calls.iter().take(8).filter_map(name).collect()),
-        };
-        serde_json::to_string(&summary).unwrap_or_else(|_| "{}".to_owned())
+        serde_json::to_string(&self.summary).unwrap_or_else(|_| "{}".to_owned())
     }
 }
 
@@ -180,30 +71,155 @@ fn tidy(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
-/// Takes out what must not be kept, and says whether there was something.
-fn clean(value: &mut Json<'_>, keep_conversation: bool) -> bool {
-    let mut is_cut = false;
-    match value {
-        Json::Object(members) => {
-            let before = members.len();
-            members.retain(|(key, _)| !is_secret(key) && (keep_conversation || !is_conversation(key)));
-            is_cut = members.len() < before;
-            for (_, member) in members {
-                is_cut |= clean(member, keep_conversation);
-            }
-        }
-        Json::List(items) => {
-            for item in items {
-                is_cut |= clean(item, keep_conversation);
-            }
-        }
-        _ => {}
+/// Finds what must not be kept and what lists show, while a message is read.
+#[derive(Default)]
+struct Cleaning<'a> {
+    body: &'a str,
+    keep_conversation: bool,
+    /// Members that must not be kept, from their key to the end of their value, in the order of the body.
+    cuts: Vec<Range<usize>>,
+    summary: Summary,
+    tools: Option<Vec<Tool>>,
+}
+
+/// How a tool is named: by the function, or else by the call.
+#[derive(Default)]
+struct Tool {
+    function: Option<String>,
+    call: Option<String>,
+}
+
+impl Tool {
+    fn name(self) -> Option<String> {
+        self.function.or(self.call)
     }
-    is_cut
+}
+
+/// Tools that a summary names at most.
+const MOST_TOOLS: usize = 8;
+
+/// What of a message a summary needs, and the way there.
+#[derive(Clone, Copy)]
+enum Place {
+    Root,
+    Message,
+    Customer,
+    Caller,
+    EndedReason,
+    Status,
+    Cost,
+    Duration,
+    ToolCalls,
+    ToolCall,
+    CallName,
+    Function,
+    FunctionName,
+    Elsewhere,
+}
+
+impl<'a> Reader<'a> for Cleaning<'a> {
+    type Place = Place;
+
+    fn member(&mut self, of: Place, key: &str) -> Member<Place> {
+        if is_secret(key) || (!self.keep_conversation && is_conversation(key)) {
+            return Member::Cut;
+        }
+        Member::At(match (of, key) {
+            (Place::Root, "message") => Place::Message,
+            (Place::Message, "customer") => Place::Customer,
+            (Place::Message, "endedReason") => Place::EndedReason,
+            (Place::Message, "status") => Place::Status,
+            (Place::Message, "cost") => Place::Cost,
+            (Place::Message, "durationSeconds") => Place::Duration,
+            (Place::Message, "toolCallList") => Place::ToolCalls,
+            (Place::Customer, "number") => Place::Caller,
+            (Place::ToolCall, "function") => Place::Function,
+            (Place::ToolCall, "name") => Place::CallName,
+            (Place::Function, "name") => Place::FunctionName,
+            _ => Place::Elsewhere,
+        })
+    }
+
+    fn list(&mut self, at: Place) {
+        if matches!(at, Place::ToolCalls) {
+            self.tools = Some(Vec::new());
+        }
+    }
+
+    fn item(&mut self, of: Place) -> Place {
+        match (of, &mut self.tools) {
+            (Place::ToolCalls, Some(tools)) if tools.len() < MOST_TOOLS => {
+                tools.push(Tool::default());
+                Place::ToolCall
+            }
+            _ => Place::Elsewhere,
+        }
+    }
+
+    fn text(&mut self, at: Place, text: &str) {
+        let tool = self.tools.as_mut().and_then(|tools| tools.last_mut());
+        match (at, tool) {
+            (Place::EndedReason, _) => self.summary.ended_reason = Some(tidy(text)),
+            (Place::Status, _) => self.summary.status = Some(tidy(text)),
+            (Place::Caller, _) => self.summary.caller = Some(mask_phone(&tidy(text))),
+            (Place::CallName, Some(tool)) => tool.call = Some(tidy(text)),
+            (Place::FunctionName, Some(tool)) => tool.function = Some(tidy(text)),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, at: Place, number: f64) {
+        match at {
+            Place::Cost => self.summary.cost = Some(number),
+            Place::Duration => self.summary.duration_seconds = Some(number),
+            _ => {}
+        }
+    }
+
+    fn cut(&mut self, value: &'a str) {
+        let start = value.as_ptr().addr() - self.body.as_ptr().addr();
+        self.cuts.push(key_before(self.body, start)..start + value.len());
+    }
+}
+
+/// Where the key begins that stands before a value of a sound body: at the quote that no backslash escapes.
+fn key_before(body: &str, value: usize) -> usize {
+    let before = body.as_bytes().get(..value).unwrap_or_default();
+    let mut quotes = (0..before.len()).rev().filter(|at| before[*at] == b'"').filter(|at| {
+        let backslashes = before[..*at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        backslashes % 2 == 0
+    });
+    // The end of the key, then its beginning.
+    quotes.next();
+    quotes.next().unwrap_or(value)
+}
+
+/// The body without some of its members, each of which goes with one of the commas beside it.
+fn cut_out<'a>(body: &'a str, cuts: &[Range<usize>]) -> Cow<'a, str> {
+    if cuts.is_empty() {
+        return Cow::Borrowed(body);
+    }
+    let mut kept = String::with_capacity(body.len());
+    let mut from = 0;
+    for cut in cuts {
+        kept.push_str(body.get(from..cut.start).unwrap_or_default());
+        let rest = body.get(cut.end..).unwrap_or_default().trim_ascii_start();
+        from = body.len() - rest.len();
+        if rest.starts_with(',') {
+            from += 1;
+        } else if let Some(before) = kept.trim_ascii_end().strip_suffix(',') {
+            kept.truncate(before.len());
+        }
+    }
+    kept.push_str(body.get(from..).unwrap_or_default());
+    Cow::Owned(kept)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
     use super::*;
 
     const BODY: &str = r#"{"message":{"type":"end-of-call-report","endedReason":"customer-ended-call","cost":0.07,
@@ -211,112 +227,134 @@ mod tests {
         "assistant":{"server":{"secret":"CANARY2","headers":{"authorization":"CANARY3"}}},
         "transcript":"I have a CANARY4","artifact":{"messages":[{"message":"CANARY5"}],"recordingUrl":"https://CANARY6"}}}"#;
 
+    fn kept(body: &str, keep_conversation: bool) -> String {
+        String::from_utf8(Payload::parse(body, keep_conversation).unwrap().as_bytes().to_owned()).unwrap()
+    }
+
     #[test]
     fn secrets_and_conversation_are_not_kept() {
-        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), false).unwrap().to_bytes().into_owned())
-            .unwrap();
+        let kept = kept(BODY, false);
         assert!(!kept.contains("CANARY"), "{kept}");
         assert!(kept.contains("customer-ended-call"));
     }
 
     #[test]
-    fn every_name_of_a_secret_is_known_by_itself() {
-        for name in SECRETS.iter().chain(&SECRET_ENDS) {
-            assert!(is_secret(name) && is_secret(&format!("{}_", name.to_uppercase())), "{name}");
-        }
-        assert!(!is_secret("") && !is_secret("n") && !is_secret("_-"));
-    }
-
-    #[test]
-    fn secrets_are_known_however_they_are_spelled() {
-        for key in [
-            "twilioAuthToken",
-            "twilioApiKey",
-            "twilioApiSecret",
-            "serverUrlSecret",
-            "secret",
-            "secretKey",
-            "authToken",
-            "apiKey",
-            "apiSecret",
-            "credentials",
-            "token",
-            "headers",
-            "authenticationPlan",
-            "password",
-            "authentication",
-            "accessToken",
-            "privateKey",
-            "refreshToken",
-            "clientSecret",
-            "client_secret",
-            "API-KEY",
-            "Authorization",
-            "sipPassword",
-            "secretAccessKey",
-            "PRIVATE_KEY",
-        ] {
-            assert!(is_secret(key), "{key}");
-        }
-        for key in [
-            "id",
-            "name",
-            "customer",
-            "number",
-            "promptTokens",
-            "tokens",
-            "keypad",
-            "assistantId",
-            "summary",
-            "call",
-        ] {
-            assert!(!is_secret(key), "{key}");
-        }
+    fn the_password_of_a_sip_trunk_is_not_kept() {
         let sip =
             r#"{"message":{"phoneNumber":{"authentication":{"username":"CANARY7","password":"CANARY8"}}}}"#;
-        let kept =
-            String::from_utf8(Payload::parse(sip.as_bytes(), true).unwrap().to_bytes().into_owned()).unwrap();
-        assert!(!kept.contains("CANARY"), "{kept}");
+        assert!(!kept(sip, true).contains("CANARY"));
     }
 
     #[test]
     fn the_conversation_stays_where_the_owner_wants_it_and_secrets_never() {
-        let kept = String::from_utf8(Payload::parse(BODY.as_bytes(), true).unwrap().to_bytes().into_owned())
-            .unwrap();
+        let kept = kept(BODY, true);
         assert!(kept.contains("CANARY4") && kept.contains("CANARY5") && kept.contains("CANARY6"));
         assert!(!kept.contains("CANARY1") && !kept.contains("CANARY2") && !kept.contains("CANARY3"));
     }
 
     #[test]
     fn what_needs_no_change_is_kept_as_it_came() {
-        let body = br#"{ "message": {"type":"hang", "x":["\u00e9", 1.50]} }"#;
-        assert_eq!(Payload::parse(body, false).unwrap().to_bytes().as_ref(), body);
-        let deep = br#"{"message":{"list":[{"a":[{"token":"CANARY"}]}]}}"#;
-        assert_eq!(
-            Payload::parse(deep, true).unwrap().to_bytes().as_ref(),
-            br#"{"message":{"list":[{"a":[{}]}]}}"#
-        );
+        let body = r#"{ "message": {"type":"hang", "x":["\u00e9", 1.50]} }"#;
+        assert_eq!(kept(body, false), body);
+    }
+
+    #[test]
+    fn what_goes_takes_one_comma_along_and_the_rest_is_kept_as_it_came() {
+        for (body, left) in [
+            (r#"{"m":{"list":[{"a":[{"token":"C"}]}]}}"#, r#"{"m":{"list":[{"a":[{}]}]}}"#),
+            (r#"{"token":"C","b": 1.50}"#, r#"{"b": 1.50}"#),
+            (r#"{"b":"\u00e9","token":{"a":"C"}}"#, r#"{"b":"\u00e9"}"#),
+            (r#"{"a":1 , "token" : [ "C" ] , "b":2}"#, r#"{"a":1 ,  "b":2}"#),
+            (r#"{"token":"C","cookie":["C"],"headers":{}}"#, "{}"),
+            (r#"{"a":1,"token":"C","headers":{"x":"C"} }"#, r#"{"a":1}"#),
+            (r#"{"tok\u0065n":"C","a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":"\\","\u0074oken":"\"C"}"#, r#"{"a":"\\"}"#),
+        ] {
+            assert_eq!(kept(body, true), left, "{body}");
+        }
+    }
+
+    /// The same done to a tree.
+    fn cleaned(value: Value, keep_conversation: bool) -> Value {
+        match value {
+            Value::Object(members) => {
+                let stays = |key: &str| !is_secret(key) && (keep_conversation || !is_conversation(key));
+                let members = members.into_iter().filter(|(key, _)| stays(key));
+                Value::Object(members.map(|(key, value)| (key, cleaned(value, keep_conversation))).collect())
+            }
+            Value::Array(items) => items.into_iter().map(|item| cleaned(item, keep_conversation)).collect(),
+            other => other,
+        }
+    }
+
+    /// Objects, lists and texts, in which some names are of what must not be kept.
+    fn tree() -> impl Strategy<Value = Value> {
+        let name = prop_oneof![
+            "[a-c\"\\\\é]{0,3}",
+            Just("transcript".to_owned()),
+            Just("authToken".to_owned()),
+            Just("x\"secret".to_owned()),
+            Just("\\Password\\".to_owned()),
+        ];
+        let leaf =
+            prop_oneof![any::<i32>().prop_map(Value::from), "[\"\\\\,{}: a]{0,5}".prop_map(Value::from)];
+        leaf.prop_recursive(5, 60, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(name.clone(), inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_left_is_the_same_as_of_a_tree(value in tree(), keep in any::<bool>(), is_pretty in any::<bool>()) {
+            let text = if is_pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let left: Value = serde_json::from_str(&kept(&text.unwrap(), keep)).unwrap();
+            prop_assert_eq!(left, cleaned(value, keep));
+        }
     }
 
     #[test]
     fn the_summary_masks_the_caller() {
-        let summary = Payload::parse(BODY.as_bytes(), false).unwrap().summary();
-        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
-        assert_eq!(summary["caller"], "+15***23");
-        assert_eq!(summary["endedReason"], "customer-ended-call");
+        let summary = Payload::parse(BODY, false).unwrap().summary();
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        assert_eq!(
+            summary,
+            serde_json::json!({ "caller": "+15***23", "endedReason": "customer-ended-call", "cost": 0.07 })
+        );
+    }
+
+    #[test]
+    fn the_summary_names_the_first_tools_of_a_call() {
+        let calls = r#"[{"function":{"name":"one"},"name":"other"},{"name":"two","function":{"name":7}},{"id":"nameless"},
+            {"name":"four"},{"name":"five"},"six",{"name":"seven"},{"name":"eight"},{"name":"nine"}]"#;
+        let body = format!(
+            r#"{{"name":"no","message":{{"status":7,"durationSeconds":3,"toolCallList":{calls},"name":"no"}}}}"#
+        );
+        let summary = Payload::parse(&body, false).unwrap().summary();
+        assert_eq!(summary, r#"{"durationSeconds":3.0,"tools":["one","two","four","five","seven","eight"]}"#);
     }
 
     #[test]
     fn what_can_be_read_in_two_ways_or_not_at_all_is_an_error() {
-        let deep = format!(r#"{{"message":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let (deep, deep_and_cut) =
+            (format!(r#"{{"message":{}}}"#, nested(127)), format!(r#"{{"transcript":{}}}"#, nested(127)));
         for body in [
             deep.as_str(),
+            deep_and_cut.as_str(),
             r#"{"message":1e999}"#,
             r#"{"message":"\ud800"}"#,
             r#"{"message":{"transcript":"a\u0000b"}}"#,
+            r#"{"message":{"transcript":{"a":1,"a":2}}}"#,
             r#"{"message":{"analysis":{"a":1,"a":2}}}"#,
         ] {
-            assert!(Payload::parse(body.as_bytes(), false).is_err(), "{body}");
+            assert!(Payload::parse(body, false).is_err(), "{body}");
         }
+        assert!(Payload::parse(&format!(r#"{{"transcript":{}}}"#, nested(126)), false).is_ok());
     }
 }

@@ -85,7 +85,7 @@ pub struct News {
 /// # Errors
 /// [`EnvelopeError::Unparsable`] for what is no event of Resend's.
 pub fn read(body: &[u8]) -> Result<News, EnvelopeError> {
-    let payload = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?.to_value();
+    let payload = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
     let kind = payload["type"].as_str().filter(|kind| is_word(kind)).ok_or(EnvelopeError::Unparsable)?;
     if !payload["data"].is_object() {
         return Err(EnvelopeError::Unparsable);

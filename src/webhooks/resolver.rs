@@ -122,16 +122,16 @@ impl Resolver {
         assistant: Option<Uuid>,
         phone_number: Option<Uuid>,
     ) -> Result<Option<Arc<Route>>, ResolveError> {
-        let until = Instant::now() + LOOK;
+        let mut until = None;
         for key in [assistant.map(Key::Assistant), phone_number.map(Key::PhoneNumber)].into_iter().flatten() {
-            if let Some(route) = self.find(key, until).await? {
+            if let Some(route) = self.find(key, &mut until).await? {
                 return Ok(Some(route));
             }
         }
         Ok(None)
     }
 
-    async fn find(&self, key: Key, until: Instant) -> Result<Option<Arc<Route>>, ResolveError> {
+    async fn find(&self, key: Key, until: &mut Option<Instant>) -> Result<Option<Arc<Route>>, ResolveError> {
         if let Some(route) = self.known.get(&key).await {
             if self.is_current(&route) {
                 return Ok(Some(route));
@@ -142,6 +142,7 @@ impl Resolver {
         if self.unknown.get(&key).await == Some(generation) {
             return Ok(None);
         }
+        let until = *until.get_or_insert_with(|| Instant::now() + LOOK);
         // On the heap: it is rare, and a timer in the future of every request makes each of them larger.
         let loading = Box::pin(timeout_at(until, self.load_current(key)));
         match loading.await.map_err(|_| ResolveError::Late)? {

@@ -17,7 +17,7 @@ const SOURCE: ProviderId = ProviderId::WhatsApp;
 
 /// Takes a verified body apart, strictly.
 pub fn read(sender: &Sender, body: &[u8]) -> Result<Vec<News>, EnvelopeError> {
-    let whole = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?.to_value();
+    let whole = strict::parse(body).map_err(|_| EnvelopeError::Unparsable)?;
     if whole["object"] != "whatsapp_business_account" {
         return Err(EnvelopeError::Unparsable);
     }

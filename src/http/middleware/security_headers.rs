@@ -55,7 +55,7 @@ pub async fn security_headers(State(state): State<AppState>, mut request: Reques
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), fixed("same-origin"));
     set(headers, HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
     set(headers, header::CACHE_CONTROL, fixed("private, no-store"));
-    if state.services.public_url.scheme() == "https" {
+    if state.is_https() {
         set(headers, header::STRICT_TRANSPORT_SECURITY, fixed("max-age=63072000; includeSubDomains"));
     }
     response

@@ -186,10 +186,10 @@ impl TestApp {
                 stop: stop.clone(),
             },
         );
-        let router = voxanne::http::router::router(app.clone());
+        let front = voxanne::http::front::Front::new(app.clone());
         let limits = setting.limits;
         // What `stop` says is heard by what would never end by itself; the port stays open, to be asked.
-        tokio::spawn(async move { serve(listener, router, limits, &CancellationToken::new()).await });
+        tokio::spawn(async move { serve(listener, front, limits, &CancellationToken::new()).await });
         let live = app.live.clone();
         Self {
             url: format!("http://{address}"),
