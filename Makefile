@@ -41,7 +41,7 @@ fmt: setup ## format every Rust file, those behind a macro too
 check: setup ## format, lints of every feature set, documentation, licences and advisories
 	@tools/check
 
-bench: setup ## primitives and the webhook path, each beside its limit; about four minutes after the build
+bench: setup ## primitives and the webhook path, each beside its limit; about six minutes after the build
 	@echo "make: building the benchmarks, optimised"
 	@$(ENV) cargo bench --quiet --no-run --bench primitives --bench webhooks
 	@echo "make: measuring the primitives"
