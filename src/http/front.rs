@@ -6,6 +6,7 @@
 //! nothing else is: the router knows the path too, for those who come with another method than POST.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -87,10 +88,11 @@ impl Calls {
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let arrival = Arrival::now();
-        let answer = async {
+        // Pinned here, as it is large: who is given it would move it as a whole.
+        let answer = pin!(async {
             let received = Received::take(request, self.state.body_time).await?;
             webhooks::receive_vapi(&self.state.services, &received, &route.url, &arrival).await
-        };
+        });
         guard(&arrival, route.path, self.state.is_https(), answer).await
     }
 }

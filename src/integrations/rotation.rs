@@ -5,7 +5,7 @@
 //! nobody's change is lost. A key that still protects something cannot be retired.
 
 use super::IntegrationError;
-use crate::db::keys::{self, KeyToRewrap};
+use crate::db::keys::{self, DataKeyRow, KeyToRewrap};
 use crate::db::sealed_columns::{self, Cursor, SealedValue};
 use crate::db::{OrgTx, changes};
 use crate::domain::OrgId;
@@ -54,10 +54,9 @@ pub async fn reseal(
     org: OrgId,
     mut progress: impl FnMut(i64),
 ) -> Result<i64, IntegrationError> {
-    let version = services.vault.start_key_version(Some(org)).await?.version;
+    let Some((version, mut batch)) = start_version(services, org).await? else { return Ok(0) };
     let mut total = 0;
-    let mut batch = Vec::new();
-    let mut cursor = Cursor::START;
+    let mut cursor = cursor_after(&batch);
     loop {
         let new = seal_anew(services, org, &batch).await?;
         let mut tx = OrgTx::service(&services.pool, org).await?;
@@ -73,16 +72,51 @@ pub async fn reseal(
         if is_done {
             break;
         }
-        cursor = match batch.last() {
-            Some(last) if batch.len() >= BATCH as usize => Cursor::after(last),
-            _ => Cursor::START,
-        };
+        cursor = cursor_after(&batch);
         if total > 0 {
             progress(total);
         }
     }
     services.evict(org);
     Ok(total)
+}
+
+/// Where the walk goes on after a batch.
+fn cursor_after(batch: &[SealedValue]) -> Cursor {
+    match batch.last() {
+        Some(last) if batch.len() >= BATCH as usize => Cursor::after(last),
+        _ => Cursor::START,
+    }
+}
+
+/// Makes a new version of the data key, and lists the first values that are older. None where the organization has
+/// no data key: then it has nothing that is sealed. All in one transaction, since a rotation of all organizations
+/// mostly waits for the database.
+async fn start_version(
+    services: &Services,
+    org: OrgId,
+) -> Result<Option<(i32, Vec<SealedValue>)>, IntegrationError> {
+    let mut tx = OrgTx::service(&services.pool, org).await?;
+    let Some(current) = keys::find(&mut tx, None).await? else { return Ok(None) };
+    let current = wrapped(current.version, current.kek_id, &current.wrapped);
+    let next = services.vault.next_key(org, &current)?;
+    let row = DataKeyRow {
+        version: next.version,
+        kek_id: next.kek_id,
+        wrapped: next.bytes.to_vec(),
+        seals_reserved: next.seals_reserved,
+    };
+    let is_ours = keys::insert(&mut tx, &row).await?;
+    let batch = sealed_columns::list_older(&mut tx, next.version, i64::from(BATCH), Cursor::START).await?;
+    tx.commit().await?;
+    let version = next.version;
+    if is_ours {
+        services.vault.take_up(org, current, next).await;
+    } else {
+        // Somebody else has begun the same. Their version is found where the next value is sealed.
+        services.vault.evict(org);
+    }
+    Ok(Some((version, batch)))
 }
 
 /// Opens values and seals them under the newest data key, each in its place.

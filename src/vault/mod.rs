@@ -290,20 +290,23 @@ impl Vault {
         Ok(WrappedKey { seals_reserved: key.seals_reserved, ..wrapped })
     }
 
-    /// Starts the next version of a data key: what this process seals from now on uses it, and other
-    /// processes follow when they are told to evict, or by age. Blobs of older versions still open.
+    /// Makes the version after the current one, with the first of its seals reserved, for the caller to store and
+    /// then to tell [`Vault::take_up`]. Blobs of older versions still open.
     ///
     /// # Errors
-    /// [`VaultError::Source`] if the store did not answer.
-    pub async fn start_key_version(&self, org: Option<OrgId>) -> Result<WrappedKey, VaultError> {
-        let generation = || {
-            self.generations.advance(org);
-            self.generations.of(org)
-        };
-        let [current, next] = self.seals.start_next(org, &self.keyring, &*self.source, generation).await?;
-        // Its values are opened next, to be sealed anew.
-        self.keys.insert((org, current.version), self.generations.of(org), current).await;
-        Ok(next)
+    /// Where there is no randomness to be had.
+    pub fn next_key(&self, org: OrgId, current: &WrappedKey) -> Result<WrappedKey, VaultError> {
+        self.seals.next(Some(org), current, &self.keyring)
+    }
+
+    /// What this process seals from now on uses `next`, which [`Vault::next_key`] made and which is stored. Other
+    /// processes follow when they are told to evict, or by age. Values under `current` are opened next, to be
+    /// sealed anew.
+    pub async fn take_up(&self, org: OrgId, current: WrappedKey, next: WrappedKey) {
+        self.evict(org);
+        let generation = self.generations.of(Some(org));
+        self.keys.insert((Some(org), current.version), generation, current).await;
+        self.seals.take_up(Some(org), generation, next).await;
     }
 
     /// Forgets everything cached of an organization. Loads that are under way finish for those who

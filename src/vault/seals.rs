@@ -105,25 +105,21 @@ impl Seals {
         }
     }
 
-    /// Starts the version after the current one; gives both. What this process seals in that generation, which is
-    /// told when the version is there, is sealed with it.
-    pub(super) async fn start_next(
+    /// A version after `current`, with a block of its seals reserved.
+    pub(super) fn next(
         &self,
         org: Option<OrgId>,
+        current: &WrappedKey,
         keyring: &Keyring,
-        source: &dyn SealedSource,
-        generation: impl FnOnce() -> u64,
-    ) -> Result<[WrappedKey; 2], VaultError> {
-        let current = match source.find_data_key(org, None).await? {
-            Some(key) => key,
-            None => self.insert(org, 1, keyring, source).await?.0,
-        };
-        let since = Instant::now();
-        let (next, left) = self.insert(org, next_version(&current)?, keyring, source).await?;
-        let generation = generation();
+    ) -> Result<WrappedKey, VaultError> {
+        let key = new_key(org, next_version(current)?, keyring)?;
+        Ok(WrappedKey { seals_reserved: self.block, ..key })
+    }
+
+    /// Takes a version that [`Seals::next`] made and that is stored: this process seals with it in that generation.
+    pub(super) async fn take_up(&self, org: Option<OrgId>, generation: u64, key: WrappedKey) {
         let slot = self.slot(org);
-        *slot.lock().await = Some(Allotment { key: next.clone(), left, generation, since });
-        Ok([current, next])
+        *slot.lock().await = Some(Allotment { key, left: self.block, generation, since: Instant::now() });
     }
 
     async fn reserve(

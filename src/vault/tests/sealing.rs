@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::support::{KEY, MemorySource, OTHER_KEY, org, place, vault};
-use crate::vault::{Keyring, Place, Vault, VaultError, VaultOptions, WrappedKey};
+use crate::vault::{Keyring, Place, SealedSource, Vault, VaultError, VaultOptions, WrappedKey};
 
 #[tokio::test]
 async fn what_was_sealed_opens_and_two_seals_differ() {
@@ -57,7 +57,11 @@ async fn blobs_of_older_versions_open_after_a_new_version_was_started() {
     let vault = vault(&source);
     let home = place(org(1));
     let old = vault.seal(&home, b"old").await.unwrap();
-    assert_eq!(vault.start_key_version(home.org).await.unwrap().version, 2);
+    let current = source.key(home.org, 1);
+    let next = vault.next_key(org(1), &current).unwrap();
+    assert!(next.version == 2 && next.seals_reserved > 0);
+    let next = source.insert_data_key(home.org, &next).await.unwrap();
+    vault.take_up(org(1), current, next).await;
     let new = vault.seal(&home, b"new").await.unwrap();
     assert_eq!((old.key_version(), new.key_version()), (1, 2));
     assert_eq!(vault.open_at(&home, &old).await.unwrap().expose(), b"old");
