@@ -74,7 +74,7 @@ async fn run(config: &Config, database: &Database, with_web: bool) -> Result<(),
     let written = assemble::check(&database.pool, &keyring, config.uses_sandbox()).await.map_err(unfit)?;
     let providers = find_providers(config).await?;
     raise_file_limit(config.max_connections);
-    let listener = if with_web { Some(bind(config).await?) } else { None };
+    let listener = if with_web { Some(bind(config)?) } else { None };
     let port = listener
         .as_ref()
         .and_then(|listener| listener.local_addr().ok())
@@ -139,9 +139,9 @@ fn raise_file_limit(connections: u32) {
 }
 
 /// Opens the port, once keys and database were found to fit. Connections wait until the server runs.
-async fn bind(config: &Config) -> Result<TcpListener, CliError> {
+fn bind(config: &Config) -> Result<TcpListener, CliError> {
     let address = SocketAddr::new(config.bind, config.port);
-    TcpListener::bind(address).await.map_err(|error| CliError::because(unopened(config, &error), error))
+    http::listen::bind(address).map_err(|error| CliError::because(unopened(config, &error), error))
 }
 
 /// Why the port was not opened, and the way out.

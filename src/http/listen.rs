@@ -21,9 +21,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::front::Front;
@@ -53,10 +54,27 @@ impl Default for Limits {
     }
 }
 
+/// Connections that the kernel keeps until they are taken; it cuts this to its own limit. With the 128 that are usual,
+/// a burst costs those who come behind a second each, or leaves them waiting for nothing.
+const BACKLOG: u32 = 4096;
+/// How long, and how much, is read away behind a last answer.
+const LINGER: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
 /// What a connection buffers at most, headers included. What is larger is refused with 431.
 const BUFFER: usize = 64 * 1024;
 /// After a failure to take a connection: usually there are no more file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens a port.
+///
+/// # Errors
+/// Those of the system: the port is taken, or not ours to open.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port whose last connections have just ended is free again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`; comes back when every connection has ended. A request that is under way then is
 /// answered, and its connection ends with it.
@@ -198,8 +216,22 @@ impl Pace {
 }
 
 /// Serves one connection to its end.
-async fn drive(stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace>) {
-    let (pace, front) = (&*pace, &front);
+async fn drive(mut stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace>) {
+    if converse(&mut stream, peer, &front, &pace).await == Ended::ByItself {
+        read_away(&mut stream).await;
+    }
+}
+
+/// How a connection ended.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// One of both sides has nothing more to say.
+    ByItself,
+    /// We were told to end it.
+    AsTold,
+}
+
+async fn converse(stream: &mut TcpStream, peer: SocketAddr, front: &Front, pace: &Pace) -> Ended {
     let service = service_fn(|request: Request<Incoming>| async move {
         pace.step(WORK);
         let answer = front.answer(request, peer).await;
@@ -208,14 +240,17 @@ async fn drive(stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace
     });
     let io = Paced { io: TokioIo::new(stream), pace };
     let mut connection = pin!(http1::Builder::new().max_buf_size(BUFFER).serve_connection(io, service));
-    let mut is_ending = false;
+    let mut ended = Ended::ByItself;
     std::future::poll_fn(|context| {
         // A task of its own is always polled with the same waker.
         pace.waker.get_or_init(|| context.waker().clone());
         match pace.told.load(Ordering::Acquire) {
-            CUT => return Poll::Ready(()),
-            END if !is_ending => {
-                is_ending = true;
+            CUT => {
+                ended = Ended::AsTold;
+                return Poll::Ready(());
+            }
+            END if ended == Ended::ByItself => {
+                ended = Ended::AsTold;
                 connection.as_mut().graceful_shutdown();
             }
             _ => {}
@@ -224,12 +259,32 @@ async fn drive(stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace
         connection.as_mut().poll(context).map(|_| ())
     })
     .await;
+    ended
+}
+
+/// Reads what still comes behind the last answer, for a moment. Who was answered before the end of a body may still
+/// be sending it, and a connection that is closed with something unread is reset: the answer would be lost.
+async fn read_away(stream: &mut TcpStream) {
+    let (time, most) = LINGER;
+    // On the heap: a connection has no place for it until here.
+    let mut away = vec![0; 16 * 1024];
+    let reading = async {
+        let mut count = 0;
+        while count < most {
+            match stream.read(&mut away).await {
+                Ok(read) if read > 0 => count += read,
+                _ => break,
+            }
+        }
+    };
+    // Whoever sends more than that was told in time.
+    let _ = timeout(time, reading).await;
 }
 
 /// The bytes of a connection, which tell how it gets on. Written in one piece: to gather the parts of an answer in
 /// the kernel costs more than to copy the small ones together.
 struct Paced<'p> {
-    io: TokioIo<TcpStream>,
+    io: TokioIo<&'p mut TcpStream>,
     pace: &'p Pace,
 }
 

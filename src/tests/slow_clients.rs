@@ -131,6 +131,25 @@ async fn slow_clients_are_cut_off_beside_good_ones() {
     assert!(kept.starts_with("HTTP/1.1 200"), "who only waits is not slow: {kept}");
 }
 
+/// The answer is there before the body has ended, and the rest of the body is still on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_sending_behind_an_answer_can_still_read_it() {
+    let app = TestApp::start_set(quick()).await;
+    for (kind, begin) in KINDS.into_iter().filter(|(kind, _)| kind.contains("body")) {
+        let mut stream = TcpStream::connect(host(&app.url)).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        while stream.peek(&mut [0; 8]).await.unwrap() < 8 {}
+        for _ in 0..20 {
+            stream.write_all(&[b'x'; 1000]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let mut answer = Vec::new();
+        stream.shutdown().await.unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
+        judge(kind, &String::from_utf8_lossy(&answer));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_only_waits_has_to_go_in_the_end() {
     let limits = Limits { idle: Duration::from_millis(300), ..quick().limits };

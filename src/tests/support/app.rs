@@ -149,7 +149,7 @@ impl TestApp {
 
     /// A server with settings of its own.
     pub async fn start_as(db: TestDb, key: &str, sandbox: Sandbox, setting: Setting) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = voxanne::http::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let clock = Clock::default();
         let services = assemble::services(Parts {
