@@ -197,11 +197,14 @@ fn worst(parts: &[Part]) -> Meaning {
         .unwrap_or(Meaning::Works)
 }
 
-/// Working parts first told shortly, a reason after a colon where there is one.
+/// The parts in their order, each with its reason after a colon. Advice ends the sentence: what comes behind it
+/// begins anew.
 fn sentence(parts: &[Part]) -> String {
     let mut text = String::new();
-    for (at, part) in parts.iter().enumerate() {
-        if at == 0 {
+    for part in parts {
+        let is_advised = text.ends_with('.');
+        if text.is_empty() || is_advised {
+            text.push_str(if is_advised { " " } else { "" });
             text.push_str(part.text);
         } else {
             text.push_str("; ");
@@ -210,11 +213,15 @@ fn sentence(parts: &[Part]) -> String {
             text.push_str(letters.as_str());
         }
         if let Some(reason) = &part.reason {
+            let reason = reason.trim_end_matches('.');
             text.push_str(": ");
-            text.push_str(reason.trim_end_matches('.'));
+            text.push_str(reason);
+            text.push_str(if reason.contains(". ") { "." } else { "" });
         }
     }
-    text.push('.');
+    if !text.ends_with('.') {
+        text.push('.');
+    }
     text
 }
 
@@ -278,9 +285,9 @@ mod tests {
         assert_eq!(readiness.meaning, Meaning::Attention);
         let unbound = ReadinessFacts { numbers: Numbers { all: 2, answered: 0 }, ..all_well(&[TWILIO]) };
         let readiness = Readiness::of(&unbound);
-        assert!(
-            readiness.sentence.starts_with("Calls are not ready yet: No phone number at Vapi is answered")
-        );
+        assert!(readiness.sentence.ends_with(
+            "answered by your assistant yet. Choose it for one. Bookings work; text messages are sent."
+        ));
         assert_eq!(readiness.first_to_mend().unwrap().href, "/dashboard/phone");
         for (seen, words) in [(OutOfStep::Changed, "changed at Vapi"), (OutOfStep::Gone, "deleted at Vapi")] {
             let seen = ReadinessFacts { out_of_step: Some(seen), ..all_well(&[TWILIO]) };

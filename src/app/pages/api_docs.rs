@@ -46,24 +46,43 @@ pub struct ApiAnswer {
 pub fn api_docs_page(groups: Vec<ApiGroup>) -> impl IntoView {
     let contents = groups
         .iter()
-        .map(|group| view! { <li><a href=format!("#{}", group.name)>{group.name.clone()}</a></li> })
+        .map(|group| view! { <li><a href=format!("#{}", group.name)>{subject(&group.name)}</a></li> })
         .collect_view();
     let groups = groups.into_iter().map(group).collect_view();
     view! {
-        <PageHeader
-            title="The interface for programs"
-            lead="JSON over HTTPS, with an API key of the clinic, a token of a configured issuer, or a browser's session."
-        />
-        <p>
-            "The same for programs, with every member of every body: "
-            <a href="/api/openapi.json">"the OpenAPI description"</a>
-            ". Errors are problem documents (RFC 9457) with a stable code and a sentence for people."
-        </p>
-        <nav aria-label="Subjects">
-            <ul>{contents}</ul>
-        </nav>
-        {groups}
+        <div class="api-reference">
+            <PageHeader
+                title="The interface for programs"
+                lead="JSON over HTTPS, with an API key of the clinic, a token of a configured issuer, or a browser's session."
+            />
+            <p class="intro">
+                "The same for programs, with every member of every body: "
+                <a href="/api/openapi.json">"the OpenAPI description"</a>
+                ". Errors are problem documents (RFC 9457) with a stable code and a sentence for people."
+            </p>
+            <nav aria-label="Subjects">
+                <ul>{contents}</ul>
+            </nav>
+            <div class="reference-subjects">{groups}</div>
+        </div>
     }
+}
+
+/// A tag in words: `phone-numbers` is "Phone numbers".
+fn subject(tag: &str) -> String {
+    let words = tag.replace('-', " ");
+    let words = words.strip_prefix("api ").map_or(words.clone(), |rest| format!("API {rest}"));
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+/// A sentence in which backticks stand around code.
+fn with_code(text: &str) -> impl IntoView + use<> {
+    let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 {
+        0 => part.to_owned().into_any(),
+        _ => view! { <code>{part.to_owned()}</code> }.into_any(),
+    });
+    parts.collect_view()
 }
 
 fn group(group: ApiGroup) -> impl IntoView {
@@ -71,8 +90,8 @@ fn group(group: ApiGroup) -> impl IntoView {
     let title_id = format!("{id}-title");
     let operations = group.operations.into_iter().map(operation).collect_view();
     view! {
-        <section id=id aria-labelledby=title_id.clone()>
-            <h2 id=title_id.clone()>{group.name}</h2>
+        <section id=id class="section" aria-labelledby=title_id.clone()>
+            <h2 id=title_id.clone()>{subject(&group.name)}</h2>
             {operations}
         </section>
     }
@@ -90,7 +109,7 @@ fn operation(operation: ApiOperation) -> impl IntoView {
                     <RowHead><code>{parameter.name}</code></RowHead>
                     <Cell label="Where">{parameter.place}</Cell>
                     <Cell label="Needed">{need}</Cell>
-                    <Cell label="About">{parameter.about}</Cell>
+                    <Cell label="About">{with_code(&parameter.about)}</Cell>
                 </Row>
             }
         })
@@ -116,11 +135,15 @@ fn operation(operation: ApiOperation) -> impl IntoView {
         .collect_view();
     let name = format!("{} {}", operation.method, operation.path);
     view! {
-        <article data-operation=name.clone()>
+        <article class="surface operation" data-operation=name>
             <h3>
-                <code>{name.clone()}</code>
+                <code class="method" data-method=operation.method.clone()>
+                    {operation.method.clone()}
+                </code>
+                " "
+                <code>{operation.path}</code>
             </h3>
-            <p>{operation.summary}</p>
+            <p>{with_code(&operation.summary)}</p>
             {operation.body.map(|body| view! { <p>"Body: " <code>{body}</code></p> })}
             {parameters}
             <details class="fold">
@@ -128,5 +151,17 @@ fn operation(operation: ApiOperation) -> impl IntoView {
                 <dl class="facts">{answers}</dl>
             </details>
         </article>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_words() {
+        assert_eq!(subject("messages"), "Messages");
+        assert_eq!(subject("phone-numbers"), "Phone numbers");
+        assert_eq!(subject("api-keys"), "API keys");
     }
 }
