@@ -18,6 +18,7 @@ use crate::state::Services;
 use crate::vault::{Place, Sealed, VaultError};
 use crate::webhooks::inbound::is_answered_now;
 use crate::webhooks::masked::masked;
+use crate::webhooks::strict;
 
 /// Events that are given back in one transaction.
 const BATCH: i64 = 500;
@@ -162,7 +163,7 @@ pub async fn open(
 
 async fn read(services: &Services, place: &Place<'_>, sealed: Vec<u8>) -> Result<Value, EventError> {
     let opened = services.vault.open_at(place, &Sealed::parse(sealed)?).await?;
-    Ok(serde_json::from_slice(opened.expose())?)
+    Ok(strict::tree(opened.expose())?)
 }
 
 /// What became of a replay.

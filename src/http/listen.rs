@@ -7,7 +7,7 @@
 //! and made (`router`). HTTP/1.1 only: TLS and newer versions are the affair of a proxy in front.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -58,7 +58,9 @@ impl Default for Limits {
 /// a burst costs those who come behind a second each, or leaves them waiting for nothing.
 const BACKLOG: u32 = 4096;
 /// How long, and how much, is read away behind a last answer.
-const LINGER: (Duration, usize) = (Duration::from_secs(1), 1024 * 1024);
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 4 * 1024 * 1024);
+/// An answer of a webhook fits, in bytes.
+const SMALL: usize = 1024;
 /// What a connection buffers at most, headers included. What is larger is refused with 431.
 const BUFFER: usize = 64 * 1024;
 /// After a failure to take a connection: usually there are no more file descriptors.
@@ -217,21 +219,13 @@ impl Pace {
 
 /// Serves one connection to its end.
 async fn drive(mut stream: TcpStream, peer: SocketAddr, front: Front, pace: Arc<Pace>) {
-    if converse(&mut stream, peer, &front, &pace).await == Ended::ByItself {
+    if !converse(&mut stream, peer, &front, &pace).await {
         read_away(&mut stream).await;
     }
 }
 
-/// How a connection ended.
-#[derive(PartialEq, Eq)]
-enum Ended {
-    /// One of both sides has nothing more to say.
-    ByItself,
-    /// We were told to end it.
-    AsTold,
-}
-
-async fn converse(stream: &mut TcpStream, peer: SocketAddr, front: &Front, pace: &Pace) -> Ended {
+/// Answers requests until there are no more, and says whether that was cut short.
+async fn converse(stream: &mut TcpStream, peer: SocketAddr, front: &Front, pace: &Pace) -> bool {
     let service = service_fn(|request: Request<Incoming>| async move {
         pace.step(WORK);
         let answer = front.answer(request, peer).await;
@@ -240,26 +234,22 @@ async fn converse(stream: &mut TcpStream, peer: SocketAddr, front: &Front, pace:
     });
     let io = Paced { io: TokioIo::new(stream), pace };
     let mut connection = pin!(http1::Builder::new().max_buf_size(BUFFER).serve_connection(io, service));
-    let mut ended = Ended::ByItself;
+    let mut is_ending = false;
     std::future::poll_fn(|context| {
         // A task of its own is always polled with the same waker.
         pace.waker.get_or_init(|| context.waker().clone());
         match pace.told.load(Ordering::Acquire) {
-            CUT => {
-                ended = Ended::AsTold;
-                return Poll::Ready(());
-            }
-            END if ended == Ended::ByItself => {
-                ended = Ended::AsTold;
+            CUT => return Poll::Ready(true),
+            END if !is_ending => {
+                is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
             _ => {}
         }
         // How it ended is the client's affair: what went wrong with a request was answered there.
-        connection.as_mut().poll(context).map(|_| ())
+        connection.as_mut().poll(context).map(|_| false)
     })
-    .await;
-    ended
+    .await
 }
 
 /// Reads what still comes behind the last answer, for a moment. Who was answered before the end of a body may still
@@ -277,12 +267,11 @@ async fn read_away(stream: &mut TcpStream) {
             }
         }
     };
-    // Whoever sends more than that was told in time.
+    // Who sends more than that may get the reset.
     let _ = timeout(time, reading).await;
 }
 
-/// The bytes of a connection, which tell how it gets on. Written in one piece: to gather the parts of an answer in
-/// the kernel costs more than to copy the small ones together.
+/// The bytes of a connection, which tell how it gets on.
 struct Paced<'p> {
     io: TokioIo<&'p mut TcpStream>,
     pace: &'p Pace,
@@ -321,5 +310,33 @@ impl Write for Paced<'_> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    /// A small answer is written in one piece: to have the kernel gather its parts costs more than to copy them
+    /// together. A large one is never copied.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if length <= SMALL {
+            let mut whole = [0; SMALL];
+            let mut at = 0;
+            for part in parts {
+                whole[at..at + part.len()].copy_from_slice(part);
+                at += part.len();
+            }
+            return self.poll_write(context, &whole[..length]);
+        }
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, parts);
+        if written.is_ready() {
+            self.pace.step_from_idle(IDLE);
+        }
+        written
     }
 }

@@ -7,7 +7,7 @@
 use super::IntegrationError;
 use crate::db::keys::{self, DataKeyRow, KeyToRewrap};
 use crate::db::sealed_columns::{self, Cursor, SealedValue};
-use crate::db::{OrgTx, changes};
+use crate::db::{DbError, OrgTx, changes};
 use crate::domain::OrgId;
 use crate::state::Services;
 use crate::vault::{Place, Sealed, WrappedKey};
@@ -54,7 +54,7 @@ pub async fn reseal(
     org: OrgId,
     mut progress: impl FnMut(i64),
 ) -> Result<i64, IntegrationError> {
-    let Some((version, mut batch)) = start_version(services, org).await? else { return Ok(0) };
+    let (version, mut batch) = start_version(services, org).await?;
     let mut total = 0;
     let mut cursor = cursor_after(&batch);
     loop {
@@ -89,15 +89,14 @@ fn cursor_after(batch: &[SealedValue]) -> Cursor {
     }
 }
 
-/// Makes a new version of the data key, and lists the first values that are older. None where the organization has
-/// no data key: then it has nothing that is sealed. All in one transaction, since a rotation of all organizations
-/// mostly waits for the database.
-async fn start_version(
-    services: &Services,
-    org: OrgId,
-) -> Result<Option<(i32, Vec<SealedValue>)>, IntegrationError> {
+/// Makes a new version of the data key, and lists the first values that are older. All in one transaction, since a
+/// rotation of all organizations mostly waits for the database.
+///
+/// # Errors
+/// Every organization is made with a data key: who has none does not exist.
+async fn start_version(services: &Services, org: OrgId) -> Result<(i32, Vec<SealedValue>), IntegrationError> {
     let mut tx = OrgTx::service(&services.pool, org).await?;
-    let Some(current) = keys::find(&mut tx, None).await? else { return Ok(None) };
+    let current = keys::find(&mut tx, None).await?.ok_or(DbError::NotFound)?;
     let current = wrapped(current.version, current.kek_id, &current.wrapped);
     let next = services.vault.next_key(org, &current)?;
     let row = DataKeyRow {
@@ -116,7 +115,7 @@ async fn start_version(
         // Somebody else has begun the same. Their version is found where the next value is sealed.
         services.vault.evict(org);
     }
-    Ok(Some((version, batch)))
+    Ok((version, batch))
 }
 
 /// Opens values and seals them under the newest data key, each in its place.

@@ -106,6 +106,8 @@ async fn a_new_data_key_seals_everything_of_a_clinic_anew() {
         [("org", org.as_str()), ("workflowName", "No"), ("url", &hook), ("bearerToken", "a-new-token")];
     let back = owner.post("/dashboard/webhooks/endpoints/crm", &typed).await.location().to_owned();
 
+    let nobody = OrgId(uuid::Uuid::now_v7());
+    assert!(reseal(&app.services, nobody, |_| {}).await.is_err(), "a clinic that there is not");
     let resealed = reseal(&app.services, clinic.org, |_| {}).await.unwrap();
     assert!(resealed >= 6, "two credentials, a webhook secret, events, a message, the audit key: {resealed}");
     for column in SEALED_COLUMNS {

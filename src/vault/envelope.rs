@@ -200,7 +200,7 @@ fn wrap_associated(org: Option<OrgId>, version: i32, kek_id: i64) -> Result<Asso
 pub struct DataKey {
     org: Option<OrgId>,
     version: i32,
-    /// On the heap, so that moving it leaves no copy on the stack.
+    /// On the heap, as it is large and is handed on.
     cipher: Box<Cipher>,
 }
 

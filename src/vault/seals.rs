@@ -119,7 +119,11 @@ impl Seals {
     /// Takes a version that [`Seals::next`] made and that is stored: this process seals with it in that generation.
     pub(super) async fn take_up(&self, org: Option<OrgId>, generation: u64, key: WrappedKey) {
         let slot = self.slot(org);
-        *slot.lock().await = Some(Allotment { key, left: self.block, generation, since: Instant::now() });
+        let mut slot = slot.lock().await;
+        // Somebody else may have begun the version after this one meanwhile.
+        if slot.as_ref().is_none_or(|there| there.key.version < key.version) {
+            *slot = Some(Allotment { key, left: self.block, generation, since: Instant::now() });
+        }
     }
 
     async fn reserve(

@@ -43,7 +43,7 @@ impl<'a> Payload<'a> {
     pub fn parse(body: &'a str, keep_conversation: bool) -> Result<Self, EnvelopeError> {
         let mut cleaning = Cleaning { body, keep_conversation, ..Cleaning::default() };
         strict::read(body, &mut cleaning, Place::Root).map_err(|_| EnvelopeError::Unparsable)?;
-        let kept = cut_out(body, &cleaning.cuts);
+        let kept = cut_out(body, &cleaning.cuts).ok_or(EnvelopeError::Unparsable)?;
         let tools = cleaning.tools.map(|tools| tools.into_iter().filter_map(Tool::name).collect());
         Ok(Self { kept, summary: Summary { tools, ..cleaning.summary } })
     }
@@ -54,9 +54,9 @@ impl<'a> Payload<'a> {
     }
 
     /// The member `message`, for those who answer it.
-    pub fn message(&self) -> serde_json::Value {
-        let whole = strict::parse(self.as_bytes()).unwrap_or_default();
-        whole.get("message").cloned().unwrap_or_default()
+    pub fn message(&self) -> Result<serde_json::Value, EnvelopeError> {
+        let mut whole = strict::tree(self.as_bytes()).map_err(|_| EnvelopeError::Unparsable)?;
+        Ok(whole["message"].take())
     }
 
     /// What lists show, as JSON: how the call ended, how long it took, a masked number. No patient's
@@ -194,16 +194,17 @@ fn key_before(body: &str, value: usize) -> usize {
     quotes.next().unwrap_or(value)
 }
 
-/// The body without some of its members, each of which goes with one of the commas beside it.
-fn cut_out<'a>(body: &'a str, cuts: &[Range<usize>]) -> Cow<'a, str> {
+/// The body without some of its members, each of which goes with one of the commas beside it. None where a member
+/// would not lie in the body, which no sound one has.
+fn cut_out<'a>(body: &'a str, cuts: &[Range<usize>]) -> Option<Cow<'a, str>> {
     if cuts.is_empty() {
-        return Cow::Borrowed(body);
+        return Some(Cow::Borrowed(body));
     }
     let mut kept = String::with_capacity(body.len());
     let mut from = 0;
     for cut in cuts {
-        kept.push_str(body.get(from..cut.start).unwrap_or_default());
-        let rest = body.get(cut.end..).unwrap_or_default().trim_ascii_start();
+        kept.push_str(body.get(from..cut.start)?);
+        let rest = body.get(cut.end..)?.trim_ascii_start();
         from = body.len() - rest.len();
         if rest.starts_with(',') {
             from += 1;
@@ -211,8 +212,8 @@ fn cut_out<'a>(body: &'a str, cuts: &[Range<usize>]) -> Cow<'a, str> {
             kept.truncate(before.len());
         }
     }
-    kept.push_str(body.get(from..).unwrap_or_default());
-    Cow::Owned(kept)
+    kept.push_str(body.get(from..)?);
+    Some(Cow::Owned(kept))
 }
 
 #[cfg(test)]

@@ -75,10 +75,15 @@ pub fn read<'a, R: Reader<'a>>(
 pub fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(|_| serde_json::Error::custom("the body is no UTF-8"))?;
     read(text, &mut Unread, ())?;
-    Tree.deserialize(&mut serde_json::Deserializer::from_str(text))
+    tree(text.as_bytes())
 }
 
-/// Makes a tree of what was read before. `serde_json`'s own way there takes a member with the name of one of its
+/// Makes a tree of what was read strictly before, and stored.
+pub fn tree(body: &[u8]) -> Result<Value, serde_json::Error> {
+    Tree.deserialize(&mut serde_json::Deserializer::from_slice(body))
+}
+
+/// The way to a tree. `serde_json`'s own takes a member with the name of one of its
 /// wrappers for that wrapper, and reads its text as JSON.
 struct Tree;
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::outbound::OutboundError;
+use super::strict;
 use crate::db::inbound::{self, LeasedEvent};
 use crate::db::{DbError, OrgTx};
 use crate::domain::{EventId, OrgId};
@@ -116,7 +117,7 @@ impl Work {
         self.stage("taken");
         let Some(sealed) = waiting.sealed_payload else { return Ok(Some(Value::Null)) };
         let opened = services.vault.open_at(&self.place(), &Sealed::parse(sealed)?).await?;
-        Ok(Some(serde_json::from_slice(opened.expose())?))
+        Ok(Some(strict::tree(opened.expose())?))
     }
 
     /// The place that the event's payload is bound to.

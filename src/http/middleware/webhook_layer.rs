@@ -141,7 +141,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
 });
 
 fn add_headers(response: &mut Response, id: HeaderValue, is_https: bool) {
-    // Copied as a whole: to put each of them in by its name costs more.
+    // Copied as a whole: to put each of them in by its name costs more. What a route has set itself stays, as on pages.
     let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
