@@ -4,8 +4,6 @@
 //! The real binary runs with its stand-ins, once well and once through their failures. Each secret
 //! is looked for as it is, in base64, in hexadecimal and as part of an address.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
@@ -15,7 +13,7 @@ use voxanne::sandbox::{DEMO_AWS, DEMO_TWILIO, DEMO_VAPI, DEMO_VONAGE};
 use super::canary_endpoint::Endpoint;
 use super::support::app::Browser;
 use super::support::canaries::{Canary, Outputs};
-use super::support::process::{DataFolder, Serving, run};
+use super::support::process::{DataFolder, Serving, free_port, run};
 use super::support::state::every_row;
 use super::tenancy_pool::all_cases;
 
@@ -122,7 +120,7 @@ async fn plant(
 #[tokio::test(flavor = "multi_thread")]
 async fn no_planted_secret_comes_out_anywhere() {
     let data = DataFolder::new("canary");
-    let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let metrics = format!("127.0.0.1:{}", free_port());
     let arguments = ["--sandbox", "--data-dir", data.text(), "--metrics-bind", metrics.as_str()];
     let cluster = talkative_cluster(&data).await;
     let serving = Serving::start(&arguments, &[("RUST_LOG", "trace")]);

@@ -1,6 +1,5 @@
 //! A dump as the role that is meant for it, and the worker as a process of its own.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use sqlx::Executor;
 
 use super::support::app::TestApp;
 use super::support::cluster::{TestDb, scratch_folder};
-use super::support::process::voxanne;
+use super::support::process::{free_port, voxanne};
 
 /// A program of PostgreSQL, of the newest version that is installed; none where there is none.
 fn program(name: &str) -> Option<std::path::PathBuf> {
@@ -78,7 +77,7 @@ impl Drop for Killed {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_serves_its_metrics() {
     let db = TestDb::create().await;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (bind, url) = (format!("127.0.0.1:{port}"), db.url("voxanne_app"));
     let key = "1".repeat(64);
     let environment = [

@@ -9,7 +9,7 @@ use voxanne::db::keys::{self, KeyCheckRow};
 use voxanne::vault::Keyring;
 
 use super::support::cluster::{TestDb, scratch_folder};
-use super::support::process::{DataFolder, Ended, Serving, run, run_watched};
+use super::support::process::{DataFolder, Ended, Serving, free_port, run, run_watched};
 
 const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const TWO: &str = "2222222222222222222222222222222222222222222222222222222222222222";
@@ -20,10 +20,6 @@ fn key_file(folder: &Path, text: &str, mode: u32) -> PathBuf {
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     path
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// How long a refusal may take over a database that runs already (bar C6), from the start of the

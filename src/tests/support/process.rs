@@ -110,8 +110,8 @@ impl DataFolder {
     }
 }
 
-/// A port that nobody has, for a server that is to come back under its address. The system gives none of these
-/// to whoever asks for any port, so it is free after the server has died, too.
+/// A port that nobody has, for a server that is told where to listen, or is to come back there. The system gives
+/// none of these to whoever asks for any port, so nobody else gets it meanwhile.
 pub fn free_port() -> u16 {
     use std::net::TcpListener;
     let ports = std::iter::repeat_with(|| 20_000 + uuid::Uuid::new_v4().as_u128() as u16 % 10_000);
@@ -148,12 +148,21 @@ impl Serving {
         while serving.ready.is_null() {
             if let Ok(text) = std::fs::read(&ready_file) {
                 serving.ready = serde_json::from_slice(&text).unwrap();
-            } else if serving.child.try_wait().unwrap().is_some() || started.elapsed() > PATIENCE {
-                panic!("the server is not ready: {}", serving.log());
+            } else if let Some(status) = serving.child.try_wait().unwrap() {
+                panic!("the server has ended ({status}): {}", serving.end_of_log());
+            } else if started.elapsed() > PATIENCE {
+                panic!("the server is not ready after {PATIENCE:?}: {}", serving.end_of_log());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         serving
+    }
+
+    /// The last lines of what it said.
+    fn end_of_log(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     /// Kilobytes of memory that it has (`VmRSS`), or had at most (`VmHWM`).
