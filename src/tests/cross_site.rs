@@ -35,7 +35,7 @@ async fn routes(browser: &Browser) -> Vec<Route> {
         }
     }
     let source = include_str!("../http/router.rs");
-    let browser_routes = source.split("pub(super) fn webhooks(").next().unwrap();
+    let (browser_routes, _) = source.split_once("\nfn webhooks(").unwrap();
     for line in browser_routes.lines().filter(|line| line.contains(".route(\"") && line.contains("post(")) {
         found.insert(("POST".to_owned(), fill(line.split('"').nth(1).unwrap()), true));
     }
