@@ -109,7 +109,9 @@ async fn ten_million_tries_of_a_year_are_summed_by_an_index() {
     }
     assert_eq!(found.failures, [("timeout".to_owned(), found.all.failed)]);
     assert_eq!((found.week.len(), found.endpoints.len()), (168, 2));
-    assert!((365..=366).contains(&found.steps.len()), "{}", found.steps.len());
+    // The first day and the last are told only where an hour of them lies in the span: not the first, in the last hour
+    // of a day in Berlin.
+    assert!((364..=366).contains(&found.steps.len()), "{}", found.steps.len());
     let p50 = found.all.percentile(0.5).unwrap();
     assert!((50.0..=100.0).contains(&p50), "{p50}");
 
